@@ -1,0 +1,28 @@
+"""Ring a Celery task once the transaction has committed; never let that fail the caller.
+
+The database is the queue (docs/architecture.md): a bell that is lost costs some seconds, because the
+sweep finds whatever is due. So a broker that is down must never turn a stored update into an error.
+"""
+
+import logging
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+
+def ring_on_commit(task: str, *args: Any, using: str = "default") -> None:
+    """Send the task named `task` after commit. Errors are logged, not raised."""
+    transaction.on_commit(lambda: ring(task, *args), using=using, robust=True)
+
+
+def ring(task: str, *args: Any) -> bool:
+    """True when the broker took the message; False, and a log line, when it did not."""
+    try:
+        current_app.send_task(task, args=args, ignore_result=True)
+    except Exception as error:  # whatever the broker's client raises, the caller's work is already safe
+        log.warning("bell not rung, the sweep will find the work: task=%s error=%s", task, type(error).__name__)
+        return False
+    return True
