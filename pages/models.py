@@ -1,0 +1,109 @@
+"""A page: one public status page, chosen by host name. Also the log of who did what."""
+
+from typing import Any, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F
+from django.utils import timezone
+
+from statuspage.text import TitleField, new_code
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(f"“{name}” is not an IANA time zone; write one such as Etc/UTC or Europe/Berlin.")
+
+
+def validate_public_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValidationError(f"“{url}” is not a page address; write one such as https://status.example.com.")
+
+
+class PageQuerySet(models.QuerySet["Page"]):
+    def for_host(self, host: str) -> "Page | None":
+        """The page of a host name (a port is ignored); a deployment's only page answers on every host."""
+        name = urlsplit(f"//{host}").hostname or ""
+        pages = list(self.filter(host=name)[:1]) or list(self.order_by("pk")[:2])
+        return pages[0] if len(pages) == 1 else None
+
+
+class Page(models.Model):
+    code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
+    name = TitleField()
+    url = models.CharField("public address", max_length=255, validators=[validate_public_url],
+                           help_text="Where visitors find this page, such as https://status.example.com. "
+                                     "Links in mails and feeds start with it.")
+    host = models.CharField(max_length=255, unique=True, editable=False)
+    time_zone = models.CharField(max_length=64, default="Etc/UTC", validators=[validate_time_zone])
+    about = TitleField(blank=True, help_text="One sentence under the page's name.")
+    support_url = models.URLField(blank=True, help_text="Where visitors get help; shown at the foot of the page.")
+    maintenance_notice_hours = models.PositiveSmallIntegerField(
+        default=72, help_text="How long before planned work starts the banner announces it, in hours.")
+    generation = models.PositiveBigIntegerField(
+        default=1, editable=False, help_text="Raised in the same transaction as any public change.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = PageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        permissions = (("publish", "May post updates"), ("administer", "May change pages, components and accounts"))
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.url = self.url.rstrip("/")
+        self.host = urlsplit(self.url).hostname or ""
+        super().save(*args, **kwargs)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def absolute_url(self, path: str) -> str:
+        """The public address of `path` ("/history"). Never built from a request's Host header."""
+        return f"{self.url}{path}"
+
+    def raise_generation(self) -> Self:
+        """Say that public content changed. Call it first in the transaction: it locks the page's row,
+        so writers of one page queue up behind each other."""
+        now = timezone.now()
+        Page.objects.filter(pk=self.pk).update(generation=F("generation") + 1, updated_at=now)
+        self.refresh_from_db(fields=["generation", "updated_at"])
+        return self
+
+
+class AuditEntry(models.Model):
+    """Who did what, written in the same transaction as the deed. Entries are never changed or deleted."""
+
+    page = models.ForeignKey(Page, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
+    actor = TitleField(help_text="The staff account's name, or the command that did it.")
+    action = models.CharField(max_length=64, help_text="Such as incident.update or component.change.")
+    target = TitleField(help_text="What it was done to.")
+    detail = models.JSONField(default=dict, help_text="What changed, without secrets.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("-pk",)
+        verbose_name_plural = "audit entries"
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.target}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise TypeError("An audit entry is written once and never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("An audit entry is never deleted.")
+
+
+def record_audit(page: Page | None, actor: str, action: str, target: str, **detail: Any) -> AuditEntry:
+    return AuditEntry.objects.create(page=page, actor=actor, action=action, target=target, detail=detail)
