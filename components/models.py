@@ -1,0 +1,112 @@
+"""What can break: components, in groups one level deep, and how long each held which status."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Max, Q
+from django.utils import timezone
+
+from components.status import Status
+from pages.models import Page
+from statuspage.text import BodyField, TitleField, new_code
+
+
+class Group(models.Model):
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="groups")
+    code = models.CharField(max_length=12, default=new_code, editable=False)
+    name = TitleField()
+    description = BodyField(blank=True)
+    position = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("position", "pk")
+        constraints = (models.UniqueConstraint(fields=["page", "code"], name="group_code_unique_on_page"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ComponentQuerySet(models.QuerySet["Component"]):
+    def public(self) -> "ComponentQuerySet":
+        return self.filter(hidden=False)
+
+    def worst_status(self) -> Status:
+        """Highest severity in the set; OPERATIONAL when it is empty."""
+        return Status(self.aggregate(worst=Max("status"))["worst"] or Status.OPERATIONAL)
+
+
+class Component(models.Model):
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="components")
+    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.SET_NULL, related_name="components")
+    code = models.CharField(max_length=12, default=new_code, editable=False)
+    name = TitleField()
+    description = BodyField(blank=True)
+    status = models.IntegerField(choices=Status.choices, default=Status.OPERATIONAL, editable=False)
+    position = models.PositiveIntegerField(default=1)
+    showcase = models.BooleanField("show uptime", default=True)
+    start_date = models.DateField(null=True, blank=True, help_text="Uptime is counted from this day.")
+    only_show_if_degraded = models.BooleanField(default=False)
+    hidden = models.BooleanField(default=False, help_text="Hidden components appear on no public page or document.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = ComponentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("position", "pk")
+        constraints = (models.UniqueConstraint(fields=["page", "code"], name="component_code_unique_on_page"),)
+
+    def __str__(self) -> str:
+        return self.full_name
+
+    def clean(self) -> None:
+        if self.group is not None and self.group.page_id != self.page_id:
+            raise ValidationError({"group": "Choose a group of the same page."})
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new component starts its first span."""
+        adding = self._state.adding
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if adding:
+                self.spans.create(status=self.status, started_at=self.created_at)
+
+    @property
+    def full_name(self) -> str:
+        """"Chat - Chat API" inside a group, "Website" outside one."""
+        return f"{self.group.name} - {self.name}" if self.group else self.name
+
+    def move_to(self, status: Status, at: datetime) -> Status:
+        """Hold `status` from `at` on; the old status is returned. Call it inside a transaction."""
+        old = Status(self.status)
+        if status != old:
+            self.spans.filter(ended_at=None).update(ended_at=at)
+            self.spans.create(status=status, started_at=at)
+            self.status, self.updated_at = status, at
+            self.save(update_fields=["status", "updated_at"])
+        return old
+
+
+class StatusSpan(models.Model):
+    """A component held one status from `started_at` to `ended_at` (null: until now)."""
+
+    component = models.ForeignKey(Component, on_delete=models.CASCADE, related_name="spans")
+    status = models.IntegerField(choices=Status.choices)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("started_at", "pk")
+        constraints = (
+            models.UniqueConstraint(fields=["component"], condition=Q(ended_at=None), name="one_open_span"),
+            models.CheckConstraint(condition=Q(ended_at=None) | Q(ended_at__gte=models.F("started_at")),
+                                   name="span_ends_after_start"),
+        )
+        indexes = (models.Index(fields=["component", "ended_at"]),)
+
+    def __str__(self) -> str:
+        return f"{Status(self.status).label} from {self.started_at:%Y-%m-%d %H:%M}"
