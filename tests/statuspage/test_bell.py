@@ -1,0 +1,44 @@
+import pytest
+from django.db import transaction
+
+from statuspage import bell
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[object, ...]]]:
+    calls: list[tuple[str, tuple[object, ...]]] = []
+
+    def send_task(task: str, args: tuple[object, ...], **options: object) -> None:
+        calls.append((task, args))
+
+    monkeypatch.setattr(bell.current_app, "send_task", send_task)
+    return calls
+
+
+@pytest.mark.django_db
+def test_the_bell_rings_after_commit_only(rung, django_capture_on_commit_callbacks) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        bell.ring_on_commit("delivery.tasks.fan_out", 7)
+        assert rung == []
+    assert rung == [("delivery.tasks.fan_out", (7,))]
+
+
+@pytest.mark.django_db
+def test_a_rolled_back_transaction_rings_nothing(rung, django_capture_on_commit_callbacks) -> None:
+    with (
+        django_capture_on_commit_callbacks(execute=True),
+        pytest.raises(RuntimeError),
+        transaction.atomic(),
+    ):
+        bell.ring_on_commit("delivery.tasks.fan_out", 7)
+        raise RuntimeError
+    assert rung == []
+
+
+def test_a_broker_that_fails_is_logged_and_not_raised(monkeypatch, caplog) -> None:
+    def send_task(*args: object, **options: object) -> None:
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr(bell.current_app, "send_task", send_task)
+    assert bell.ring("delivery.tasks.sweep") is False
+    assert "the sweep will find the work" in caplog.text
