@@ -1,0 +1,60 @@
+# Each target does its own set-up: Python 3.11 or newer with venv, make and git are all it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+APPS := statuspage pages components incidents subscribers delivery intake public
+# One worker per core, at most 4.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
+
+.PHONY: run test lint format bench screenshots lock clean
+
+run: $(VENV)/.run
+	@exec $(BIN)/python manage.py up $(ARGS)
+
+test: lint chromium
+	$(BIN)/python -m pytest -n $(WORKERS) --database postgres
+	$(BIN)/python -m pytest -n $(WORKERS) --database sqlite -m "not browser and not clients"
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/lint-imports
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.test
+	$(BIN)/python -m bench $(ARGS)
+
+screenshots: $(VENV)/.test chromium
+	$(BIN)/python -m pytest tests/browser --screenshots docs/screenshots -k screenshots
+
+.PHONY: chromium
+chromium: $(VENV)/.test
+	@deploy/get-chromium $(BIN)/playwright
+
+# Dependencies come from the hashed locks. The stamps make the second run fast; the test lock holds the run lock too.
+
+$(VENV)/bin/uv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.run: requirements.txt | $(VENV)/bin/uv
+	@if [ -e $(VENV)/.test ]; then true; else $(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt; fi
+	@touch $@
+
+$(VENV)/.test: requirements-dev.txt | $(VENV)/bin/uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.txt
+	@touch $@ $(VENV)/.run
+
+lock: $(VENV)/bin/uv
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 $(ARGS) requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 $(ARGS) requirements-dev.in -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache
