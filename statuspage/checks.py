@@ -1,0 +1,38 @@
+"""What must not be set together, each with an id and a hint: `manage.py check` shows them."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+LEAST_KEY_LENGTH = 50
+LEAST_KEY_CHARACTERS = 5
+
+
+@register(Tags.security)
+def check_production(**kwargs: Any) -> list[CheckMessage]:
+    """Empty outside production. Inside, anything listed keeps every process from starting."""
+    if not settings.PRODUCTION:
+        return []
+    key = settings.SECRET_KEY
+    found = {
+        "E001": settings.DEBUG,
+        "E002": len(key) < LEAST_KEY_LENGTH or len(set(key)) < LEAST_KEY_CHARACTERS,
+        "E003": not settings.ALLOWED_HOSTS,
+        "E004": any("*" in host for host in settings.ALLOWED_HOSTS),
+        "E005": urlsplit(settings.PUBLIC_URL).scheme != "https",
+    }
+    return [Error(*MESSAGES[number], id=f"statuspage.{number}") for number, present in found.items() if present]
+
+
+MESSAGES = {
+    "E001": ("DEBUG is on in production.", "Unset DEBUG: it shows settings and source to visitors."),
+    "E002": (
+        f"SECRET_KEY is empty or shorter than {LEAST_KEY_LENGTH} characters.",
+        "Set SECRET_KEY or SECRET_KEY_FILE to a long random text and keep it.",
+    ),
+    "E003": ("ALLOWED_HOSTS is empty.", "Set PUBLIC_URL, and ALLOWED_HOSTS where pages have several host names."),
+    "E004": ("ALLOWED_HOSTS holds a wildcard.", "Name each host; links and limits depend on it."),
+    "E005": ("PUBLIC_URL is not an https address.", "Set PUBLIC_URL such as https://status.example.com."),
+}

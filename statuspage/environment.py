@@ -1,0 +1,154 @@
+"""How settings are read: from NAME, or from the file that NAME_FILE names; a bad value stops the start.
+
+django-environ does the parsing. Three of its habits are changed, because they would hide a mistake: an
+unknown word for a switch meant "off", a value that began with "$" was looked up as another variable, and
+the line end of a secret's file belonged to the secret.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+SWITCH = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(("false", "off", "no", "0"), False)
+SQLITE = "django.db.backends.sqlite3"
+POSTGRESQL = "django.db.backends.postgresql"
+
+
+class Environment(environ.FileAwareEnv):  # type: ignore[misc]
+    """Reads one variable at a time; every error is ImproperlyConfigured and begins with the variable's name."""
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value without white space at its ends; `default` when it is unset or empty."""
+        if os.environ.get(name) and os.environ.get(f"{name}_FILE"):
+            raise ImproperlyConfigured(f"{name}: set either {name} or {name}_FILE, not both.")
+        try:
+            value: str = self.ENVIRON[name]
+        except KeyError:
+            return default
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE: cannot be read: {error.strerror}.") from error
+        return value.strip() or default
+
+    def switch(self, name: str, *, default: bool) -> bool:
+        value = self.text(name)
+        if not value:
+            return default
+        if value.lower() not in SWITCH:
+            raise ImproperlyConfigured(f"{name}: “{value}” is neither true nor false.")
+        return SWITCH[value.lower()]
+
+    def number(self, name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
+        value = self.text(name)
+        if not value:
+            return default
+        if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+            raise ImproperlyConfigured(f"{name}: “{value}” is not a whole number from {least} to {most}.")
+        return int(value)
+
+    def words(self, name: str) -> list[str]:
+        """The parts between commas; an empty list when unset."""
+        return [part.strip() for part in self.text(name).split(",") if part.strip()]
+
+    def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            raise ImproperlyConfigured(f"{name}: “{value}” is none of {', '.join(choices)}.")
+        return value
+
+    def web_address(self, name: str) -> str:
+        """Such as https://status.example.com, without a path; "" when unset."""
+        value = self.text(name).rstrip("/")
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query):
+            raise ImproperlyConfigured(f"{name}: “{value}” is not an address such as https://status.example.com.")
+        return value
+
+    def directory(self, name: str, default: Path) -> Path:
+        """An absolute path; the directory is made, for its owner only, when it is not there."""
+        path = Path(self.text(name, str(default))).expanduser().absolute()
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}: {path} cannot be made: {error.strerror}.") from error
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise ImproperlyConfigured(f"{name}: {path} is not writable for this user.")
+        return path
+
+    def database(self, name: str, embedded: Path, *, pool_size: int) -> dict[str, Any]:
+        """Django's settings for a database URL; a SQLite file at `embedded` when unset."""
+        url = self.text(name)
+        try:
+            config: dict[str, Any] = self.db_url_config(url) if url else {"ENGINE": SQLITE, "NAME": str(embedded)}
+        except ValueError:  # the message would repeat the URL, and with it the password
+            raise ImproperlyConfigured(f"{name}: is not a URL such as postgresql://user:password@host/name.") from None
+        if config.get("ENGINE") == SQLITE:
+            return config | {"OPTIONS": sqlite_options()}
+        if config.get("ENGINE") != POSTGRESQL:
+            raise ImproperlyConfigured(f"{name}: must begin with postgresql:// or sqlite:///.")
+        # Persistent connections and ASGI's threads do not mix; psycopg's pool does.
+        pool = {"min_size": 0, "max_size": pool_size, "timeout": 10, "max_idle": 60}
+        options = {"connect_timeout": 5, **config.get("OPTIONS", {}), "pool": pool}
+        return config | {"OPTIONS": options, "CONN_MAX_AGE": 0}
+
+    def broker(self, name: str, embedded: Path) -> str:
+        """Celery's broker URL; the socket that `manage.py up` links at `embedded` when unset."""
+        url = self.text(name)
+        if not url:
+            # Resolved, because a socket's path may have no more than some 100 bytes and this link may be longer.
+            return f"redis+socket://{embedded.resolve()}"
+        if not url.startswith(("redis://", "rediss://", "redis+socket://")):
+            raise ImproperlyConfigured(f"{name}: must begin with redis://, rediss:// or redis+socket://.")
+        return url
+
+    def mail(self, name: str) -> dict[str, Any]:
+        """Django's EMAIL_* settings of smtp:// (plain), smtp+tls:// (STARTTLS) or smtps:// (TLS); {} when unset."""
+        url = self.text(name)
+        if not url:
+            return {}
+        try:
+            parts, port = urlsplit(url), urlsplit(url).port
+        except ValueError:
+            raise ImproperlyConfigured(f"{name}: is not a URL such as smtp+tls://user:password@host:587.") from None
+        if parts.scheme not in ("smtp", "smtp+tls", "smtps") or not parts.hostname:
+            raise ImproperlyConfigured(f"{name}: must begin with smtp://, smtp+tls:// or smtps:// and name a host.")
+        config = self.email_url_config(url)
+        return {
+            "EMAIL_HOST": parts.hostname,
+            "EMAIL_PORT": port or {"smtp": 25, "smtp+tls": 587, "smtps": 465}[parts.scheme],
+            "EMAIL_HOST_USER": config["EMAIL_HOST_USER"] or "",
+            "EMAIL_HOST_PASSWORD": config["EMAIL_HOST_PASSWORD"] or "",
+            "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+            "EMAIL_USE_SSL": parts.scheme == "smtps",
+        }
+
+
+def sqlite_options() -> dict[str, Any]:
+    """Readers beside one writer, and a writer that waits for its turn instead of failing."""
+    return {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in `path`; made and stored for its owner only when there is none.
+
+    Processes that start together agree on one: each writes its own file, and the first link wins.
+    """
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,243 @@
+"""Settings. Each value comes from the environment, by the readers of statuspage/environment.py.
+
+Everything works with nothing set. What each variable means: docs/settings.md; what must not be combined:
+statuspage/checks.py. A bad value stops the start with its name.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from celery.schedules import schedule
+from csp.constants import NONE, SELF
+from kombu import Queue
+
+from statuspage.environment import Environment, kept_secret
+from statuspage.lanes import DEFAULT, LANES
+from statuspage.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+
+# The place
+
+PRODUCTION = env.switch("PRODUCTION", default=False)
+DEBUG = env.switch("DEBUG", default=False)
+DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
+SECRET_KEY = env.text("SECRET_KEY") or ("" if PRODUCTION else kept_secret(DATA_DIR / "secret_key"))
+# Encrypts the credentials of accounts; the first key encrypts, all of them decrypt. Derived from SECRET_KEY when empty.
+CREDENTIALS_KEYS = env.words("CREDENTIALS_KEY")
+PUBLIC_URL = env.web_address("PUBLIC_URL")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
+if not PRODUCTION and not ALLOWED_HOSTS:
+    ALLOWED_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
+if PUBLIC_URL:
+    ALLOWED_HOSTS.append(urlsplit(PUBLIC_URL).hostname or "")
+
+# The application
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "axes",
+    "csp",
+    "django_htmx",
+    "statuspage",
+    "pages",
+    "components",
+    "incidents",
+    "subscribers",
+    "delivery",
+    "intake",
+    "public",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "statuspage.urls"
+WSGI_APPLICATION = "statuspage.wsgi.application"
+ASGI_APPLICATION = "statuspage.asgi.application"
+APPEND_SLASH = True  # only the admin's addresses end in a slash: it turns /admin into /admin/ and touches no other
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# Databases and caches
+
+DATABASES = {
+    "default": env.database(
+        "DATABASE_URL", DATA_DIR / "statuspage.sqlite3", pool_size=env.number("DATABASE_POOL_SIZE", 10, least=1)
+    )
+}
+# In each process's own memory: nothing that readers need may hang on another service.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# Static files: served by the application itself, under hashed names once collected
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "statuspage.storage.HashedStaticFiles"},
+}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# Tasks: the database is the queue, Celery is the doorbell. A message may be lost or doubled.
+
+CELERY_BROKER_URL = env.broker("REDIS_URL", DATA_DIR / "redis.sock")
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Without the first three, a half-open connection stalls a worker for minutes and loses the next message.
+    "socket_timeout": 5,
+    "socket_connect_timeout": 3,
+    "retry_on_timeout": True,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "visibility_timeout": 600,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    "global_keyprefix": "sp:",
+}
+CELERY_BROKER_CONNECTION_TIMEOUT = 3
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_POOL_ACQUIRE_TIMEOUT = 5
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SOFT_TIME_LIMIT = 60
+CELERY_TASK_TIME_LIMIT = 90  # far below the visibility timeout, else a task runs twice at once
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 1000
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+# Cancelling a task in the middle of a send makes it unknown whether the message went out.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_ENABLE_UTC = True
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_DEFAULT_QUEUE = DEFAULT
+CELERY_TASK_QUEUES = [Queue(lane) for lane in LANES]
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_ROUTES = ("statuspage.lanes.route_task",)
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    # A tick that finds no worker is dropped before the next one comes: ticks must not pile up.
+    "sweep": {"task": "delivery.tasks.sweep", "schedule": schedule(5), "options": {"expires": 5}},
+    "maintenance": {
+        "task": "incidents.tasks.advance_maintenance",
+        "schedule": schedule(15),
+        "options": {"expires": 15},
+    },
+}
+
+# Mail
+
+SMTP = env.mail("EMAIL_URL")
+# Where mail goes, one .eml file per message, until an SMTP server is configured; None when it is.
+MAIL_DIR = None if SMTP else DATA_DIR / "mail"
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if SMTP else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = str(DATA_DIR / "mail")
+EMAIL_HOST = SMTP.get("EMAIL_HOST", "")
+EMAIL_PORT = SMTP.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = SMTP.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = SMTP.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = SMTP.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = SMTP.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT_SECONDS", 60, least=1)
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Status <status@localhost>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# Staff sign-in. Locked by user name and address together: nobody elsewhere can lock the on-call out,
+# and who is signed in stays so.
+
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
+AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "statuspage.visitor.client_address"
+AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+
+# Safety of every answer
+
+TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 0, most=10)
+USE_X_FORWARDED_HOST = False
+if TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = PRODUCTION and env.switch("SSL_REDIRECT", default=True)
+SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000) if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION and env.switch("HSTS_INCLUDE_SUBDOMAINS", default=True)
+SECURE_HSTS_PRELOAD = PRODUCTION and env.switch("HSTS_PRELOAD", default=False)
+# The preload list is a promise about the whole domain, which is not this application's to give.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 7 * 24 * 3600
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# Logs
+
+LOGGING = logging_config(
+    env.one_of("LOG_FORMAT", ("console", "json"), "json" if PRODUCTION else "console"),
+    env.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+)
