@@ -1,0 +1,167 @@
+"""The ground every test stands on: a real database, a real Redis, and no way out to the network.
+
+The database is made and the environment set before Django reads its settings; under pytest-xdist one
+server serves all workers, and each worker has its own database in it.
+"""
+
+import contextlib
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import PostgresServer, RedisServer
+
+FROM_OUTSIDE = (
+    "SECRET_KEY",
+    "PUBLIC_URL",
+    "ALLOWED_HOSTS",
+    "EMAIL_URL",
+    "DEBUG",
+    "PRODUCTION",
+    "REDIS_URL",
+    "DATABASE_URL",
+    "ADMIN_EMAIL",
+    "ADMIN_PASSWORD",
+    "PORT",
+    "DATA_DIR",
+    "LOG_LEVEL",
+    "LOG_FORMAT",
+    "TRUSTED_PROXY_COUNT",
+    "CREDENTIALS_KEY",
+    "DEFAULT_FROM_EMAIL",
+)
+_server: PostgresServer | None = None
+_data: Path | None = None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=("postgres", "sqlite"), default="postgres", help="what the tests run on")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and not config.option.help:
+        _prepare_environment(config)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "statuspage.settings"
+    from django.conf import settings
+
+    # Hashing passwords slowly on purpose is what Django's own tests leave out too.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def _prepare_environment(config: pytest.Config) -> None:
+    """Workers of pytest-xdist inherit it."""
+    global _server, _data
+    for name in FROM_OUTSIDE:
+        os.environ.pop(name, None)
+        os.environ.pop(f"{name}_FILE", None)
+    _data = Path(tempfile.mkdtemp(prefix="sp-data-"))
+    os.environ |= {"DATA_DIR": str(_data), "SECRET_KEY": "tests " * 12, "LOG_LEVEL": "WARNING"}
+    if config.option.database == "sqlite":
+        os.environ["DATABASE_URL"] = f"sqlite:///{_data}/statuspage.sqlite3"
+        return
+    _server = PostgresServer()
+    os.environ["DATABASE_URL"] = _server.url
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _server:
+        _server.close()
+    if _data:
+        shutil.rmtree(_data, ignore_errors=True)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"database: {config.option.database}"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """SQLite on disk, one file per xdist worker: other processes and threads open it too."""
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    if "sqlite" in database["ENGINE"]:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        database["TEST"]["NAME"] = f"{database['NAME']}.{worker}"
+    else:
+        from pytest_django.fixtures import _set_suffix_to_test_databases
+
+        if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+            _set_suffix_to_test_databases(suffix=worker)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A real Redis for the session. Who breaks it repairs it: see the `redis` fixture."""
+    server = RedisServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def redis(redis_server: RedisServer) -> Iterator[RedisServer]:
+    """The session's Redis, running and empty at the start of each test, whatever the last one did to it."""
+    redis_server.thaw()
+    redis_server.start()
+    redis_server.flush()
+    yield redis_server
+    redis_server.thaw()
+    redis_server.start()
+
+
+class NetworkRefusedError(RuntimeError):
+    """A test tried to leave this machine."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Only this machine's loopback may be connected to, and names are not looked up outside."""
+    real_connect, real_connect_ex, real_lookup = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def connect(self: socket.socket, address: Any) -> None:
+        refuse_outside(self, address)
+        real_connect(self, address)
+
+    def connect_ex(self: socket.socket, address: Any) -> int:
+        refuse_outside(self, address)
+        return real_connect_ex(self, address)
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host and not is_local(host.decode() if isinstance(host, bytes) else host) and not is_numeric(host):
+            raise socket.gaierror(socket.EAI_NONAME, f"the tests look up no names: {host}")
+        return real_lookup(host, *args, **kwargs)
+
+    def is_numeric(host: Any) -> bool:
+        try:
+            return bool(real_lookup(host, None, flags=socket.AI_NUMERICHOST))
+        except socket.gaierror:
+            return False
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        patch.setattr(socket.socket, "connect_ex", connect_ex)
+        patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        yield
+
+
+def refuse_outside(connection: socket.socket, address: Any) -> None:
+    if connection.family in (socket.AF_INET, socket.AF_INET6) and not is_local(address[0]):
+        raise NetworkRefusedError(f"refused to connect to {address}")
+
+
+def is_local(host: str) -> bool:
+    """Loopback addresses, unspecified ones (to listen on), and names that mean this machine."""
+    if host in ("localhost", "", "0.0.0.0", "::", socket.gethostname()) or host.endswith(".localhost"):
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host.split("%", maxsplit=1)[0]).is_loopback
+    return False
