@@ -77,7 +77,7 @@ class Component(models.Model):
 
     @property
     def full_name(self) -> str:
-        """"Chat - Chat API" inside a group, "Website" outside one."""
+        """ "Chat - Chat API" inside a group, "Website" outside one."""
         return f"{self.group.name} - {self.name}" if self.group else self.name
 
     def move_to(self, status: Status, at: datetime) -> Status:
@@ -103,8 +103,9 @@ class StatusSpan(models.Model):
         ordering = ("started_at", "pk")
         constraints = (
             models.UniqueConstraint(fields=["component"], condition=Q(ended_at=None), name="one_open_span"),
-            models.CheckConstraint(condition=Q(ended_at=None) | Q(ended_at__gte=models.F("started_at")),
-                                   name="span_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=models.F("started_at")), name="span_ends_after_start"
+            ),
         )
         indexes = (models.Index(fields=["component", "ended_at"]),)
 

@@ -1,6 +1,7 @@
 """A page: one public status page, chosen by host name. Also the log of who did what."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -23,28 +24,41 @@ def validate_public_url(url: str) -> None:
         raise ValidationError(f"“{url}” is not a page address; write one such as https://status.example.com.")
 
 
+Known = TypeVar("Known")
+
+
+def choose_by_host(host: str, known: Mapping[str, Known]) -> Known | None:
+    """What is `known` of a host name (a port is ignored); a deployment's only page answers on every host."""
+    if len(known) == 1:
+        return next(iter(known.values()))
+    return known.get(urlsplit(f"//{host}").hostname or "")
+
+
 class PageQuerySet(models.QuerySet["Page"]):
     def for_host(self, host: str) -> "Page | None":
-        """The page of a host name (a port is ignored); a deployment's only page answers on every host."""
-        name = urlsplit(f"//{host}").hostname or ""
-        pages = list(self.filter(host=name)[:1]) or list(self.order_by("pk")[:2])
-        return pages[0] if len(pages) == 1 else None
+        return choose_by_host(host, {page.host: page for page in self})
 
 
 class Page(models.Model):
     code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
     name = TitleField()
-    url = models.CharField("public address", max_length=255, validators=[validate_public_url],
-                           help_text="Where visitors find this page, such as https://status.example.com. "
-                                     "Links in mails and feeds start with it.")
+    url = models.CharField(
+        "public address",
+        max_length=255,
+        validators=[validate_public_url],
+        help_text="Where visitors find this page, such as https://status.example.com. "
+        "Links in mails and feeds start with it.",
+    )
     host = models.CharField(max_length=255, unique=True, editable=False)
     time_zone = models.CharField(max_length=64, default="Etc/UTC", validators=[validate_time_zone])
     about = TitleField(blank=True, help_text="One sentence under the page's name.")
     support_url = models.URLField(blank=True, help_text="Where visitors get help; shown at the foot of the page.")
     maintenance_notice_hours = models.PositiveSmallIntegerField(
-        default=72, help_text="How long before planned work starts the banner announces it, in hours.")
+        default=72, help_text="How long before planned work starts the banner announces it, in hours."
+    )
     generation = models.PositiveBigIntegerField(
-        default=1, editable=False, help_text="Raised in the same transaction as any public change.")
+        default=1, editable=False, help_text="Raised in the same transaction as any public change."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -2,7 +2,8 @@
 
 Shapes (datetimes are aware UTC, statuses and impacts are the slugs of the JSON API):
 
-Snapshot     page, status {indicator, description}, built_at, groups, components, incidents, maintenances,
+Snapshot     page, status {indicator, description}, built_at, changes_at (when it must be built again although
+             nobody changed anything), groups, components, incidents, maintenances,
              days (the front page's "recent days": [{date, incidents}], newest first, quiet days included)
 page         code, name, url, host, time_zone, about, support_url, maintenance_notice_hours, generation,
              created_at, updated_at
@@ -21,7 +22,7 @@ Hidden components, drafts, authors and addresses never enter a snapshot.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
@@ -37,6 +38,7 @@ from pages.models import Page
 RECENT = 50  # incidents, and maintenances, as many as the v2 API lists
 UPTIME_DAYS = 90
 RECENT_DAYS = 7
+TROUBLE_REFRESH = timedelta(minutes=1)
 
 Data = dict[str, Any]
 
@@ -53,6 +55,7 @@ def build(page: Page, now: datetime | None = None) -> Data:
         "page": describe_page(page),
         "status": {"indicator": status.indicator.value, "description": status.description},
         "built_at": now,
+        "changes_at": find_next_change(page, components, maintenances, now),
         "groups": build_groups(page, components),
         "components": components,
         "incidents": incidents,
@@ -61,9 +64,38 @@ def build(page: Page, now: datetime | None = None) -> Data:
     }
 
 
+def find_next_change(page: Page, components: list[Data], maintenances: list[Data], now: datetime) -> datetime:
+    """When time alone makes a snapshot untrue: a new day, planned work that is announced, starts or ends.
+
+    While something is down, its minutes of today grow, so then a minute at the latest.
+    """
+    notice = timedelta(hours=page.maintenance_notice_hours)
+    moments = [_next_midnight(now), _next_midnight(now.astimezone(page.zone)).astimezone(UTC)]
+    for work in maintenances:
+        moments += [work["scheduled_for"] - notice, work["scheduled_for"], work["scheduled_until"]]
+    if any(component["status"] != Status.OPERATIONAL.slug for component in components):
+        moments.append(now + TROUBLE_REFRESH)
+    return min(moment for moment in moments if moment > now)
+
+
+def _next_midnight(now: datetime) -> datetime:
+    return datetime.combine(now.date() + timedelta(days=1), time(), tzinfo=now.tzinfo)
+
+
 def describe_page(page: Page) -> Data:
-    fields = ("code", "name", "url", "host", "time_zone", "about", "support_url", "maintenance_notice_hours",
-              "generation", "created_at", "updated_at")
+    fields = (
+        "code",
+        "name",
+        "url",
+        "host",
+        "time_zone",
+        "about",
+        "support_url",
+        "maintenance_notice_hours",
+        "generation",
+        "created_at",
+        "updated_at",
+    )
     return {field: getattr(page, field) for field in fields}
 
 
@@ -74,8 +106,18 @@ def build_components(page: Page, now: datetime) -> list[Data]:
 
 
 def describe_component(row: Component) -> Data:
-    fields = ("code", "name", "full_name", "description", "position", "showcase", "start_date",
-              "only_show_if_degraded", "created_at", "updated_at")
+    fields = (
+        "code",
+        "name",
+        "full_name",
+        "description",
+        "position",
+        "showcase",
+        "start_date",
+        "only_show_if_degraded",
+        "created_at",
+        "updated_at",
+    )
     described = {field: getattr(row, field) for field in fields}
     return described | {"status": Status(row.status).slug, "group_code": row.group.code if row.group else None}
 
@@ -89,8 +131,10 @@ def build_groups(page: Page, components: list[Data]) -> list[Data]:
             continue
         worst = max(Status.from_slug(child["status"]) for child in children)
         fields = ("code", "name", "description", "position", "created_at", "updated_at")
-        groups.append({field: getattr(row, field) for field in fields}
-                      | {"status": worst.slug, "component_codes": [child["code"] for child in children]})
+        groups.append(
+            {field: getattr(row, field) for field in fields}
+            | {"status": worst.slug, "component_codes": [child["code"] for child in children]}
+        )
     return groups
 
 
@@ -105,8 +149,11 @@ def build_incidents(rows: QuerySet[Incident], components: dict[str, Data]) -> li
     """Incidents in the order of `rows`, each with all its updates. `components`: by code, public ones."""
     affected = Affected.objects.exclude(component__hidden=True)
     updates = Update.objects.order_by("-display_at", "-pk").prefetch_related(Prefetch("affected", affected))
-    found = list(rows.select_related("page").prefetch_related(
-        Prefetch("updates", updates), Prefetch("components", Component.objects.public().order_by("position", "pk"))))
+    found = list(
+        rows.select_related("page").prefetch_related(
+            Prefetch("updates", updates), Prefetch("components", Component.objects.public().order_by("position", "pk"))
+        )
+    )
     tweets = _tweet_ids(row.code for incident in found for row in incident.updates.all())
     return [_describe_incident(row, components, tweets) for row in found]
 
@@ -117,8 +164,22 @@ def _tweet_ids(update_codes: Iterable[str]) -> dict[str, str]:
 
 
 def _describe_incident(row: Incident, components: dict[str, Data], tweets: dict[str, str]) -> Data:
-    fields = ("code", "kind", "name", "status", "impact", "path", "created_at", "updated_at", "started_at",
-              "monitoring_at", "resolved_at", "scheduled_for", "scheduled_until", "is_closed")
+    fields = (
+        "code",
+        "kind",
+        "name",
+        "status",
+        "impact",
+        "path",
+        "created_at",
+        "updated_at",
+        "started_at",
+        "monitoring_at",
+        "resolved_at",
+        "scheduled_for",
+        "scheduled_until",
+        "is_closed",
+    )
     codes = [component.code for component in row.components.all()]
     return {field: getattr(row, field) for field in fields} | {
         "label": row.get_status_display(),
@@ -133,15 +194,20 @@ def _describe_incident(row: Incident, components: dict[str, Data], tweets: dict[
 def _describe_updates(rows: list[Update], tweets: dict[str, str]) -> list[Data]:
     """Newest first. An update that repeats the status before it is labelled "Update"."""
     former = [*(row.status for row in rows[1:]), None]
-    return [_describe_update(row, tweets, repeats=row.status == before)
-            for row, before in zip(rows, former, strict=True)]
+    return [
+        _describe_update(row, tweets, repeats=row.status == before) for row, before in zip(rows, former, strict=True)
+    ]
 
 
 def _describe_update(row: Update, tweets: dict[str, str], *, repeats: bool) -> Data:
     fields = ("code", "status", "body", "body_html", "created_at", "updated_at", "display_at", "deliver_notifications")
     affected = [
-        {"code": each.code, "name": each.name, "old_status": Status(each.old_status).slug,
-         "new_status": Status(each.new_status).slug}
+        {
+            "code": each.code,
+            "name": each.name,
+            "old_status": Status(each.old_status).slug,
+            "new_status": Status(each.new_status).slug,
+        }
         for each in row.affected.all()
     ]
     return {field: getattr(row, field) for field in fields} | {

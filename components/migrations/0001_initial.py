@@ -2,88 +2,146 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import statuspage.text
 from django.db import migrations, models
+
+import statuspage.text
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('pages', '0001_initial'),
+        ("pages", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Group',
+            name="Group",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=statuspage.text.new_code, editable=False, max_length=12)),
-                ('name', statuspage.text.TitleField(max_length=255)),
-                ('description', statuspage.text.BodyField(blank=True)),
-                ('position', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('page', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='groups', to='pages.page')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(default=statuspage.text.new_code, editable=False, max_length=12)),
+                ("name", statuspage.text.TitleField(max_length=255)),
+                ("description", statuspage.text.BodyField(blank=True)),
+                ("position", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "page",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="groups", to="pages.page"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('position', 'pk'),
+                "ordering": ("position", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='Component',
+            name="Component",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=statuspage.text.new_code, editable=False, max_length=12)),
-                ('name', statuspage.text.TitleField(max_length=255)),
-                ('description', statuspage.text.BodyField(blank=True)),
-                ('status', models.IntegerField(choices=[(0, 'Operational'), (10, 'Under maintenance'), (20, 'Degraded performance'), (30, 'Partial outage'), (40, 'Major outage')], default=0, editable=False)),
-                ('position', models.PositiveIntegerField(default=1)),
-                ('showcase', models.BooleanField(default=True, verbose_name='show uptime')),
-                ('start_date', models.DateField(blank=True, help_text='Uptime is counted from this day.', null=True)),
-                ('only_show_if_degraded', models.BooleanField(default=False)),
-                ('hidden', models.BooleanField(default=False, help_text='Hidden components appear on no public page or document.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('page', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='components', to='pages.page')),
-                ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='components', to='components.group')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(default=statuspage.text.new_code, editable=False, max_length=12)),
+                ("name", statuspage.text.TitleField(max_length=255)),
+                ("description", statuspage.text.BodyField(blank=True)),
+                (
+                    "status",
+                    models.IntegerField(
+                        choices=[
+                            (0, "Operational"),
+                            (10, "Under maintenance"),
+                            (20, "Degraded performance"),
+                            (30, "Partial outage"),
+                            (40, "Major outage"),
+                        ],
+                        default=0,
+                        editable=False,
+                    ),
+                ),
+                ("position", models.PositiveIntegerField(default=1)),
+                ("showcase", models.BooleanField(default=True, verbose_name="show uptime")),
+                ("start_date", models.DateField(blank=True, help_text="Uptime is counted from this day.", null=True)),
+                ("only_show_if_degraded", models.BooleanField(default=False)),
+                (
+                    "hidden",
+                    models.BooleanField(
+                        default=False, help_text="Hidden components appear on no public page or document."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "page",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="components", to="pages.page"
+                    ),
+                ),
+                (
+                    "group",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="components",
+                        to="components.group",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('position', 'pk'),
+                "ordering": ("position", "pk"),
             },
         ),
         migrations.CreateModel(
-            name='StatusSpan',
+            name="StatusSpan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.IntegerField(choices=[(0, 'Operational'), (10, 'Under maintenance'), (20, 'Degraded performance'), (30, 'Partial outage'), (40, 'Major outage')])),
-                ('started_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('component', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='spans', to='components.component')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "status",
+                    models.IntegerField(
+                        choices=[
+                            (0, "Operational"),
+                            (10, "Under maintenance"),
+                            (20, "Degraded performance"),
+                            (30, "Partial outage"),
+                            (40, "Major outage"),
+                        ]
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "component",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="spans", to="components.component"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('started_at', 'pk'),
+                "ordering": ("started_at", "pk"),
             },
         ),
         migrations.AddConstraint(
-            model_name='group',
-            constraint=models.UniqueConstraint(fields=('page', 'code'), name='group_code_unique_on_page'),
+            model_name="group",
+            constraint=models.UniqueConstraint(fields=("page", "code"), name="group_code_unique_on_page"),
         ),
         migrations.AddConstraint(
-            model_name='component',
-            constraint=models.UniqueConstraint(fields=('page', 'code'), name='component_code_unique_on_page'),
+            model_name="component",
+            constraint=models.UniqueConstraint(fields=("page", "code"), name="component_code_unique_on_page"),
         ),
         migrations.AddIndex(
-            model_name='statusspan',
-            index=models.Index(fields=['component', 'ended_at'], name='components__compone_5b3bab_idx'),
+            model_name="statusspan",
+            index=models.Index(fields=["component", "ended_at"], name="components__compone_5b3bab_idx"),
         ),
         migrations.AddConstraint(
-            model_name='statusspan',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('component',), name='one_open_span'),
+            model_name="statusspan",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("component",), name="one_open_span"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='statusspan',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at', None), ('ended_at__gte', models.F('started_at')), _connector='OR'), name='span_ends_after_start'),
+            model_name="statusspan",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ended_at", None), ("ended_at__gte", models.F("started_at")), _connector="OR"),
+                name="span_ends_after_start",
+            ),
         ),
     ]

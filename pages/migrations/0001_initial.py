@@ -2,54 +2,102 @@
 
 import django.db.models.deletion
 import django.utils.timezone
+from django.db import migrations, models
+
 import pages.models
 import statuspage.text
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Page',
+            name="Page",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=statuspage.text.new_code, editable=False, max_length=12, unique=True)),
-                ('name', statuspage.text.TitleField(max_length=255)),
-                ('url', models.CharField(help_text='Where visitors find this page, such as https://status.example.com. Links in mails and feeds start with it.', max_length=255, validators=[pages.models.validate_public_url], verbose_name='public address')),
-                ('host', models.CharField(editable=False, max_length=255, unique=True)),
-                ('time_zone', models.CharField(default='Etc/UTC', max_length=64, validators=[pages.models.validate_time_zone])),
-                ('about', statuspage.text.TitleField(blank=True, help_text="One sentence under the page's name.", max_length=255)),
-                ('support_url', models.URLField(blank=True, help_text='Where visitors get help; shown at the foot of the page.')),
-                ('maintenance_notice_hours', models.PositiveSmallIntegerField(default=72, help_text='How long before planned work starts the banner announces it, in hours.')),
-                ('generation', models.PositiveBigIntegerField(default=1, editable=False, help_text='Raised in the same transaction as any public change.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(default=statuspage.text.new_code, editable=False, max_length=12, unique=True),
+                ),
+                ("name", statuspage.text.TitleField(max_length=255)),
+                (
+                    "url",
+                    models.CharField(
+                        help_text="Where visitors find this page, such as https://status.example.com. Links in mails and feeds start with it.",
+                        max_length=255,
+                        validators=[pages.models.validate_public_url],
+                        verbose_name="public address",
+                    ),
+                ),
+                ("host", models.CharField(editable=False, max_length=255, unique=True)),
+                (
+                    "time_zone",
+                    models.CharField(default="Etc/UTC", max_length=64, validators=[pages.models.validate_time_zone]),
+                ),
+                (
+                    "about",
+                    statuspage.text.TitleField(
+                        blank=True, help_text="One sentence under the page's name.", max_length=255
+                    ),
+                ),
+                (
+                    "support_url",
+                    models.URLField(blank=True, help_text="Where visitors get help; shown at the foot of the page."),
+                ),
+                (
+                    "maintenance_notice_hours",
+                    models.PositiveSmallIntegerField(
+                        default=72, help_text="How long before planned work starts the banner announces it, in hours."
+                    ),
+                ),
+                (
+                    "generation",
+                    models.PositiveBigIntegerField(
+                        default=1, editable=False, help_text="Raised in the same transaction as any public change."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
-                'ordering': ('name',),
-                'permissions': (('publish', 'May post updates'), ('administer', 'May change pages, components and accounts')),
+                "ordering": ("name",),
+                "permissions": (
+                    ("publish", "May post updates"),
+                    ("administer", "May change pages, components and accounts"),
+                ),
             },
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('actor', statuspage.text.TitleField(help_text="The staff account's name, or the command that did it.", max_length=255)),
-                ('action', models.CharField(help_text='Such as incident.update or component.change.', max_length=64)),
-                ('target', statuspage.text.TitleField(help_text='What it was done to.', max_length=255)),
-                ('detail', models.JSONField(default=dict, help_text='What changed, without secrets.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('page', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pages.page')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "actor",
+                    statuspage.text.TitleField(
+                        help_text="The staff account's name, or the command that did it.", max_length=255
+                    ),
+                ),
+                ("action", models.CharField(help_text="Such as incident.update or component.change.", max_length=64)),
+                ("target", statuspage.text.TitleField(help_text="What it was done to.", max_length=255)),
+                ("detail", models.JSONField(default=dict, help_text="What changed, without secrets.")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "page",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pages.page",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'audit entries',
-                'ordering': ('-pk',),
+                "verbose_name_plural": "audit entries",
+                "ordering": ("-pk",),
             },
         ),
     ]

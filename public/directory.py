@@ -1,0 +1,73 @@
+"""Which page answers on which host and at which generation: the one thing asked of the database on the way to a hit."""
+
+import logging
+import threading
+from dataclasses import dataclass
+from time import monotonic
+
+from django.db import Error as DatabaseError
+
+from pages.models import Page, choose_by_host
+
+CHECK_SECONDS = 0.25  # an update is seen within a second, in every process, without a worker or a message
+RETRY_SECONDS = 1.0  # a database that is down is not asked at every request
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Listing:
+    hosts: dict[str, int]
+    """Page id by host name."""
+    generations: dict[int, int]
+    """Generation by page id."""
+
+    def page_for(self, host: str) -> int | None:
+        return choose_by_host(host, self.hosts)
+
+
+class Directory:
+    """Reads the listing at most every CHECK_SECONDS in this process, one thread at a time.
+
+    When the database does not answer, what it said last stays in force and `age` grows.
+    """
+
+    def __init__(self) -> None:
+        self._listing: Listing | None = None
+        self._read_at = 0.0
+        self._due_at = 0.0
+        self._failing = False
+        self._reading = threading.Lock()
+
+    def listing(self) -> Listing:
+        """Raises django.db.Error when the database is down and has never answered."""
+        if self._listing is None:
+            return self._read_first()
+        # One thread asks; for the others what we have is good enough meanwhile.
+        if monotonic() >= self._due_at and self._reading.acquire(blocking=False):
+            try:
+                return self._read()
+            except DatabaseError as error:
+                log.warning("database down, serving the last edition: %s", type(error).__name__)
+            finally:
+                self._reading.release()
+        return self._listing
+
+    def age(self) -> int | None:
+        """Whole seconds since the database last answered; None when it answers."""
+        return int(monotonic() - self._read_at) if self._failing else None
+
+    def _read_first(self) -> Listing:
+        with self._reading:
+            return self._listing or self._read()
+
+    def _read(self) -> Listing:
+        try:
+            rows = list(Page.objects.values_list("pk", "host", "generation"))
+        except DatabaseError:
+            self._failing, self._due_at = True, monotonic() + RETRY_SECONDS
+            raise
+        self._listing = Listing({host: pk for pk, host, _ in rows}, {pk: generation for pk, _, generation in rows})
+        self._failing, self._read_at = False, monotonic()
+        self._due_at = self._read_at + CHECK_SECONDS
+        return self._listing
