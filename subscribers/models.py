@@ -2,10 +2,11 @@
 
 import hashlib
 import hmac
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -13,11 +14,23 @@ from components.models import Component
 from pages.models import Page
 from statuspage.text import new_code
 
+UNDO_FOR = timedelta(hours=1)
+CONFIRMATION_SLOT_SECONDS = 15 * 60
+
 
 def address_hash(channel: str, address: str) -> str:
     """Keyed hash of a normalised address: it can be compared, but not read back (64 hex digits)."""
-    key = settings.SECRET_KEY.encode() + b"subscribers.address_hash"
-    return hmac.new(key, f"{channel}:{address}".encode(), hashlib.sha256).hexdigest()
+    return _hash_with(settings.SECRET_KEY, channel, address)
+
+
+def address_hashes(channel: str, address: str) -> list[str]:
+    """The hash under today's key and under each retired one, so that a suppression outlives a key rotation."""
+    return [_hash_with(key, channel, address) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+
+
+def _hash_with(key: str, channel: str, address: str) -> str:
+    purpose = key.encode() + b"subscribers.address_hash"
+    return hmac.new(purpose, f"{channel}:{address}".encode(), hashlib.sha256).hexdigest()
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
@@ -26,7 +39,7 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
 
     def about(self, page: Page, component_codes: list[str], incident_code: str) -> "SubscriberQuerySet":
         """Active subscribers of a page who want to hear of these components or of this incident."""
-        choices = Subscriber.components.through.objects.filter(subscriber_id=OuterRef("pk"))
+        choices = Choice.objects.filter(subscriber_id=OuterRef("pk"))
         chosen = choices.filter(component__code__in=component_codes)
         everything = ~Exists(choices)
         whole_page = Q(incident_code="") & (Q(everything) | Q(Exists(chosen)))
@@ -42,44 +55,124 @@ class Subscriber(models.Model):
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="subscribers")
     code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
     channel = models.CharField(max_length=20, default="email")
-    address = models.CharField(max_length=320, help_text="Normalised: lower-case domain, as it is sent to.")
+    address = models.CharField(max_length=320, help_text="Normalised by subscribers/addresses.py, as it is sent to.")
     state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
-    components = models.ManyToManyField(Component, blank=True, related_name="+",
-                                        help_text="None chosen means all of them.")
+    components = models.ManyToManyField(
+        Component, blank=True, related_name="+", through="Choice", help_text="None chosen means all of them."
+    )
     incident_code = models.CharField(max_length=12, blank=True, help_text="Set: only about this one incident.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     unsubscribed_at = models.DateTimeField(null=True, blank=True)
+    links_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Manage links made before this moment no longer work."
+    )
 
     objects = SubscriberQuerySet.as_manager()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["page", "channel", "address", "incident_code"],
-                                               name="one_subscription_per_address"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=["page", "channel", "address", "incident_code"], name="one_subscription_per_address"
+            ),
+        )
         indexes = (models.Index(fields=["page", "state", "id"]),)
 
     def __str__(self) -> str:
         return self.address
 
+    @property
+    def is_active(self) -> bool:
+        return self.state == self.State.ACTIVE
+
+    def accepts_confirm(self, made_at: datetime) -> bool:
+        """Whether a confirm link of that time still stands: not one from before the last leaving."""
+        return self.is_active or self.unsubscribed_at is None or made_at > self.unsubscribed_at
+
+    def accepts_manage(self, made_at: datetime) -> bool:
+        return self.is_active and (self.links_since is None or made_at >= self.links_since)
+
+    def ask(self, components: Iterable[Component]) -> None:
+        """Take a request that nobody has confirmed. An active subscriber stays as it is: anybody can type
+        an address into the form. Until the mail's link is used, the latest request counts."""
+        if self.is_active:
+            return
+        self.state, self.confirmed_at = self.State.PENDING, None
+        self.save(update_fields=["state", "confirmed_at"])
+        self.choose(components)
+
+    def choose(self, components: Iterable[Component]) -> None:
+        """Hear only of these; of everything when there are none."""
+        with transaction.atomic():
+            self.choices.all().delete()
+            Choice.objects.bulk_create(Choice(subscriber=self, component=each) for each in components)
+
     def confirm(self, now: datetime) -> bool:
-        """Become active; False when that was already so. A link scanner never gets here: POST only."""
-        changed = Subscriber.objects.filter(pk=self.pk).exclude(state=self.State.ACTIVE).update(
-            state=self.State.ACTIVE, confirmed_at=now, unsubscribed_at=None)
+        """Become active; False when that was already so. A link scanner never gets here: POST only.
+
+        Consent given anew starts with new links: those of an earlier time stop working.
+        """
+        changed = (
+            Subscriber.objects.filter(pk=self.pk)
+            .exclude(state=self.State.ACTIVE)
+            .update(state=self.State.ACTIVE, confirmed_at=now, unsubscribed_at=None, links_since=now)
+        )
         self.refresh_from_db()
         return bool(changed)
 
     def unsubscribe(self, now: datetime) -> bool:
-        """Leave; False when that was already so."""
-        changed = Subscriber.objects.filter(pk=self.pk).exclude(state=self.State.UNSUBSCRIBED).update(
-            state=self.State.UNSUBSCRIBED, unsubscribed_at=now)
+        """Leave the page with every subscription of this address; False when that was already so.
+
+        All of them, because one click in a mail must end the mails, whichever subscription sent it.
+        """
+        changed = (
+            self._same_address()
+            .exclude(state=self.State.UNSUBSCRIBED)
+            .update(state=self.State.UNSUBSCRIBED, unsubscribed_at=now)
+        )
         self.refresh_from_db()
         return bool(changed)
 
+    def undo_unsubscribe(self, now: datetime) -> bool:
+        """Take the last leaving back, for an hour; False when it is too late, or was never confirmed.
+
+        Later than that an old link must not be enough: a new subscription asks for consent again.
+        """
+        left = self._same_address().filter(unsubscribed_at=self.unsubscribed_at, confirmed_at__isnull=False)
+        recent = left.filter(state=self.State.UNSUBSCRIBED, unsubscribed_at__gte=now - UNDO_FOR)
+        changed = recent.update(state=self.State.ACTIVE, unsubscribed_at=None)
+        self.refresh_from_db()
+        return bool(changed)
+
+    def _same_address(self) -> SubscriberQuerySet:
+        return Subscriber.objects.filter(page_id=self.page_id, channel=self.channel, address=self.address)
+
+
+class Choice(models.Model):
+    """A component that a subscriber picked. It outlives the component: who picked one thing that is
+    gone has picked nothing else, and must not hear of everything all at once."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="choices")
+    component = models.ForeignKey(Component, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["subscriber", "component"], name="one_choice_per_component"),)
+
+    def __str__(self) -> str:
+        return str(self.component or "a component that is gone")
+
+
+def current_slot() -> int:
+    """The number of the present quarter hour since 1970."""
+    return int(timezone.now().timestamp()) // CONFIRMATION_SLOT_SECONDS
+
 
 class Confirmation(models.Model):
-    """A confirmation mail that somebody asked for. The row is the queue; delivery sends what is due.
+    """A mail that somebody asked for in the subscribe form. The row is the queue; delivery sends what is due.
 
-    It keeps no address of its own but a hash, so that the limits hold after a subscriber is deleted.
+    What the mail says is up to `subscribers.letters.build_letter()`. The row keeps no address of its own
+    but a hash, so that the limits hold after a subscriber is deleted. `slot` makes two requests of the
+    same moment meet in a unique constraint instead of both passing a count.
     """
 
     class State(models.TextChoices):
@@ -89,12 +182,16 @@ class Confirmation(models.Model):
         DEAD = "dead", "Failed"
 
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.SET_NULL, related_name="confirmations")
-    address_hash = models.CharField(max_length=64, db_index=True)
+    address_hash = models.CharField(max_length=64, help_text="Of the mailbox: without the “+tag” and dots.")
+    slot = models.BigIntegerField(default=current_slot, editable=False, help_text="The quarter hour of the request.")
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(default=timezone.now)
     requested_at = models.DateTimeField(default=timezone.now, db_index=True)
     error = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["address_hash", "slot"], name="one_confirmation_per_slot"),)
 
     def __str__(self) -> str:
         return f"confirmation {self.pk} ({self.state})"
@@ -102,7 +199,13 @@ class Confirmation(models.Model):
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def covers(self, channel: str, address: str) -> bool:
-        return self.filter(channel=channel, address_hash=address_hash(channel, address)).exists()
+        return bool(self.among(channel, [address]))
+
+    def among(self, channel: str, addresses: Iterable[str]) -> set[str]:
+        """Those of `addresses` (normalised) that must not be written to, in one query."""
+        by_hash = {hashed: address for address in addresses for hashed in address_hashes(channel, address)}
+        found = self.filter(channel=channel, address_hash__in=by_hash).values_list("address_hash", flat=True)
+        return {by_hash[hashed] for hashed in found}
 
 
 class Suppression(models.Model):

@@ -1,0 +1,63 @@
+"""Which e-mail addresses are taken, and the one form in which each is stored.
+
+Stricter than RFC 5322 on purpose: what no mail service hands out (quoted local parts, IP literals) is far
+more often an attack on mail headers than an address. The whole address becomes lower case; local parts that
+differ in case alone exist on paper only, and one mailbox must not get two subscriptions.
+"""
+
+import re
+
+import idna
+from django.core.exceptions import ValidationError
+
+TOTAL_LIMIT = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets
+LOCAL_LIMIT = 64
+LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def normalise_address(text: str) -> str:
+    """The address as it is stored and sent to: lower case, its domain in ASCII (punycode).
+
+    Raises ValidationError with a sentence for the person who typed it.
+    """
+    local, at, domain = text.strip(" \t\r\n").lower().rpartition("@")
+    if not at or not local or not domain:
+        raise _refused("Write an e-mail address, such as name@example.com.")
+    if not local.isascii():
+        raise _refused("Addresses with letters such as ü before the @ cannot be mailed from here yet.")
+    domain = _ascii_domain(domain)
+    if not LOCAL.fullmatch(local) or len(local) > LOCAL_LIMIT or not _is_domain(domain):
+        raise _refused("This is not an e-mail address; check it for typing mistakes.")
+    if len(local) + 1 + len(domain) > TOTAL_LIMIT:
+        raise _refused("This e-mail address is too long.")
+    return f"{local}@{domain}"
+
+
+def mailbox(address: str) -> str:
+    """What counts as one mailbox for limits: without “+tag” and dots before the @.
+
+    Too coarse for some services, on which two people then share a limit; without it anybody could have
+    one mailbox flooded by spelling it in a hundred ways.
+    """
+    local, _, domain = address.rpartition("@")
+    return f"{local.split('+')[0].replace('.', '')}@{domain}"
+
+
+def _ascii_domain(domain: str) -> str:
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return ""
+
+
+def _is_domain(domain: str) -> bool:
+    """Two labels at least, and not an IP address."""
+    labels = domain.split(".")
+    return len(labels) > 1 and all(LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
+
+
+def _refused(message: str) -> ValidationError:
+    return ValidationError(message, code="address")

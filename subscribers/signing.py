@@ -1,0 +1,105 @@
+"""Links that act for a subscriber: confirm, manage, unsubscribe.
+
+A token is "<subscriber's code>.<when it was made>.<signature>". Nothing is stored for it, so a million
+mails can carry one each. The signature (HMAC-SHA-256, 128 bits, in hex because mail programs cut “-” off
+the end of a link) covers the purpose, so that one kind never passes for another; retired keys in
+SECRET_KEY_FALLBACKS still verify. What voids a token that is well signed:
+
+    confirm       48 hours, or leaving after it was made
+    manage        90 days, a newer set of links (`Subscriber.links_since`), or leaving
+    unsubscribe   nothing: a link in an old mail must always work, and all it can do is end the mails
+
+The second half of that needs the row: `Subscriber.accepts_confirm()` and `.accepts_manage()`.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from subscribers.models import Subscriber
+
+SIGNATURE_LENGTH = 32
+TIME_LENGTH = 13  # hex digits of microseconds since 1970: enough for another century
+
+
+class BadLinkError(Exception):
+    """The link was not made here, is for another purpose, or is too old. Its message is for visitors."""
+
+
+class Purpose(StrEnum):
+    CONFIRM = "confirm"
+    MANAGE = "manage"
+    UNSUBSCRIBE = "unsubscribe"
+
+
+PATHS = {
+    Purpose.CONFIRM: "/subscribe/confirm/",
+    Purpose.MANAGE: "/subscriptions/",
+    Purpose.UNSUBSCRIBE: "/unsubscribe/",
+}
+AGES = {Purpose.CONFIRM: timedelta(hours=48), Purpose.MANAGE: timedelta(days=90), Purpose.UNSUBSCRIBE: None}
+
+
+@dataclass(frozen=True)
+class Link:
+    code: str
+    made_at: datetime
+
+
+def confirm_url(subscriber: Subscriber) -> str:
+    return _url(subscriber, Purpose.CONFIRM)
+
+
+def manage_url(subscriber: Subscriber) -> str:
+    return _url(subscriber, Purpose.MANAGE)
+
+
+def unsubscribe_url(subscriber: Subscriber) -> str:
+    return _url(subscriber, Purpose.UNSUBSCRIBE)
+
+
+def manage_token(code: str) -> str:
+    """For mails in bulk; its address is `page.absolute_url(PATHS[Purpose.MANAGE] + token)`."""
+    return sign(Purpose.MANAGE, code)
+
+
+def unsubscribe_token(code: str) -> str:
+    """For mails in bulk, like the one above, with `Purpose.UNSUBSCRIBE`."""
+    return sign(Purpose.UNSUBSCRIBE, code)
+
+
+def _url(subscriber: Subscriber, purpose: Purpose) -> str:
+    return subscriber.page.absolute_url(PATHS[purpose] + sign(purpose, subscriber.code))
+
+
+def sign(purpose: Purpose, code: str) -> str:
+    value = f"{code}.{time.time_ns() // 1000:0{TIME_LENGTH}x}"
+    return f"{value}.{_signature(purpose, value, settings.SECRET_KEY)}"
+
+
+def read(purpose: Purpose, token: str) -> Link:
+    """Whose link this is and when it was made. Raises BadLinkError."""
+    value, _, signature = token.rpartition(".")
+    code, _, made = value.rpartition(".")
+    if not any(constant_time_compare(signature, good) for good in _signatures(purpose, value)):
+        raise BadLinkError("This link is not complete or was not made here. Copy the whole link from the mail.")
+    made_at = datetime.fromtimestamp(int(made, 16) / 1_000_000, UTC)
+    age = AGES[purpose]
+    if age is not None and timezone.now() - made_at > age:
+        raise BadLinkError("This link is too old.")
+    return Link(code, made_at)
+
+
+def _signatures(purpose: Purpose, value: str) -> Iterator[str]:
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        yield _signature(purpose, value, key)
+
+
+def _signature(purpose: Purpose, value: str, key: str) -> str:
+    return salted_hmac(f"subscribers.{purpose}", value, secret=key, algorithm="sha256").hexdigest()[:SIGNATURE_LENGTH]
