@@ -25,6 +25,8 @@ PRODUCTION = env.switch("PRODUCTION", default=False)
 DEBUG = env.switch("DEBUG", default=False)
 DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
 SECRET_KEY = env.text("SECRET_KEY") or ("" if PRODUCTION else kept_secret(DATA_DIR / "secret_key"))
+# Retired keys: links in mails that were signed with them, and hashes of suppressed addresses, stay good.
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 # Encrypts the credentials of accounts; the first key encrypts, all of them decrypt. Derived from SECRET_KEY when empty.
 CREDENTIALS_KEYS = env.words("CREDENTIALS_KEY")
 PUBLIC_URL = env.web_address("PUBLIC_URL")
@@ -160,6 +162,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(15),
         "options": {"expires": 15},
     },
+    "prune": {"task": "subscribers.tasks.prune", "schedule": schedule(3600), "options": {"expires": 3600}},
 }
 
 # Mail
@@ -178,6 +181,9 @@ EMAIL_USE_SSL = SMTP.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT_SECONDS", 60, least=1)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Status <status@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# Confirmation mails an hour at most, of all pages together: anybody can ask for one to any address.
+CONFIRMATIONS_PER_HOUR = env.number("CONFIRMATIONS_PER_HOUR", 2000, least=1)
 
 # Staff sign-in. Locked by user name and address together: nobody elsewhere can lock the on-call out,
 # and who is signed in stays so.
