@@ -1,0 +1,35 @@
+"""The two mails of the subscribe form. delivery sends them; what they say is decided here.
+
+Templates: templates/subscribers/email/<confirm|manage>.<subject.txt|txt|html>. Context: `page` (Page), `url`
+(the confirm or manage link), `hours` (how long a confirm link works). Nothing in them was written by the
+person who filled in the form, so that nobody can have a text of theirs sent to a stranger.
+"""
+
+from dataclasses import dataclass
+
+from django.template.loader import render_to_string
+
+from statuspage.text import clean_text
+from subscribers.models import Subscriber
+from subscribers.signing import AGES, Purpose, confirm_url, manage_url
+
+
+@dataclass(frozen=True)
+class Letter:
+    """Goes to `subscriber.address` as multipart/alternative, `text` first. `subject` is one line."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def build_letter(subscriber: Subscriber) -> Letter:
+    """The link to confirm; for somebody who is active already, the link to manage the subscription."""
+    kind = Purpose.MANAGE if subscriber.is_active else Purpose.CONFIRM
+    url = manage_url(subscriber) if subscriber.is_active else confirm_url(subscriber)
+    age = AGES[Purpose.CONFIRM]
+    context = {"page": subscriber.page, "url": url, "hours": int(age.total_seconds() // 3600) if age else None}
+    subject, text, html = (
+        render_to_string(f"subscribers/email/{kind}.{part}", context) for part in ("subject.txt", "txt", "html")
+    )
+    return Letter(clean_text(subject, multiline=False), text, html)
