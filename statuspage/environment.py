@@ -68,14 +68,14 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
             raise ImproperlyConfigured(f"{name}: “{value}” is not an address such as https://status.example.com.")
         return value
 
-    def directory(self, name: str, default: Path) -> Path:
+    def directory(self, name: str, default: Path, *, writable: bool = True) -> Path:
         """An absolute path; the directory is made, for its owner only, when it is not there."""
         path = Path(self.text(name, str(default))).expanduser().absolute()
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ImproperlyConfigured(f"{name}: {path} cannot be made: {error.strerror}.") from error
-        if not os.access(path, os.W_OK | os.X_OK):
+        if writable and not os.access(path, os.W_OK | os.X_OK):
             raise ImproperlyConfigured(f"{name}: {path} is not writable for this user.")
         return path
 

@@ -106,7 +106,8 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 # Static files: served by the application itself, under hashed names once collected
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+# Its own variable for images and read-only installations, which collect when they are built.
+STATIC_ROOT = env.directory("STATIC_ROOT", DATA_DIR / "static", writable=False)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
