@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from components.status import Status
 from delivery.models import Notice
 from delivery.outbox import publish
+from incidents.phases import Phase
+from statuspage.markdown import render_markdown
 
 if TYPE_CHECKING:
-    from incidents.models import Update
+    from incidents.updates import Affected, Update
 
 
 def publish_notice(update: Update, *, is_first: bool) -> Notice:
-    """Write the notice of an update, in the update's transaction; ring the bell on commit."""
+    """Write the notice of an update, in the update's transaction; ring the bell on commit.
+
+    Hidden components are left out of it: neither their names nor their codes leave the house.
+    """
     incident = update.incident
-    affected = update.affected.exclude(component__hidden=True)
-    if is_first:
-        stage = Notice.Stage.FIRST
-    else:
-        stage = Notice.Stage.LAST if incident.is_closed else Notice.Stage.MIDDLE
+    body = _body(update)
     return publish(
         Notice(
             page=incident.page,
             code=update.code,
             thread=incident.code,
-            stage=stage,
+            stage=_stage(update, is_first=is_first),
             title=incident.name,
             status_label=update.get_status_display(),
             severity=incident.impact,
-            body=update.body,
-            body_html=update.body_html,
+            body=body,
+            body_html=render_markdown(body),
             link=incident.page.absolute_url(incident.path),
             component_codes=[component.code for component in incident.components.public()],
-            component_lines=[f"{each.name}: {Status(each.new_status).label}" for each in affected],
+            component_lines=[_line(update, each) for each in update.affected.exclude(component__hidden=True)],
             created_at=update.created_at,
         )
     )
+
+
+def _stage(update: Update, *, is_first: bool) -> Notice.Stage:
+    if is_first:
+        return Notice.Stage.FIRST
+    return Notice.Stage.LAST if update.incident.is_closed else Notice.Stage.MIDDLE
+
+
+def _body(update: Update) -> str:
+    """The update's own words; planned work says first when it will be, for a mail has no page around it."""
+    window = update.incident.window
+    if window is None or update.status != Phase.SCHEDULED:
+        return update.body
+    return f"When: {describe_window(*window, update.incident.page.zone)}\n\n{update.body}"
+
+
+def describe_window(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    """ "Sun 13 December 2020, 02:00 to 03:00 UTC", in `zone`; the day is said twice when it differs."""
+    start, end = start.astimezone(zone), end.astimezone(zone)
+    day = "%a %-d %B %Y, %H:%M"
+    until = end.strftime("%H:%M %Z" if end.date() == start.date() else f"{day} %Z")
+    return f"{start.strftime(day)} to {until}"
+
+
+def _line(update: Update, affected: Affected) -> str:
+    if update.status == Phase.SCHEDULED:
+        return affected.name
+    return f"{affected.name}: {Status(affected.new_status).label}"

@@ -2,128 +2,321 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import statuspage.text
 from django.conf import settings
 from django.db import migrations, models
 
+import statuspage.text
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('components', '0001_initial'),
-        ('pages', '0001_initial'),
+        ("components", "0001_initial"),
+        ("pages", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Incident',
+            name="Incident",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=statuspage.text.new_code, editable=False, max_length=12, unique=True)),
-                ('kind', models.CharField(choices=[('incident', 'Incident'), ('maintenance', 'Maintenance')], default='incident', max_length=11)),
-                ('name', statuspage.text.TitleField(max_length=255)),
-                ('status', models.CharField(choices=[('investigating', 'Investigating'), ('identified', 'Identified'), ('monitoring', 'Monitoring'), ('resolved', 'Resolved'), ('postmortem', 'Postmortem'), ('scheduled', 'Scheduled'), ('in_progress', 'In progress'), ('verifying', 'Verifying'), ('completed', 'Completed')], max_length=13)),
-                ('impact', models.CharField(choices=[('none', 'None'), ('maintenance', 'Maintenance'), ('minor', 'Minor'), ('major', 'Major'), ('critical', 'Critical')], default='none', max_length=11)),
-                ('impact_override', models.CharField(blank=True, choices=[('none', 'None'), ('maintenance', 'Maintenance'), ('minor', 'Minor'), ('major', 'Major'), ('critical', 'Critical')], max_length=11)),
-                ('feed_number', models.BigIntegerField(blank=True, editable=False, help_text='The number in Atom ids; the primary key unless imported.', null=True)),
-                ('started_at', models.DateTimeField()),
-                ('monitoring_at', models.DateTimeField(blank=True, null=True)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('scheduled_for', models.DateTimeField(blank=True, null=True)),
-                ('scheduled_until', models.DateTimeField(blank=True, null=True)),
-                ('auto_start', models.BooleanField(default=True, help_text='Begin planned work by itself when its time has come.')),
-                ('auto_complete', models.BooleanField(default=True, help_text='Complete planned work by itself at its end.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('components', models.ManyToManyField(blank=True, related_name='incidents', to='components.component')),
-                ('page', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='incidents', to='pages.page')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(default=statuspage.text.new_code, editable=False, max_length=12, unique=True),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("incident", "Incident"), ("maintenance", "Maintenance")],
+                        default="incident",
+                        max_length=11,
+                    ),
+                ),
+                ("name", statuspage.text.TitleField(max_length=255)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("investigating", "Investigating"),
+                            ("identified", "Identified"),
+                            ("monitoring", "Monitoring"),
+                            ("resolved", "Resolved"),
+                            ("postmortem", "Postmortem"),
+                            ("scheduled", "Scheduled"),
+                            ("in_progress", "In progress"),
+                            ("verifying", "Verifying"),
+                            ("completed", "Completed"),
+                        ],
+                        max_length=13,
+                    ),
+                ),
+                (
+                    "impact",
+                    models.CharField(
+                        choices=[
+                            ("none", "None"),
+                            ("maintenance", "Maintenance"),
+                            ("minor", "Minor"),
+                            ("major", "Major"),
+                            ("critical", "Critical"),
+                        ],
+                        default="none",
+                        max_length=11,
+                    ),
+                ),
+                (
+                    "impact_override",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("none", "None"),
+                            ("maintenance", "Maintenance"),
+                            ("minor", "Minor"),
+                            ("major", "Major"),
+                            ("critical", "Critical"),
+                        ],
+                        max_length=11,
+                    ),
+                ),
+                (
+                    "feed_number",
+                    models.BigIntegerField(
+                        blank=True,
+                        editable=False,
+                        help_text="The number in Atom ids; the primary key unless imported.",
+                        null=True,
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("monitoring_at", models.DateTimeField(blank=True, null=True)),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
+                ("scheduled_for", models.DateTimeField(blank=True, null=True)),
+                ("scheduled_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "auto_start",
+                    models.BooleanField(default=True, help_text="Begin planned work by itself when its time has come."),
+                ),
+                (
+                    "auto_complete",
+                    models.BooleanField(default=True, help_text="Complete planned work by itself at its end."),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("components", models.ManyToManyField(blank=True, related_name="incidents", to="components.component")),
+                (
+                    "page",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="incidents", to="pages.page"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-started_at', '-pk'),
+                "ordering": ("-started_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='Draft',
+            name="Draft",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fields', models.JSONField(default=dict, help_text="The posting form's fields as typed.")),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('page', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='pages.page')),
-                ('incident', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='incidents.incident')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("fields", models.JSONField(default=dict, help_text="The posting form's fields as typed.")),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "page",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="drafts", to="pages.page"
+                    ),
+                ),
+                (
+                    "incident",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drafts",
+                        to="incidents.incident",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-updated_at',),
+                "ordering": ("-updated_at",),
             },
         ),
         migrations.CreateModel(
-            name='Template',
+            name="Template",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('incident', 'Incident'), ('maintenance', 'Maintenance')], default='incident', max_length=11)),
-                ('name', statuspage.text.TitleField(help_text='How staff find it.', max_length=255)),
-                ('title', statuspage.text.TitleField(blank=True, max_length=255)),
-                ('status', models.CharField(blank=True, choices=[('investigating', 'Investigating'), ('identified', 'Identified'), ('monitoring', 'Monitoring'), ('resolved', 'Resolved'), ('postmortem', 'Postmortem'), ('scheduled', 'Scheduled'), ('in_progress', 'In progress'), ('verifying', 'Verifying'), ('completed', 'Completed')], max_length=13)),
-                ('body', statuspage.text.BodyField()),
-                ('components', models.ManyToManyField(blank=True, related_name='+', to='components.component')),
-                ('page', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='templates', to='pages.page')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("incident", "Incident"), ("maintenance", "Maintenance")],
+                        default="incident",
+                        max_length=11,
+                    ),
+                ),
+                ("name", statuspage.text.TitleField(help_text="How staff find it.", max_length=255)),
+                ("title", statuspage.text.TitleField(blank=True, max_length=255)),
+                (
+                    "status",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("investigating", "Investigating"),
+                            ("identified", "Identified"),
+                            ("monitoring", "Monitoring"),
+                            ("resolved", "Resolved"),
+                            ("postmortem", "Postmortem"),
+                            ("scheduled", "Scheduled"),
+                            ("in_progress", "In progress"),
+                            ("verifying", "Verifying"),
+                            ("completed", "Completed"),
+                        ],
+                        max_length=13,
+                    ),
+                ),
+                ("body", statuspage.text.BodyField()),
+                ("components", models.ManyToManyField(blank=True, related_name="+", to="components.component")),
+                (
+                    "page",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="templates", to="pages.page"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='Update',
+            name="Update",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=statuspage.text.new_code, editable=False, max_length=12, unique=True)),
-                ('status', models.CharField(choices=[('investigating', 'Investigating'), ('identified', 'Identified'), ('monitoring', 'Monitoring'), ('resolved', 'Resolved'), ('postmortem', 'Postmortem'), ('scheduled', 'Scheduled'), ('in_progress', 'In progress'), ('verifying', 'Verifying'), ('completed', 'Completed')], max_length=13)),
-                ('body', statuspage.text.BodyField(help_text='Markdown.')),
-                ('body_html', models.TextField(editable=False)),
-                ('author', statuspage.text.TitleField(help_text='Who posted it; staff see this, visitors do not.', max_length=255)),
-                ('token', models.CharField(blank=True, editable=False, max_length=64, null=True, unique=True)),
-                ('deliver_notifications', models.BooleanField(default=True)),
-                ('display_at', models.DateTimeField(default=django.utils.timezone.now, help_text='The time shown to visitors.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('incident', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='updates', to='incidents.incident')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "code",
+                    models.CharField(default=statuspage.text.new_code, editable=False, max_length=12, unique=True),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("investigating", "Investigating"),
+                            ("identified", "Identified"),
+                            ("monitoring", "Monitoring"),
+                            ("resolved", "Resolved"),
+                            ("postmortem", "Postmortem"),
+                            ("scheduled", "Scheduled"),
+                            ("in_progress", "In progress"),
+                            ("verifying", "Verifying"),
+                            ("completed", "Completed"),
+                        ],
+                        max_length=13,
+                    ),
+                ),
+                ("body", statuspage.text.BodyField(help_text="Markdown.")),
+                ("body_html", models.TextField(editable=False)),
+                (
+                    "author",
+                    statuspage.text.TitleField(
+                        help_text="Who posted it; staff see this, visitors do not.", max_length=255
+                    ),
+                ),
+                ("token", models.CharField(blank=True, editable=False, max_length=64, null=True, unique=True)),
+                ("deliver_notifications", models.BooleanField(default=True)),
+                (
+                    "display_at",
+                    models.DateTimeField(default=django.utils.timezone.now, help_text="The time shown to visitors."),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "incident",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="updates", to="incidents.incident"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-display_at', '-pk'),
+                "ordering": ("-display_at", "-pk"),
             },
         ),
         migrations.CreateModel(
-            name='Affected',
+            name="Affected",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=12)),
-                ('name', statuspage.text.TitleField(max_length=520)),
-                ('old_status', models.IntegerField(choices=[(0, 'Operational'), (10, 'Under maintenance'), (20, 'Degraded performance'), (30, 'Partial outage'), (40, 'Major outage')])),
-                ('new_status', models.IntegerField(choices=[(0, 'Operational'), (10, 'Under maintenance'), (20, 'Degraded performance'), (30, 'Partial outage'), (40, 'Major outage')])),
-                ('component', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='components.component')),
-                ('update', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='affected', to='incidents.update')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.CharField(max_length=12)),
+                ("name", statuspage.text.TitleField(max_length=520)),
+                (
+                    "old_status",
+                    models.IntegerField(
+                        choices=[
+                            (0, "Operational"),
+                            (10, "Under maintenance"),
+                            (20, "Degraded performance"),
+                            (30, "Partial outage"),
+                            (40, "Major outage"),
+                        ]
+                    ),
+                ),
+                (
+                    "new_status",
+                    models.IntegerField(
+                        choices=[
+                            (0, "Operational"),
+                            (10, "Under maintenance"),
+                            (20, "Degraded performance"),
+                            (30, "Partial outage"),
+                            (40, "Major outage"),
+                        ]
+                    ),
+                ),
+                (
+                    "component",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="components.component",
+                    ),
+                ),
+                (
+                    "update",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="affected", to="incidents.update"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pk',),
+                "ordering": ("pk",),
             },
         ),
         migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(fields=['page', 'kind', 'status'], name='incidents_i_page_id_d3f5f0_idx'),
+            model_name="incident",
+            index=models.Index(fields=["page", "kind", "status"], name="incidents_i_page_id_d3f5f0_idx"),
         ),
         migrations.AddIndex(
-            model_name='incident',
-            index=models.Index(fields=['page', '-created_at'], name='incidents_i_page_id_651786_idx'),
+            model_name="incident",
+            index=models.Index(fields=["page", "-created_at"], name="incidents_i_page_id_651786_idx"),
         ),
         migrations.AddConstraint(
-            model_name='incident',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'maintenance'), _negated=True), models.Q(('scheduled_for__isnull', False), ('scheduled_until__gt', models.F('scheduled_for'))), _connector='OR'), name='maintenance_has_a_window'),
+            model_name="incident",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "maintenance"), _negated=True),
+                    models.Q(("scheduled_for__isnull", False), ("scheduled_until__gt", models.F("scheduled_for"))),
+                    _connector="OR",
+                ),
+                name="maintenance_has_a_window",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='affected',
-            constraint=models.UniqueConstraint(fields=('update', 'code'), name='touched_once_per_update'),
+            model_name="affected",
+            constraint=models.UniqueConstraint(fields=("update", "code"), name="touched_once_per_update"),
         ),
     ]
