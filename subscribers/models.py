@@ -144,6 +144,15 @@ class Subscriber(models.Model):
         self.refresh_from_db()
         return bool(changed)
 
+    def can_undo(self, now: datetime) -> bool:
+        recent = self.unsubscribed_at is not None and self.unsubscribed_at >= now - UNDO_FOR
+        return self.state == self.State.UNSUBSCRIBED and self.confirmed_at is not None and recent
+
+    def renew_links(self, now: datetime) -> None:
+        """Void every manage link made so far, such as one in a mail that was passed on."""
+        self.links_since = now
+        self.save(update_fields=["links_since"])
+
     def _same_address(self) -> SubscriberQuerySet:
         return Subscriber.objects.filter(page_id=self.page_id, channel=self.channel, address=self.address)
 

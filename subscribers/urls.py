@@ -1,3 +1,12 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from subscribers import views
+
+urlpatterns = [
+    path("subscribe", views.subscribe, name="subscribe"),
+    path("subscribe/sent", views.sent, name="subscribe-sent"),
+    path("subscribe/confirm/<str:token>", views.confirm, name="subscribe-confirm"),
+    path("subscriptions/<str:token>", views.manage, name="subscription"),
+    path("unsubscribe/<str:token>", views.unsubscribe, name="unsubscribe"),
+    path("unsubscribe/<str:token>/undo", views.undo, name="unsubscribe-undo"),
+]

@@ -1,0 +1,102 @@
+"""What a visitor can choose. The fields are drawn by templates/subscribers/_choice.html."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from components.models import Component
+from pages.models import Page
+from subscribers.addresses import normalise_address
+from subscribers.models import Subscriber
+from subscribers.subscribing import check_incident_code
+
+EVERYTHING, CHOSEN, INCIDENT = "everything", "chosen", "incident"
+SCOPES = ((EVERYTHING, "Everything"), (CHOSEN, "Only what I choose"))
+
+
+def group_components(page: Page) -> list[tuple[str, list[Component]]]:
+    """Public components by group name, in the page's order; those outside a group come first, under ""."""
+    rows = page.components.public().select_related("group").order_by("position", "pk")
+    by_group: dict[Any, list[Component]] = {}
+    for row in rows:
+        by_group.setdefault(row.group, []).append(row)
+    groups = sorted(by_group, key=lambda group: (group.position, group.pk) if group else (-1, 0))
+    return [(group.name if group else "", by_group[group]) for group in groups]
+
+
+def scope_field(*scopes: tuple[str, str]) -> forms.ChoiceField:
+    """The first of `scopes` (value, label) is chosen at the start."""
+    missing = "Choose what you want to hear about."
+    return forms.ChoiceField(choices=scopes, initial=scopes[0][0], error_messages={"required": missing})
+
+
+class ChoiceForm(forms.Form):
+    """About what: everything, or at least one of the page's public components."""
+
+    scope = scope_field(*SCOPES)
+
+    def __init__(self, page: Page, data: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.groups = group_components(page)
+        self.fields["components"] = forms.MultipleChoiceField(
+            required=False,
+            choices=[(each.code, each.full_name) for _, members in self.groups for each in members],
+            error_messages={"invalid_choice": "One of the components is no longer on this page. Choose again."},
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("scope") == CHOSEN and not cleaned.get("components") and "components" not in self.errors:
+            self.add_error("components", "Tick at least one component.")
+        return cleaned
+
+    @property
+    def component_codes(self) -> list[str]:
+        """Empty for everything."""
+        codes: list[str] = self.cleaned_data["components"]
+        return codes if self.cleaned_data["scope"] == CHOSEN else []
+
+    @property
+    def ticked(self) -> set[str]:
+        return set(self["components"].value() or ())
+
+
+class ManageForm(ChoiceForm):
+    @classmethod
+    def of(cls, subscriber: Subscriber) -> "ManageForm":
+        """The form as the subscriber left it last."""
+        codes = list(subscriber.components.public().values_list("code", flat=True))
+        scope = CHOSEN if subscriber.choices.exists() else EVERYTHING
+        return cls(subscriber.page, initial={"scope": scope, "components": codes})
+
+
+class SubscribeForm(ChoiceForm):
+    """The same for somebody new; with the code of an incident there is a third choice, that one alone."""
+
+    email = forms.CharField(max_length=320, error_messages={"required": "Write your e-mail address."})
+    incident = forms.CharField(required=False)
+    # Invisible, and named so that programs fill it in; people leave it empty.
+    website = forms.CharField(required=False)
+
+    def __init__(self, page: Page, data: Mapping[str, Any] | None = None, *, incident: str = "", **kwargs: Any) -> None:
+        super().__init__(page, data, **kwargs)
+        self.incident_code = incident
+        if incident:
+            self.fields["scope"] = scope_field((INCIDENT, "Only this incident"), *SCOPES)
+
+    def clean_email(self) -> str:
+        return normalise_address(self.cleaned_data["email"])
+
+    def clean_incident(self) -> str:
+        code: str = self.cleaned_data["incident"]
+        check_incident_code(code)
+        return code
+
+    @property
+    def wanted_incident(self) -> str:
+        return self.cleaned_data["incident"] if self.cleaned_data["scope"] == INCIDENT else ""
+
+    @property
+    def is_from_a_program(self) -> bool:
+        return bool(self.cleaned_data["website"])
