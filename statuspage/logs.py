@@ -25,6 +25,7 @@ QUIET = (
     "markdown_it",
     "asyncio",
     "axes.apps",
+    "uvicorn",
 )
 
 SHARED: list[Any] = [
@@ -53,7 +54,7 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
     if log_format == "json":
         rendering += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        rendering += [structlog.dev.ConsoleRenderer(colors=False)]
+        rendering += [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     return {
         "version": 1,
         "disable_existing_loggers": False,
