@@ -4,6 +4,7 @@ Everything works with nothing set. What each variable means: docs/settings.md; w
 statuspage/checks.py. A bad value stops the start with its name.
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -155,6 +156,8 @@ CELERY_TASK_QUEUES = [Queue(lane) for lane in LANES]
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = ("statuspage.lanes.route_task",)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+# How long a worker may hold deliveries without a word. Longer than a task may run, so that a living one keeps them.
+DELIVERY_LEASE_SECONDS = env.number("DELIVERY_LEASE_SECONDS", 120, least=1)
 CELERY_BEAT_SCHEDULE = {
     # A tick that finds no worker is dropped before the next one comes: ticks must not pile up.
     "sweep": {"task": "delivery.tasks.sweep", "schedule": schedule(5), "options": {"expires": 5}},
@@ -248,3 +251,10 @@ LOGGING = logging_config(
     env.one_of("LOG_FORMAT", ("console", "json"), "json" if PRODUCTION else "console"),
     env.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
 )
+
+# The web server that `manage.py up` and the container image start
+
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.number("PORT", 8000, least=1, most=65535)
+WEB_PROCESSES = env.number("WEB_PROCESSES", min(4, os.cpu_count() or 1), least=1, most=64)
+WEB_PROTOCOL = "httptools"
