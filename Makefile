@@ -14,7 +14,7 @@ run: $(VENV)/.run
 
 test: lint chromium
 	$(BIN)/python -m pytest -n $(WORKERS) --database postgres
-	$(BIN)/python -m pytest -n $(WORKERS) --database sqlite -m "not browser and not clients"
+	$(BIN)/python -m pytest -n $(WORKERS) --database sqlite -m "not browser and not clients and not once"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
