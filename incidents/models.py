@@ -227,14 +227,6 @@ class Incident(models.Model):
                 publish_notice(update, is_first=is_first)
         return update
 
-    def released_statuses(self) -> dict[Component, Status]:
-        """What each component goes back to when this incident ends: the worst that another incident
-        under way last said of it, else OPERATIONAL."""
-        others = Incident.objects.filter(page=self.page_id).under_way().exclude(pk=self.pk)
-        said = Affected.objects.filter(update__incident__in=others).last_said()
-        components = self.components.select_related("group")
-        return {component: said.get(component.pk, Status.OPERATIONAL) for component in components}
-
     def override_impact(self, impact: Impact | str) -> None:
         """Set the impact by hand, or with "" go back to the worst that the updates said. Saves nothing."""
         self.impact_override = impact

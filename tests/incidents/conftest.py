@@ -13,31 +13,31 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def page(db: None) -> Page:
+def acme(db: None) -> Page:
     from pages.models import Page
 
     return Page.objects.create(name="Acme", url="https://status.acme.example")
 
 
 @pytest.fixture
-def chat(page: Page) -> Component:
+def chat(acme: Page) -> Component:
     """ "Chat - Chat API": a component inside a group."""
     from components.models import Component, Group
 
-    group = Group.objects.create(page=page, name="Chat")
-    return Component.objects.create(page=page, group=group, name="Chat API")
+    group = Group.objects.create(page=acme, name="Chat")
+    return Component.objects.create(page=acme, group=group, name="Chat API")
 
 
 @pytest.fixture
-def website(page: Page) -> Component:
+def website(acme: Page) -> Component:
     from components.models import Component
 
-    return Component.objects.create(page=page, name="Website")
+    return Component.objects.create(page=acme, name="Website")
 
 
 @pytest.fixture
-def incident(page: Page) -> Incident:
+def incident(acme: Page) -> Incident:
     """Open, under investigation, without components."""
     from incidents.models import Incident
 
-    return Incident.open(page, "Errors on the Chat API", "We are looking into it.").incident
+    return Incident.open(acme, "Errors on the Chat API", "We are looking into it.").incident

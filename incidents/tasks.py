@@ -1,0 +1,65 @@
+"""Planned work starts and ends by itself at its time, told like any other update."""
+
+import logging
+from datetime import datetime
+
+from celery import shared_task
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
+
+from incidents.holding import usual_statuses
+from incidents.models import Incident, Phase, StaleUpdateError, Update
+
+log = logging.getLogger(__name__)
+ACTOR = "schedule"
+WORDS = {Phase.IN_PROGRESS: "The planned work has begun.", Phase.COMPLETED: "The planned work is complete."}
+
+
+@shared_task(acks_late=True, ignore_result=True)
+def advance_maintenance() -> None:
+    advance_due(timezone.now())
+
+
+def advance_due(now: datetime) -> list[Update]:
+    """Post what is due: the beginnings first, then the ends. Running it twice, or at once, tells nothing twice.
+
+    One that fails is logged, and does not keep the others from their time.
+    """
+    posted = []
+    for phase in (Phase.IN_PROGRESS, Phase.COMPLETED):
+        for incident in _due(phase, now):
+            try:
+                posted.append(_advance(incident, phase))
+            except StaleUpdateError:
+                log.info("staff posted meanwhile: incident=%s", incident.code)
+            except Exception:  # whatever it was, the next planned work must still start
+                log.exception("planned work was not moved on: incident=%s phase=%s", incident.code, phase)
+    return posted
+
+
+def _due(phase: Phase, now: datetime) -> list[Incident]:
+    """Each with the code of its newest update as `newest`, read in the same moment as its phase."""
+    newest = Update.objects.filter(incident=OuterRef("pk")).order_by("-pk")
+    if phase == Phase.IN_PROGRESS:
+        rows = Incident.objects.upcoming().filter(auto_start=True, scheduled_for__lte=now)
+    else:
+        rows = Incident.objects.active_maintenance().filter(auto_complete=True, scheduled_until__lte=now)
+    rows = rows.order_by("pk").annotate(newest=Subquery(newest.values("code")[:1]))
+    return [row for row in rows if not Update.objects.filter(token=_token(row, phase)).exists()]
+
+
+def _token(incident: Incident, phase: Phase) -> str:
+    """Once for each window: staff who take work back after it was moved on by itself mean it."""
+    moment = incident.scheduled_for if phase == Phase.IN_PROGRESS else incident.scheduled_until
+    return f"{incident.code}:{phase}:{moment:%Y%m%dT%H%M%S}"
+
+
+def _advance(incident: Incident, phase: Phase) -> Update:
+    return incident.post_update(
+        WORDS[phase],
+        phase,
+        components=usual_statuses(incident, phase),
+        actor=ACTOR,
+        token=_token(incident, phase),
+        seen=incident.newest,
+    )
