@@ -145,6 +145,14 @@ class Editions:
         """Start empty, as a new process does."""
         self.__init__()  # type: ignore[misc]
 
+    def is_ready(self) -> bool:
+        """Whether documents can be served: the database was read, however long ago."""
+        try:
+            self._directory.listing()
+        except DatabaseError:
+            return False
+        return True
+
     def load_snapshot(self, host: str) -> Data:
         """The public state of the page on `host`, for views that are not documents, such as a form.
 

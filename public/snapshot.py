@@ -26,6 +26,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from components.models import Component
@@ -38,6 +39,7 @@ from pages.models import Page
 RECENT = 50  # incidents, and maintenances, as many as the v2 API lists
 UPTIME_DAYS = 90
 RECENT_DAYS = 7
+BEGAN = Coalesce("scheduled_for", "started_at")  # planned work begins at its planned start
 TROUBLE_REFRESH = timedelta(minutes=1)
 
 Data = dict[str, Any]
@@ -232,8 +234,19 @@ def build_month(page: Page, year: int, month: int) -> list[Data]:
     """What began in one month of the page's time zone, newest first. Raises ValueError for no such month."""
     first = datetime(year, month, 1, tzinfo=page.zone)
     after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=page.zone)
-    rows = page.incidents.filter(started_at__gte=first.astimezone(UTC), started_at__lt=after.astimezone(UTC))
-    return build_incidents(rows.order_by("-started_at", "-pk"), _component_map(page))
+    rows = _begun(page).annotate(began=BEGAN).filter(began__gte=first.astimezone(UTC), began__lt=after.astimezone(UTC))
+    return build_incidents(rows.order_by("-began", "-pk"), _component_map(page))
+
+
+def find_first_month(page: Page) -> date | None:
+    """The first of the month in which the oldest incident began; None when there was none."""
+    oldest = _begun(page).annotate(began=BEGAN).order_by("began").values_list("began", flat=True).first()
+    return oldest.astimezone(page.zone).date().replace(day=1) if oldest else None
+
+
+def _begun(page: Page) -> QuerySet[Incident]:
+    """Planned work is no history before it has started."""
+    return page.incidents.exclude(status=Phase.SCHEDULED)
 
 
 def build_incident(page: Page, code: str) -> Data | None:

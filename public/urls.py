@@ -2,11 +2,20 @@
 
 from django.urls import include, path, re_path
 
-from public import views
+from public import health, views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("fragments/summary", views.summary, name="summary"),
+    path("history", views.history, name="history"),
+    path("history/<int:year>-<int:month>", views.history, name="history-month"),
+    path("incidents/<slug:code>", views.incident, name="incident"),
+    path("fragments/incidents/<slug:code>", views.incident_fragment, name="incident-fragment"),
+    path("robots.txt", views.robots, name="robots"),
+    path("favicon.ico", views.favicon, name="favicon"),
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("healthz", health.healthz, name="healthz"),
     path("", include("public.document_urls")),
     # Some clients ask for //api/v2/…; kept last, so that it costs the others nothing.
     re_path(r"^/+(?P<path>.+)$", views.one_slash),

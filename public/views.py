@@ -1,21 +1,133 @@
-"""What people read: the front page, history, an incident's own page, and the answers to monitors."""
+"""What people read: the front page, history, an incident's own page, and the error pages."""
 
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import resolve
 
-from public.edition import Rendered, published
-from public.snapshot import Data
+from pages.models import Page
+from public.edition import Rendered, editions, published
+from public.presentation import build_agenda, build_sections, write_headline
+from public.snapshot import Data, build_incident, build_month, find_first_month
+
+CLOSED_STATUS = 286  # tells htmx to stop asking
 
 
 @published
 def home(snapshot: Data) -> Rendered:
-    return Rendered(render_to_string("public/home.html", {"page": snapshot["page"], "snapshot": snapshot}))
+    return _render("public/home.html", snapshot, **_describe_now(snapshot))
 
 
 @published
 def summary(snapshot: Data) -> Rendered:
-    return Rendered(render_to_string("public/_summary.html", {"page": snapshot["page"], "snapshot": snapshot}))
+    return _render("public/_summary.html", snapshot, **_describe_now(snapshot))
+
+
+def _describe_now(snapshot: Data) -> Data:
+    return {
+        "headline": write_headline(snapshot),
+        "agenda": build_agenda(snapshot),
+        "sections": build_sections(snapshot),
+    }
+
+
+@published
+def incident(snapshot: Data, code: str) -> Rendered:
+    return _render("public/incident.html", snapshot, incident=_get_incident(snapshot, code))
+
+
+@published
+def incident_fragment(snapshot: Data, code: str) -> Rendered:
+    found = _get_incident(snapshot, code)
+    rendered = _render("public/_incident.html", snapshot, incident=found)
+    return Rendered(rendered.body, status=CLOSED_STATUS) if found["is_closed"] else rendered
+
+
+def _get_incident(snapshot: Data, code: str) -> Data:
+    """From the snapshot when it is a recent one, else from the database. Raises Http404."""
+    for recent in (*snapshot["incidents"], *snapshot["maintenances"]):
+        if recent["code"] == code:
+            return recent
+    found = build_incident(_get_page(snapshot), code)
+    if found is None:
+        raise Http404("No such incident.")
+    return found
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month of history. `earlier` and `later`: the first days of its neighbours, None where history ends."""
+
+    first: date
+    earlier: date | None
+    later: date | None
+    days: list[Data]
+
+
+@published
+def history(snapshot: Data, year: int | None = None, month: int | None = None) -> Rendered:
+    today = snapshot["built_at"].astimezone(ZoneInfo(snapshot["page"]["time_zone"])).date()
+    try:
+        first = date(year, month, 1) if year is not None and month is not None else today.replace(day=1)
+    except ValueError:
+        raise Http404("No such month.") from None
+    page = _get_page(snapshot)
+    oldest = find_first_month(page) or today
+    if not (oldest.replace(day=1) <= first <= today):
+        raise Http404("Nothing is known of that month.")
+    return _render(
+        "public/history.html",
+        snapshot,
+        month=Month(
+            first=first,
+            earlier=(first - timedelta(days=1)).replace(day=1) if first > oldest else None,
+            later=_month_after(first) if _month_after(first) <= today else None,
+            days=list(_group_by_day(build_month(page, first.year, first.month), page)),
+        ),
+    )
+
+
+def _month_after(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)
+
+
+def _group_by_day(incidents: list[Data], page: Page) -> Iterator[Data]:
+    """`incidents` come newest first."""
+
+    def day_of(each: Data) -> date:
+        began: datetime = each["scheduled_for"] or each["started_at"]
+        return began.astimezone(page.zone).date()
+
+    for day, found in groupby(incidents, key=day_of):
+        yield {"date": day, "incidents": list(found)}
+
+
+def _get_page(snapshot: Data) -> Page:
+    return Page.objects.get(code=snapshot["page"]["code"])
+
+
+def _render(template: str, snapshot: Data, **context: Any) -> Rendered:
+    return Rendered(render_to_string(template, {"page": snapshot["page"], "snapshot": snapshot} | context))
+
+
+@published
+def robots(snapshot: Data) -> Rendered:
+    return Rendered("User-agent: *\nDisallow: /admin/\nDisallow: /subscribe\n", "text/plain; charset=utf-8")
+
+
+@published
+def favicon(snapshot: Data) -> Rendered:
+    """For browsers that ask for /favicon.ico without having read a page."""
+    return Rendered((settings.BASE_DIR / "static/img/favicon.svg").read_bytes(), "image/svg+xml")
 
 
 def one_slash(request: HttpRequest, path: str) -> HttpResponse:
@@ -23,3 +135,12 @@ def one_slash(request: HttpRequest, path: str) -> HttpResponse:
     request.path_info = f"/{path}"
     match = resolve(request.path_info)
     return match.func(request, *match.args, **match.kwargs)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """The answer to an address that nothing is at, with ways on. It must work without a database too."""
+    try:
+        page = editions.load_snapshot(request.get_host())["page"]
+    except (Http404, DatabaseError):
+        page = None
+    return render(request, "404.html", {"page": page}, status=404)

@@ -10,3 +10,4 @@ urlpatterns = [
     path("", include("subscribers.urls")),
     path("", include("public.urls")),
 ]
+handler404 = "public.views.not_found"

@@ -1,0 +1,55 @@
+"""What monitors and load balancers ask: does the process live, can it serve, is everything behind it well?"""
+
+from celery import current_app
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from pages.models import Page
+from public.edition import editions
+
+BROKER_SECONDS = 2
+
+
+@never_cache
+@require_safe
+def livez(request: HttpRequest) -> HttpResponse:
+    """The process answers. Nothing else is looked at, so that a restart never follows from another part's fault."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Public pages can be served: from memory too, so a database that is down does not take them away."""
+    ready = editions.is_ready()
+    return HttpResponse(
+        "ok\n" if ready else "no page read yet\n", status=200 if ready else 503, content_type="text/plain"
+    )
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Each part that the product needs: "ok" or "down"; 503 when one is down."""
+    parts = {"database": _database_answers(), "broker": _broker_answers()}
+    words = {name: "ok" if answers else "down" for name, answers in parts.items()}
+    return JsonResponse(words, status=200 if all(parts.values()) else 503)
+
+
+def _database_answers() -> bool:
+    try:
+        Page.objects.exists()
+    except DatabaseError:
+        return False
+    return True
+
+
+def _broker_answers() -> bool:
+    try:
+        with current_app.connection_for_write(connect_timeout=BROKER_SECONDS) as connection:
+            connection.ensure_connection(max_retries=1, timeout=BROKER_SECONDS, interval_start=0)
+    except Exception:  # each broker's client has errors of its own, and all of them mean the same here
+        return False
+    return True

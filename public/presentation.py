@@ -1,0 +1,160 @@
+"""A snapshot in the words and the order that people read. No markup: that is for templates/public/."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from components.status import Status
+from components.uptime import DayUptime, Uptime
+from public.snapshot import Data
+
+NAMED = 3  # more names than these in one sentence are counted instead
+WHEN_ALL = {
+    Status.MAJOR_OUTAGE: "All systems are down",
+    Status.PARTIAL_OUTAGE: "All systems are partly down",
+    Status.DEGRADED_PERFORMANCE: "All systems are slow or unreliable",
+    Status.UNDER_MAINTENANCE: "Planned work is under way",
+}
+WHEN_SOME = {
+    Status.MAJOR_OUTAGE: "Some systems are down",
+    Status.PARTIAL_OUTAGE: "Some systems are partly down",
+    Status.DEGRADED_PERFORMANCE: "Some systems are slow or unreliable",
+    Status.UNDER_MAINTENANCE: "Planned work is under way",
+}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """ "Some systems are partly down"; `tone` is a status' slug; `detail` names what is affected, or is empty."""
+
+    text: str
+    tone: str
+    detail: str
+
+
+def write_headline(snapshot: Data) -> Headline:
+    """The answer to "is it them or me?"."""
+    components = snapshot["components"]
+    statuses = [Status.from_slug(component["status"]) for component in components]
+    worst = max(statuses, default=Status.OPERATIONAL)
+    if worst == Status.OPERATIONAL:
+        return _write_calm_headline(snapshot)
+    troubled = [component["name"] for component in components if component["status"] != Status.OPERATIONAL.slug]
+    texts = WHEN_ALL if set(statuses) == {worst} else WHEN_SOME
+    verb = "is" if len(troubled) == 1 else "are"
+    return Headline(texts[worst], worst.slug, f"{join_names(troubled)} {verb} affected.")
+
+
+def _write_calm_headline(snapshot: Data) -> Headline:
+    open_incidents = [incident for incident in snapshot["incidents"] if not incident["is_closed"]]
+    if not open_incidents:
+        return Headline("All systems are working", Status.OPERATIONAL.slug, "")
+    watched = all(incident["status"] == "monitoring" for incident in open_incidents)
+    text = "All systems are working again; we are watching them" if watched else "We are looking into a problem"
+    return Headline(text, Status.OPERATIONAL.slug if watched else Status.DEGRADED_PERFORMANCE.slug, "")
+
+
+def join_names(names: list[str]) -> str:
+    """ "A", "A and B", "A, B and C", "A, B, C and 4 more"."""
+    if len(names) > NAMED + 1:
+        names = [*names[:NAMED], f"{len(names) - NAMED} more"]
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A card of components: a group (a dict of the snapshot), or neighbours without one."""
+
+    group: Data | None
+    components: list[Data]
+
+
+def build_sections(snapshot: Data) -> list[Section]:
+    """Groups and loose components by position; loose neighbours share a card."""
+    shown = {component["code"]: component for component in snapshot["components"] if _is_shown(component)}
+    loose = [component for component in shown.values() if component["group_code"] is None]
+    sections: list[Section] = []
+    for row in sorted([*snapshot["groups"], *loose], key=lambda row: row["position"]):
+        if "component_codes" in row:
+            children = [shown[code] for code in row["component_codes"] if code in shown]
+            sections += [Section(row, children)] if children else []
+        elif sections and sections[-1].group is None:
+            sections[-1].components.append(row)
+        else:
+            sections.append(Section(None, [row]))
+    return sections
+
+
+def _is_shown(component: Data) -> bool:
+    return not component["only_show_if_degraded"] or component["status"] != Status.OPERATIONAL.slug
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """What the front page tells apart: what happens now, what is planned."""
+
+    incidents: list[Data]
+    working: list[Data]
+    planned: list[Data]
+
+
+def build_agenda(snapshot: Data) -> Agenda:
+    """Open incidents, newest first; planned work under way; planned work to come, the next first."""
+    work = [each for each in snapshot["maintenances"] if not each["is_closed"]]
+    planned = [each for each in work if each["status"] == "scheduled"]
+    return Agenda(
+        incidents=[each for each in snapshot["incidents"] if not each["is_closed"]],
+        working=[each for each in work if each["status"] != "scheduled"],
+        planned=sorted(planned, key=lambda each: each["scheduled_for"]),
+    )
+
+
+def describe_duration(length: timedelta) -> str:
+    """ "less than a minute", "14 minutes", "1 hour 5 minutes", "3 days 2 hours"."""
+    minutes = int(length.total_seconds()) // 60
+    if minutes < 1:
+        return "less than a minute"
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [(days, "day"), (hours, "hour"), (0 if days else minutes, "minute")]
+    return " ".join(f"{count} {unit}{'s' * (count != 1)}" for count, unit in parts if count)
+
+
+def list_troubled_days(uptime: Uptime) -> list[DayUptime]:
+    """Days with any status worse than operational, newest first."""
+    return [day for day in reversed(uptime.days) if day.status != Status.OPERATIONAL]
+
+
+def count_troubled_days(days: Iterable[DayUptime]) -> str:
+    """ "2 days with trouble, 1 with planned work"; "No trouble"."""
+    statuses = [day.status for day in days]
+    planned = statuses.count(Status.UNDER_MAINTENANCE)
+    troubled = len(statuses) - planned
+    if not statuses:
+        return "No trouble"
+    if not troubled:
+        return f"{planned} {_days(planned)} with planned work"
+    return f"{troubled} {_days(troubled)} with trouble" + (f", {planned} with planned work" if planned else "")
+
+
+def _days(count: int) -> str:
+    return "day" if count == 1 else "days"
+
+
+def describe_day(day: DayUptime) -> str:
+    """ "Partial outage 1 hour 5 minutes, degraded performance 3 minutes": the worst first."""
+    if not day.seconds:
+        return f"{day.status.label}, less than a minute"
+    worst_first = sorted(day.seconds.items(), reverse=True)
+    texts = [f"{status.label.lower()} {describe_duration(timedelta(seconds=taken))}" for status, taken in worst_first]
+    return ", ".join(texts).capitalize()
+
+
+def describe_outcome(incident: Data, now: datetime) -> str:
+    """ "Resolved after 14 minutes", "Ongoing": one line about an incident in a list of days."""
+    if incident["kind"] == "maintenance":
+        if incident["is_closed"]:
+            return "Planned work, completed"
+        return "Planned work, to come" if incident["status"] == "scheduled" else "Planned work, under way"
+    if incident["is_closed"] and incident["resolved_at"]:
+        return f"Resolved after {describe_duration(incident['resolved_at'] - incident['started_at'])}"
+    return f"{incident['label']}, ongoing"

@@ -1,0 +1,179 @@
+// What the public pages do beyond reading: the visitor's own time, "3 minutes ago", and refreshing in place.
+// Without this file, or without scripts at all, everything can still be read.
+
+const MINUTE = 60_000;
+const STALE_AFTER = MINUTE;
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+// Times
+
+const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+function remembered() {
+  try {
+    return localStorage.getItem("zone") === "own";
+  } catch {
+    return false; // storage is forbidden: the choice lasts until the page is left
+  }
+}
+
+function remember(own) {
+  try {
+    own ? localStorage.setItem("zone", "own") : localStorage.removeItem("zone");
+  } catch {
+    // see above
+  }
+}
+
+let own = remembered();
+
+function format(when, withDay) {
+  const day = withDay ? { day: "numeric", month: "short" } : {};
+  const year = withDay && when.getFullYear() !== new Date().getFullYear() ? { year: "numeric" } : {};
+  return when.toLocaleString("en-GB", {
+    ...day, ...year, hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short",
+  });
+}
+
+function ago(when) {
+  const minutes = Math.round((when - Date.now()) / MINUTE);
+  if (minutes > 0) return ""; // the visitor's clock is slow: better nothing than "in 3 minutes"
+  if (minutes > -60) return relative.format(minutes, "minute");
+  if (minutes > -60 * 24) return relative.format(Math.round(minutes / 60), "hour");
+  if (minutes > -60 * 24 * 30) return relative.format(Math.round(minutes / 60 / 24), "day");
+  return "";
+}
+
+function showTime(element) {
+  element.dataset.page ??= element.textContent;
+  const when = new Date(element.dateTime);
+  const until = element.dataset.window && new Date(element.dataset.window);
+  let text = element.dataset.page;
+  if (own) text = until ? `${format(when, true)} to ${format(until, true)}` : format(when, !("clock" in element.dataset));
+  const passed = "ago" in element.dataset ? ago(when) : "";
+  const shown = passed ? `${text}, ${passed}` : text;
+  if (element.textContent !== shown) element.textContent = shown;
+}
+
+function showTimes(root = document) {
+  // A bare date ("8 December") is a day of the page's calendar: it stays.
+  for (const element of root.querySelectorAll('time[datetime*="T"]')) showTime(element);
+}
+
+const zoneButton = document.getElementById("zone");
+const zoneName = document.getElementById("zone-name");
+const pageZone = zoneName?.textContent;
+
+function showZone() {
+  if (!zoneButton) return;
+  zoneName.textContent = own ? ownZone() : pageZone;
+  zoneButton.textContent = own ? `Use ${pageZone}` : "Use my time";
+  zoneButton.hidden = !own && ownZone() === pageZone;
+}
+
+zoneButton?.addEventListener("click", () => {
+  own = !own;
+  remember(own);
+  showZone();
+  showTimes();
+});
+
+// Refreshing in place
+
+const stale = document.getElementById("stale");
+const announcer = document.getElementById("announcer");
+const live = document.querySelector("[hx-get]");
+let pristine = live?.firstElementChild?.outerHTML;
+let refreshedAt = Date.now();
+let kept;
+
+function parse(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.firstElementChild;
+}
+
+/** The first thing with an id that the visitor can see, and where on the screen it is. */
+function findAnchor(root) {
+  for (const element of root.querySelectorAll("[id]")) {
+    const { top, bottom } = element.getBoundingClientRect();
+    if (bottom > 0 && top >= 0) return { id: element.id, top };
+  }
+  return null;
+}
+
+/** How to find the focused element again: the nearest id, and which of the focusable things inside it. */
+function findFocus(root) {
+  const element = document.activeElement;
+  if (!root.contains(element) || element === root) return null;
+  const owner = element.closest("[id]");
+  return { id: owner.id, index: focusable(owner).indexOf(element) };
+}
+
+const focusable = (owner) => [...owner.querySelectorAll("a, summary, button")];
+
+function keepPlace(root) {
+  const toggled = [...root.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
+  return { toggled, focus: findFocus(root), anchor: findAnchor(root) };
+}
+
+function takePlace(root, place, before) {
+  const were = new Map([...before.querySelectorAll("details[id]")].map((each) => [each.id, each.open]));
+  for (const [id, open] of place.toggled) {
+    const details = root.querySelector(`#${CSS.escape(id)}`);
+    // What the visitor opened or closed stays so; what they left alone follows the server.
+    if (details && open !== were.get(id)) details.open = open;
+  }
+  const owner = place.focus && document.getElementById(place.focus.id);
+  if (owner) focusable(owner)[place.focus.index]?.focus({ preventScroll: true });
+  const anchor = place.anchor && document.getElementById(place.anchor.id);
+  if (anchor && scrollY > 0) scrollBy({ top: anchor.getBoundingClientRect().top - place.anchor.top, behavior: "instant" });
+}
+
+function follow(root) {
+  showTimes(root);
+  if (root.dataset.title && root.dataset.title !== document.title) {
+    document.title = root.dataset.title;
+    announcer.textContent = root.dataset.title;
+  }
+}
+
+function showStaleness() {
+  stale.hidden = Date.now() - refreshedAt < STALE_AFTER;
+}
+
+if (live) {
+  // Many visitors open the page in the same minute: they must not all ask in the same second.
+  live.setAttribute("hx-trigger", `every ${8000 + Math.round(Math.random() * 4000)}ms, refresh`);
+  live.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden) event.preventDefault();
+  });
+  live.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const fresh = parse(detail.xhr.responseText);
+    if (!fresh || !detail.shouldSwap || fresh.outerHTML === pristine) {
+      detail.shouldSwap = false;
+      return;
+    }
+    kept = { place: keepPlace(live), before: parse(pristine) };
+    pristine = fresh.outerHTML;
+  });
+  live.addEventListener("htmx:afterSwap", () => {
+    takePlace(live, kept.place, kept.before);
+    follow(live.firstElementChild);
+  });
+  live.addEventListener("htmx:afterRequest", ({ detail }) => {
+    const age = Number(detail.xhr.getResponseHeader("X-Edition-Age")) * 1000;
+    if (detail.successful) refreshedAt = Date.now() - age;
+    showStaleness();
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) live.dispatchEvent(new CustomEvent("refresh"));
+  });
+}
+
+showZone();
+showTimes();
+setInterval(() => {
+  showTimes();
+  if (live) showStaleness();
+}, MINUTE / 4);
