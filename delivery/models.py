@@ -4,13 +4,17 @@ For each notice, at every moment: expected = sent + suppressed + dead + unknown 
 counts rows that wait or are in a worker's hands. States only move forward; see docs/architecture.md.
 """
 
+from datetime import datetime, timedelta
+
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
+from delivery import registry
 from delivery.credentials import CredentialsField
 from pages.models import Page
-from statuspage.text import BodyField, TitleField, new_code
+from statuspage.text import BodyField, TitleField
 from subscribers.models import Subscriber
 
 
@@ -41,6 +45,7 @@ class Notice(models.Model):
 
     # Fan-out: where it stands, stored in the transaction that inserts the deliveries.
     cursor = models.BigIntegerField(default=0, help_text="The last subscriber whose delivery was inserted.")
+    expected = models.JSONField(default=dict, help_text="Rows inserted so far, by channel.")
     expanded_at = models.DateTimeField(null=True, blank=True, help_text="When every recipient had a row.")
 
     class Meta:
@@ -54,20 +59,96 @@ class Notice(models.Model):
 class Account(models.Model):
     """A staff-owned destination on a channel, such as our X account."""
 
+    class Links(models.TextChoices):
+        ENDS = "ends", "On the first and the last post of an incident"
+        ALWAYS = "always", "On every post"
+        NEVER = "never", "Never"
+
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="accounts")
-    channel = models.CharField(max_length=20)
+    channel = models.CharField(max_length=20, choices=registry.choices)
     name = TitleField(help_text="How staff call it, such as @acmestatus.")
     credentials = CredentialsField(blank=True)
     enabled = models.BooleanField(default=True)
+    links = models.CharField(
+        max_length=6, choices=Links.choices, default=Links.ENDS, help_text="On X a post with a link costs far more."
+    )
     daily_cap = models.PositiveIntegerField(default=100, help_text="Posts a day at most (UTC); each post costs money.")
-    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
-    pause_reason = models.CharField(max_length=255, blank=True, editable=False)
+    cap_spares_critical = models.BooleanField(
+        "critical beyond the cap", default=True, help_text="Post about critical incidents even when the cap is reached."
+    )
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["page", "channel", "name"], name="one_account_per_name"),)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def address(self) -> str:
+        """How deliveries and pauses call it."""
+        return f"account:{self.pk}"
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it has all the credentials its channel needs."""
+        return self.channel in registry.CHANNELS and registry.load(self.channel).is_connected(self)
+
+
+class PauseQuerySet(models.QuerySet["Pause"]):
+    def closed(self) -> "PauseQuerySet":
+        """Those whose next probe is not due yet."""
+        return self.filter(probe_at__gt=Now())
+
+    def begin(self, key: str, reason: str, retry_after: float | None = None) -> None:
+        """Start a pause, or prolong it after a probe that failed: 10 s, doubled each time up to 5 minutes."""
+        pause, is_new = self.get_or_create(key=key, defaults={"reason": reason[:255], "probe_at": timezone.now()})
+        failures = 1 if is_new else pause.failures + 1
+        seconds = retry_after or min(10 * 2 ** min(failures - 1, 10), 300)
+        self.filter(key=key).update(reason=reason[:255], failures=failures, probe_at=Now() + timedelta(seconds=seconds))
+
+
+class Pause(models.Model):
+    """A channel ("email") or an account ("account:7") that can reach nobody: refused credentials, no server.
+
+    While it is closed nothing is claimed for it and no attempt is counted. From `probe_at` on a small batch
+    tries again; the first success deletes the row.
+    """
+
+    key = models.CharField(max_length=40, primary_key=True)
+    reason = models.CharField(max_length=255)
+    failures = models.PositiveIntegerField(default=1)
+    since = models.DateTimeField(default=timezone.now)
+    probe_at = models.DateTimeField()
+
+    objects = PauseQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.reason}"
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def pending(self) -> "DeliveryQuerySet":
+        return self.filter(state=Delivery.State.PENDING)
+
+    def due(self, channel: str) -> "DeliveryQuerySet":
+        """Waiting rows of a channel whose time has come, except on paused accounts; oldest first."""
+        ready = self.pending().filter(channel=channel, next_attempt_at__lte=Now())
+        closed = list(Pause.objects.closed().values_list("key", flat=True))
+        if channel in closed:
+            return ready.none()
+        return ready.exclude(address__in=closed).order_by("next_attempt_at", "pk")
+
+    def expired(self) -> "DeliveryQuerySet":
+        """Rows whose worker has not come back in time."""
+        return self.filter(state=Delivery.State.SENDING, lease_until__lte=Now())
+
+    def first_post(self, account: Account, thread: str) -> str:
+        """The other side's id of the first post in a thread; "" when there is none yet."""
+        posted = self.filter(account=account, notice__thread=thread, state=Delivery.State.SENT)
+        return posted.exclude(remote_id="").order_by("pk").values_list("remote_id", flat=True).first() or ""
+
+    def posted_since(self, account: Account, since: datetime) -> int:
+        return self.filter(account=account, state=Delivery.State.SENT, sent_at__gte=since).count()
 
 
 class Delivery(models.Model):
@@ -82,29 +163,51 @@ class Delivery(models.Model):
         UNKNOWN = "unknown", "Outcome unknown"
 
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="deliveries")
-    channel = models.CharField(max_length=20)
+    channel = models.CharField(max_length=20, choices=registry.choices)
     address = models.CharField(max_length=320, help_text="An e-mail address, or “account:7” for an account.")
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.SET_NULL, related_name="+")
     account = models.ForeignKey(Account, null=True, on_delete=models.SET_NULL, related_name="+")
-    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(default=timezone.now)
-    claimed_by = models.CharField(max_length=64, blank=True, help_text="The batch that holds it; new for each claim.")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING, db_default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    next_attempt_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    claimed_by = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="The batch that holds it; new for each claim."
+    )
     lease_until = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
-    ambiguous = models.BooleanField(default=False, help_text="An attempt ended without an answer: "
-                                                             "the recipient may see it twice.")
-    remote_id = models.CharField(max_length=64, blank=True, help_text="The other side's id, such as a post's.")
-    error = models.CharField(max_length=255, blank=True, help_text="Why the last attempt failed.")
-    created_at = models.DateTimeField(default=timezone.now)
+    ambiguous = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="An attempt ended without an answer: the recipient may see it twice.",
+    )
+    remote_id = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="The other side's id, such as a post's."
+    )
+    error = models.CharField(
+        max_length=255, blank=True, default="", db_default="", help_text="Why the last attempt failed."
+    )
+    queued_at = models.DateTimeField(
+        default=timezone.now, db_default=Now(), help_text="When it began to wait; staff may queue it again."
+    )
+
+    objects = DeliveryQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "deliveries"
-        constraints = (models.UniqueConstraint(fields=["notice", "channel", "address"], name="one_delivery_per_address"),)
+        # Defaults live in the database too: fan-out inserts rows by INSERT … SELECT of four columns.
+        constraints = (
+            models.UniqueConstraint(fields=["notice", "channel", "address"], name="one_delivery_per_address"),
+            models.CheckConstraint(condition=~Q(state="sent") | Q(sent_at__isnull=False), name="sent_has_a_time"),
+            models.CheckConstraint(
+                condition=~Q(state="sending") | Q(lease_until__isnull=False), name="sending_has_a_lease"
+            ),
+        )
         indexes = (
-            models.Index(fields=["channel", "next_attempt_at", "id"], condition=Q(state="pending"), name="delivery_due"),
+            models.Index(
+                fields=["channel", "next_attempt_at", "id"], condition=Q(state="pending"), name="delivery_due"
+            ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_leased"),
-            models.Index(fields=["notice", "channel", "state"], name="delivery_receipt"),
+            models.Index(fields=["notice", "channel", "state", "sent_at"], name="delivery_receipt"),
         )
 
     def __str__(self) -> str:

@@ -1,7 +1,22 @@
-"""The way out: a notice is written with the update, and the bell rings when that has committed."""
+"""The way out: a notice is written with the update, and becomes one delivery for each recipient."""
 
-from delivery.models import Notice
-from statuspage.bell import ring_on_commit
+from collections import Counter
+
+from django.db import connection, transaction
+from django.db.models import BigIntegerField, Count, Max, Value
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from delivery import confirmations, registry
+from delivery.claims import release_expired
+from delivery.models import Delivery, Notice
+from pages.models import Page
+from statuspage.bell import ring, ring_on_commit
+from subscribers.models import Subscriber
+
+# Subscribers looked at in one transaction: few enough to hold locks for a moment only.
+CHUNK = 5_000
+NOT_CONNECTED = "not connected"
 
 
 def publish(notice: Notice) -> Notice:
@@ -9,3 +24,132 @@ def publish(notice: Notice) -> Notice:
     notice.save()
     ring_on_commit("delivery.tasks.fan_out", notice.pk)
     return notice
+
+
+def count_audience(page: Page, component_codes: list[str], incident_code: str) -> dict[str, int]:
+    """How many would be told now, by channel; a channel of unconnected accounts only counts 0."""
+    audience = Subscriber.objects.about(page, component_codes, incident_code).filter(
+        channel__in=registry.subscriber_kinds()
+    )
+    told = audience.order_by().values("channel").annotate(people=Count("address", distinct=True))
+    counts = {row["channel"]: row["people"] for row in told}
+    for account in page.accounts.filter(enabled=True, channel__in=registry.account_kinds()):
+        counts[account.channel] = counts.get(account.channel, 0) + account.is_connected
+    return counts
+
+
+def unconnected_accounts(page: Page) -> list[str]:
+    """Sentences such as “X: @acme is not connected”, for the screen that says who will be told."""
+    accounts = page.accounts.filter(enabled=True).order_by("channel", "name")
+    return [
+        f"{registry.label_of(each.channel)}: {each.name} is not connected" for each in accounts if not each.is_connected
+    ]
+
+
+def cancel(notice: Notice) -> int:
+    """Tell nobody else; how many that spares. What a worker holds at this moment may still go out."""
+    Notice.objects.filter(pk=notice.pk, cancelled_at=None).update(cancelled_at=Now())
+    return notice.deliveries.pending().update(state=Delivery.State.SUPPRESSED, error="cancelled by staff")
+
+
+def expand(notice_id: int) -> bool:
+    """Insert the deliveries of a notice, chunk by chunk; False when another worker is at it.
+
+    Each chunk and the cursor behind it commit together and ring the senders, so the first mails
+    leave while the last rows are still being inserted. Running it twice, or dying half-way, is harmless.
+    """
+    while True:
+        with transaction.atomic():
+            notice = _lock(notice_id)
+            if notice is None:
+                return False
+            if notice.expanded_at:
+                return True
+            inserted = _insert_chunk(notice)
+            for channel in inserted:
+                ring_on_commit("delivery.tasks.send", channel)
+
+
+def _lock(notice_id: int) -> Notice | None:
+    """None when another transaction holds it. SQLite needs no row lock: its transactions take turns."""
+    return Notice.objects.select_for_update(skip_locked=True).filter(pk=notice_id).first()
+
+
+def _insert_chunk(notice: Notice) -> list[str]:
+    """Insert the next rows and move the cursor; the channels that got any. Accounts come first."""
+    end = None if notice.cancelled_at else _chunk_end(notice)
+    inserted: Counter[str] = Counter()
+    if notice.cursor == 0 and not notice.cancelled_at:
+        inserted.update(_insert_accounts(notice))
+    if end is None:
+        notice.expanded_at = timezone.now()
+    else:
+        for channel in registry.subscriber_kinds():
+            inserted[channel] += _insert_subscribers(notice, channel, end)
+        notice.cursor = end
+    inserted += Counter()  # drops the channels without rows
+    notice.expected = dict(Counter(notice.expected) + inserted)
+    notice.save(update_fields=["cursor", "expected", "expanded_at"])
+    return list(inserted)
+
+
+def _insert_accounts(notice: Notice) -> dict[str, int]:
+    """One row for each enabled account; one without credentials is on record as not told."""
+    known = set(notice.deliveries.filter(account__isnull=False).values_list("account_id", flat=True))
+    accounts = notice.page.accounts.filter(enabled=True, channel__in=registry.account_kinds()).exclude(pk__in=known)
+    rows = [
+        Delivery(
+            notice=notice,
+            channel=account.channel,
+            address=account.address,
+            account=account,
+            state=Delivery.State.PENDING if account.is_connected else Delivery.State.SUPPRESSED,
+            error="" if account.is_connected else NOT_CONNECTED,
+        )
+        for account in accounts
+    ]
+    Delivery.objects.bulk_create(rows)
+    return Counter(row.channel for row in rows)
+
+
+def _chunk_end(notice: Notice) -> int | None:
+    """The last subscriber of the next chunk; None after the last one. Counted before any choice is looked
+    at, so that a chunk costs the same however few of them want to hear of this."""
+    ahead = Subscriber.objects.active().filter(page=notice.page_id, pk__gt=notice.cursor)
+    ids = ahead.order_by("pk").values_list("pk", flat=True)
+    return ids[CHUNK - 1 : CHUNK].first() or ahead.aggregate(last=Max("pk"))["last"]
+
+
+def _insert_subscribers(notice: Notice, channel: str, end: int) -> int:
+    """INSERT … SELECT of the subscribers after the cursor, up to `end`; how many rows that made."""
+    audience = (
+        Subscriber.objects.about(notice.page, notice.component_codes, notice.thread)
+        .filter(channel=channel, pk__gt=notice.cursor, pk__lte=end)
+        .order_by("pk")
+        .values_list(Value(notice.pk, output_field=BigIntegerField()), "channel", "address", "pk")
+    )
+    select, params = audience.query.sql_with_params()
+    # One address may follow the page and this incident too: it is told once.
+    insert = (
+        "INSERT INTO delivery_delivery (notice_id, channel, address, subscriber_id) "
+        f"{select} ON CONFLICT (notice_id, channel, address) DO NOTHING"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(insert, params)
+        return cursor.rowcount
+
+
+def sweep() -> dict[str, int]:
+    """Find whatever is due although no bell was heard, and ring again; counts by what was found.
+
+    Harmless to run twice, or beside itself. Rows of a worker that died are released first.
+    """
+    found = {"released": release_expired(), "notices": 0, "channels": 0, "confirmations": 0}
+    for notice_id in Notice.objects.filter(expanded_at=None).order_by("pk").values_list("pk", flat=True)[:100]:
+        found["notices"] += ring("delivery.tasks.fan_out", notice_id)
+    for channel in registry.CHANNELS:
+        if Delivery.objects.due(channel).exists():
+            found["channels"] += ring("delivery.tasks.send", channel)
+    if confirmations.due().exists():
+        found["confirmations"] += ring("delivery.tasks.send_confirmations")
+    return found

@@ -1,0 +1,149 @@
+"""Mail to subscribers: rendered once per notice, then one message for each recipient.
+
+Headers and why: docs/delivery.md. Templates: templates/delivery/email/.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC
+from email.headerregistry import Address
+from email.utils import formatdate, parseaddr
+from typing import Protocol
+
+from django.conf import settings
+from django.template.loader import render_to_string
+
+from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
+from delivery.mailfiles import MailFolder
+from delivery.mime import PrebuiltMail, SlotNames, prebuild
+from delivery.models import Notice
+from delivery.smtp import Relay
+from pages.models import Page
+from subscribers.signing import PATHS, Purpose, manage_token, unsubscribe_token
+
+# What can be written into an SMTP command as it is. Others are refused when they subscribe.
+ADDRESS = re.compile(r"[!-;=?-~]+@[A-Za-z0-9.-]+")
+CACHED_NOTICES = 4
+# The colour of a notice in light mail programs; the template's style sheet has the dark ones.
+COLOURS = {
+    "none": "#5a6371",
+    "maintenance": "#2f5fd0",
+    "minor": "#9a6700",
+    "major": "#bc4c00",
+    "critical": "#c01f2e",
+    "over": "#1a7f4b",
+}
+
+
+class Transport(Protocol):
+    def hand_over(self, name: str, sender: str, address: str, mail: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+def open_transport() -> Transport:
+    """The SMTP server of EMAIL_URL; files while there is none."""
+    return MailFolder(settings.MAIL_DIR) if settings.MAIL_DIR else Relay()
+
+
+class Email(Channel):
+    for_subscribers = True
+    batch_size = 500
+
+    def __init__(self) -> None:
+        self.transport = open_transport()
+        self.sender = sender_address()
+        self._mails: dict[int, PrebuiltMail] = {}
+
+    @classmethod
+    def where(cls) -> str:
+        return f"Written to files in {settings.MAIL_DIR}: SMTP is not configured." if settings.MAIL_DIR else ""
+
+    def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
+        mail = self._prebuilt(notice)
+        for recipient in recipients:
+            try:
+                self._send_one(notice, mail, recipient)
+            except DeliveryError as error:
+                yield Outcome(recipient.delivery_id, error)
+            else:
+                yield Outcome(recipient.delivery_id)
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def _send_one(self, notice: Notice, mail: PrebuiltMail, recipient: Recipient) -> None:
+        if not ADDRESS.fullmatch(recipient.address):
+            raise DeliveryError("this address cannot be written to", permanent=True)
+        message_id = f"d-{notice.code}-{recipient.delivery_id}"
+        unsubscribe = unsubscribe_token(recipient.subscriber_code)
+        filled = mail.fill(
+            headers={
+                "To": f"<{recipient.address}>",
+                "Message-ID": f"<{message_id}@{domain_of(self.sender)}>",
+                "Date": formatdate(),
+                "List-Unsubscribe": f"<{notice.page.absolute_url(PATHS[Purpose.UNSUBSCRIBE])}{unsubscribe}>",
+            },
+            slots={"unsubscribe": unsubscribe, "manage": manage_token(recipient.subscriber_code)},
+        )
+        moment = notice.created_at.astimezone(UTC)
+        name = f"{moment:%Y%m%dT%H%M%S}-{notice.code}-{recipient.delivery_id:09d}"
+        hand_over(self.transport, name, self.sender, recipient.address, filled)
+
+    def _prebuilt(self, notice: Notice) -> PrebuiltMail:
+        if notice.pk not in self._mails:
+            if len(self._mails) >= CACHED_NOTICES:
+                self._mails.clear()
+            self._mails[notice.pk] = prebuild_notice(notice)
+        return self._mails[notice.pk]
+
+
+def hand_over(transport: Transport, name: str, sender: str, address: str, mail: bytes) -> None:
+    """Raises DeliveryError, also for a disk that is full."""
+    try:
+        transport.hand_over(name, sender, address, mail)
+    except OSError as error:
+        raise DeliveryError(f"mail files cannot be written: {error.strerror}", pause=True) from error
+
+
+def prebuild_notice(notice: Notice) -> PrebuiltMail:
+    """The mail of a notice, without what differs for each recipient."""
+    names = SlotNames()
+    page = notice.page
+    tone = "over" if notice.stage == Notice.Stage.LAST else notice.severity
+    context = {
+        "notice": notice,
+        "page": page,
+        "posted_at": notice.created_at.astimezone(page.zone),
+        "tone": tone,
+        "colour": COLOURS[tone],
+        "unsubscribe_url": page.absolute_url(PATHS[Purpose.UNSUBSCRIBE]) + names.mark("unsubscribe"),
+        "manage_url": page.absolute_url(PATHS[Purpose.MANAGE]) + names.mark("manage"),
+    }
+    text = render_to_string("delivery/email/notice.txt", context)
+    html = render_to_string("delivery/email/notice.html", context)
+    domain = domain_of(sender_address())
+    headers = {
+        "From": from_header(page),
+        "Subject": f"[{page.name}] {notice.status_label}: {notice.title}",
+        # One invented ancestor for all mails of an incident: mail programs show them as one conversation.
+        "References": f"<t-{notice.thread}@{domain}>",
+        "List-Id": f"<{page.code}.{domain}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "Auto-Submitted": "auto-generated",
+        "Precedence": "bulk",
+    }
+    return prebuild(headers, text, html, names)
+
+
+def sender_address() -> str:
+    """The bare address of DEFAULT_FROM_EMAIL: who bounces go to."""
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+
+
+def domain_of(address: str) -> str:
+    return address.rpartition("@")[2]
+
+
+def from_header(page: Page) -> str:
+    """The page's name over our address, such as “Acme Status <status@acme.example>”."""
+    return str(Address(display_name=page.name, addr_spec=sender_address()))

@@ -1,0 +1,217 @@
+"""Claim a batch, act, record: the three steps by which workers share the ledger without meeting.
+
+A claim gives each row a fresh `claimed_by` and a lease, in database time. Recording is fenced by it:
+a worker that was away longer than its lease finds its rows taken and changes nothing.
+"""
+
+import logging
+import secrets
+import socket
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from delivery import registry, retry
+from delivery.channels.base import DeliveryError, Outcome, Recipient
+from delivery.models import Account, Delivery, DeliveryQuerySet, Notice, Pause
+from subscribers.models import Subscriber, Suppression, address_hash
+
+log = logging.getLogger(__name__)
+State = Delivery.State
+# How many rows try whether a paused channel works again.
+PROBE_SIZE = 5
+LOST = "the worker was lost before it could say what became of this"
+
+
+@dataclass
+class Batch:
+    """Rows of one channel that one worker holds, grouped by notice, longest due first."""
+
+    channel: str
+    token: str
+    recipients: dict[int, Recipient] = field(default_factory=dict)
+    """By delivery id: those still to be recorded."""
+    work: list[tuple[Notice, list[Recipient]]] = field(default_factory=list)
+    is_probe: bool = False
+    """A pause stands, and this batch tries whether it can end."""
+
+
+def claim(channel: str, size: int) -> Batch | None:
+    """Take up to `size` due rows of a channel; None when nothing is due.
+
+    Rows that must not be sent any more (left, suppressed, cancelled, too old) are recorded as such and
+    are not in the batch, which may therefore be empty.
+    """
+    paused = set(Pause.objects.values_list("key", flat=True))
+    batch = Batch(channel, token=f"{socket.gethostname()[:40]}-{secrets.token_hex(8)}")
+    ids = _take(channel, min(size, PROBE_SIZE) if channel in paused else size, batch.token)
+    if not ids:
+        return None
+    _load(batch, ids)
+    batch.is_probe = not paused.isdisjoint({channel} | {each.address for each in batch.recipients.values()})
+    return batch
+
+
+def _take(channel: str, size: int, token: str) -> list[int]:
+    """The ids of the rows now held. PostgreSQL steps over rows that others are taking; SQLite ignores the
+    lock but lets one transaction write at a time. On both, the state in the UPDATE decides."""
+    with transaction.atomic():
+        due = Delivery.objects.due(channel).select_for_update(skip_locked=True)
+        ids = list(due.values_list("pk", flat=True)[:size])
+        held = Delivery.objects.pending().filter(pk__in=ids)
+        taken = held.update(
+            state=State.SENDING, attempts=F("attempts") + 1, claimed_by=token, lease_until=Now() + _lease()
+        )
+        if taken != len(ids):
+            ids = list(Delivery.objects.filter(pk__in=ids, claimed_by=token).values_list("pk", flat=True))
+    return ids
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
+
+
+def _load(batch: Batch, ids: list[int]) -> None:
+    """Fill the batch with what channels need, in four queries whatever its size."""
+    rows = list(Delivery.objects.filter(pk__in=ids).select_related("subscriber").order_by("next_attempt_at", "pk"))
+    notices = Notice.objects.select_related("page").in_bulk({row.notice_id for row in rows})
+    accounts = Account.objects.in_bulk({row.account_id for row in rows if row.account_id})
+    suppressed = Suppression.objects.among(batch.channel, [row.address for row in rows if not row.account_id])
+    refused: list[Outcome] = []
+    grouped: dict[int, list[Recipient]] = defaultdict(list)
+    for row in rows:
+        account = accounts.get(row.account_id or 0)
+        recipient = Recipient(
+            delivery_id=row.pk,
+            address=row.address,
+            subscriber_code=row.subscriber.code if row.subscriber else "",
+            account=account,
+            attempts=row.attempts,
+            ambiguous=row.ambiguous,
+        )
+        batch.recipients[row.pk] = recipient
+        if error := _objection(row, notices[row.notice_id], account, suppressed):
+            refused.append(Outcome(row.pk, error))
+        else:
+            grouped[row.notice_id].append(recipient)
+    batch.work = [(notices[notice_id], recipients) for notice_id, recipients in grouped.items()]
+    record(batch, refused)
+
+
+def _objection(row: Delivery, notice: Notice, account: Account | None, suppressed: set[str]) -> DeliveryError | None:
+    """Why a claimed row must not be sent after all; asked at the last moment, because people leave."""
+    if notice.cancelled_at:
+        return DeliveryError("cancelled by staff", skip=True)
+    if account is None and row.subscriber is None:
+        return DeliveryError("deleted", skip=True)
+    if row.subscriber and row.subscriber.state != Subscriber.State.ACTIVE:
+        return DeliveryError("unsubscribed", skip=True)
+    if account and not account.enabled:
+        return DeliveryError("account switched off", skip=True)
+    if row.address in suppressed:
+        return DeliveryError("the address is on the suppression list", skip=True)
+    age = registry.load(row.channel).max_age
+    if timezone.now() - row.queued_at > age:
+        return DeliveryError(f"not sent within {age / timedelta(hours=1):.0f} hours", permanent=True)
+    return None
+
+
+def record(batch: Batch, outcomes: Iterable[Outcome]) -> Counter[str]:
+    """Write down what became of rows: one UPDATE for each different verdict. Counts by state.
+
+    Rows that are no longer held by this batch stay as they are.
+    """
+    channel = registry.load(batch.channel)
+    verdicts: dict[tuple[retry.Verdict, str], list[int]] = defaultdict(list)
+    gone: list[str] = []
+    for outcome in outcomes:
+        recipient = batch.recipients[outcome.delivery_id]
+        verdict = retry.judge(channel, outcome.error, recipient.attempts, was_ambiguous=recipient.ambiguous)
+        verdicts[verdict, outcome.remote_id].append(outcome.delivery_id)
+        if outcome.error and outcome.error.gone:
+            gone.append(recipient.address)
+    counts: Counter[str] = Counter()
+    with transaction.atomic():
+        for (verdict, remote_id), ids in verdicts.items():
+            counts[verdict.state] += _held(batch, ids).update(**_columns(verdict, remote_id))
+        _suppress(batch.channel, gone)
+    recorded = [delivery_id for ids in verdicts.values() for delivery_id in ids]
+    if lost := len(recorded) - counts.total():
+        log.warning("rows were taken over by another worker: channel=%s rows=%d", batch.channel, lost)
+    for delivery_id in recorded:
+        del batch.recipients[delivery_id]
+    return counts
+
+
+def release(batch: Batch, delivery_ids: Iterable[int]) -> None:
+    """Give rows back untried, with their attempt."""
+    ids = list(delivery_ids)
+    for delivery_id in ids:
+        del batch.recipients[delivery_id]
+    _held(batch, ids).update(state=State.PENDING, attempts=F("attempts") - 1, claimed_by="", lease_until=None)
+
+
+def renew(batch: Batch) -> None:
+    """Prolong the lease of what is still held."""
+    _held(batch, batch.recipients).update(lease_until=Now() + _lease())
+
+
+def release_expired() -> int:
+    """Put rows of workers that died or hang back in the queue; how many.
+
+    They may have been sent, so they are marked ambiguous; where a repeat would be worse than silence,
+    or after the last attempt, they end as unknown, for staff to decide.
+    """
+    released = 0
+    for kind in registry.CHANNELS:
+        channel = registry.load(kind)
+        lost = Delivery.objects.expired().filter(channel=kind)
+        last_attempt = channel.max_attempts if channel.resend_ambiguous else 0
+        released += lost.filter(attempts__gte=last_attempt).update(
+            state=State.UNKNOWN, ambiguous=True, error=LOST, claimed_by="", lease_until=None
+        )
+        released += lost.update(
+            state=State.PENDING, ambiguous=True, error=LOST, claimed_by="", lease_until=None, next_attempt_at=Now()
+        )
+    if released:
+        log.warning("deliveries of lost workers released: rows=%d", released)
+    return released
+
+
+def _held(batch: Batch, ids: Iterable[int]) -> DeliveryQuerySet:
+    return Delivery.objects.filter(pk__in=list(ids), claimed_by=batch.token, state=State.SENDING)
+
+
+def _columns(verdict: retry.Verdict, remote_id: str) -> dict[str, Any]:
+    """The columns that a verdict sets."""
+    columns: dict[str, Any] = {"state": verdict.state, "error": verdict.error, "claimed_by": "", "lease_until": None}
+    if verdict.state == State.SENT:
+        columns |= {"sent_at": Now(), "remote_id": remote_id}
+    if verdict.state == State.PENDING:
+        columns["next_attempt_at"] = Now() + timedelta(seconds=verdict.wait_seconds)
+    if not verdict.counts:
+        columns["attempts"] = F("attempts") - 1
+    if verdict.ambiguous:
+        columns["ambiguous"] = True
+    return columns
+
+
+def _suppress(channel: str, addresses: list[str]) -> None:
+    """Never write again to addresses that do not exist."""
+    Suppression.objects.bulk_create(
+        [
+            Suppression(
+                channel=channel, address_hash=address_hash(channel, each), reason=Suppression.Reason.HARD_BOUNCE
+            )
+            for each in addresses
+        ],
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,181 @@
+"""The receipt of a notice: how many of how many, on which channel, how late, and what went wrong."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Min, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from delivery import registry
+from delivery.models import Delivery, Notice, Pause
+from statuspage.bell import ring_on_commit
+
+State = Delivery.State
+# A bell that was heard starts the fan-out at once; past this, staff should know that nobody heard it.
+UNHEARD_AFTER = timedelta(seconds=5)
+UNHEARD = (
+    "Notifications are waiting: no worker has taken them up yet, perhaps because the broker is down. "
+    "They go out as soon as one does; “manage.py deliver” sends them without."
+)
+SHOWN_ERRORS = 5
+Counts = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class ChannelReceipt:
+    """One channel's counts. Always: expected = sent + suppressed + dead + unknown + pending."""
+
+    channel: str
+    label: str
+    expected: int
+    sent: int
+    suppressed: int
+    dead: int
+    unknown: int
+    pending: int
+    """Waiting, or in a worker's hands."""
+    retrying: int
+    """Those of the pending that have failed at least once."""
+    possible_duplicates: int
+    """Attempts that ended without an answer and were, or will be, repeated."""
+    oldest_waiting_seconds: float | None
+    lag_p50_seconds: float | None
+    lag_p95_seconds: float | None
+    lag_max_seconds: float | None
+    errors: list[tuple[str, int]] = field(default_factory=list)
+    """Reasons with their counts, most frequent first, five at most."""
+    paused: str | None = None
+    """Why nobody on this channel can be reached now."""
+    where: str = ""
+    """A sentence when messages go elsewhere than one would expect, such as to files."""
+
+    @property
+    def failed(self) -> int:
+        return self.dead + self.unknown
+
+
+@dataclass(frozen=True)
+class Receipt:
+    channels: list[ChannelReceipt]
+    expected: int
+    sent: int
+    suppressed: int
+    dead: int
+    unknown: int
+    pending: int
+    is_finished: bool
+    """Every recipient has a row, and none of them waits."""
+    notes: list[str]
+    """Sentences that staff should read first."""
+
+    @property
+    def failed(self) -> int:
+        return self.dead + self.unknown
+
+
+def build_receipt(notice: Notice) -> Receipt:
+    """Count a notice's deliveries as they stand now: two queries, and five for each channel."""
+    counts: dict[str, Counts] = {channel: {} for channel in sorted(notice.expected)}
+    for row in _count(notice):
+        counts.setdefault(row["channel"], {})[row["state"]] = row
+    pauses = dict(Pause.objects.values_list("key", "reason"))
+    channels = [_channel_receipt(notice, channel, states, pauses) for channel, states in counts.items()]
+    totals = {
+        name: sum(getattr(each, name) for each in channels)
+        for name in ("expected", "sent", "suppressed", "dead", "unknown", "pending")
+    }
+    is_finished = notice.expanded_at is not None and totals["pending"] == 0
+    return Receipt(channels=channels, is_finished=is_finished, notes=_notes(notice), **totals)
+
+
+def retry_failed(notice: Notice, channel: str) -> int:
+    """Put what failed, or ended without an answer, back in the queue with fresh attempts; how many.
+
+    A paused channel is tried at once. The caller writes the audit entry.
+    """
+    failed = notice.deliveries.filter(channel=channel, state__in=(State.DEAD, State.UNKNOWN))
+    addresses = list(failed.filter(account__isnull=False).values_list("address", flat=True))
+    count = failed.update(state=State.PENDING, attempts=0, queued_at=Now(), next_attempt_at=Now())
+    if count:
+        Pause.objects.filter(key__in=[channel, *addresses]).update(probe_at=Now())
+        ring_on_commit("delivery.tasks.send", channel)
+    return count
+
+
+def _count(notice: Notice) -> Any:
+    return (
+        notice.deliveries.values("channel", "state")
+        .annotate(
+            rows=Count("pk"),
+            tried=Count("pk", filter=Q(attempts__gt=0)),
+            unsure=Count("pk", filter=Q(ambiguous=True)),
+            oldest=Min("queued_at"),
+            last=Max("sent_at"),
+        )
+        .order_by("channel")
+    )
+
+
+def _channel_receipt(notice: Notice, channel: str, states: Counts, pauses: dict[str, str]) -> ChannelReceipt:
+    """`states` holds the rows of `_count` for this channel, by state."""
+
+    def rows(state: State, key: str = "rows") -> int:
+        return states[state][key] if state in states else 0
+
+    oldest = min((states[each]["oldest"] for each in (State.PENDING, State.SENDING) if each in states), default=None)
+    sent = rows(State.SENT)
+    return ChannelReceipt(
+        channel=channel,
+        label=registry.label_of(channel),
+        expected=notice.expected.get(channel, 0),
+        sent=sent,
+        suppressed=rows(State.SUPPRESSED),
+        dead=rows(State.DEAD),
+        unknown=rows(State.UNKNOWN),
+        pending=rows(State.PENDING) + rows(State.SENDING),
+        retrying=rows(State.PENDING, "tried"),
+        possible_duplicates=sum(each["unsure"] for each in states.values()),
+        oldest_waiting_seconds=None if oldest is None else (timezone.now() - oldest).total_seconds(),
+        lag_p50_seconds=_lag(notice, channel, sent // 2) if sent else None,
+        lag_p95_seconds=_lag(notice, channel, sent * 95 // 100) if sent else None,
+        lag_max_seconds=_seconds_after(notice, states[State.SENT]["last"]) if sent else None,
+        errors=_errors(notice, channel),
+        paused=_paused(notice, channel, pauses),
+        where=registry.load(channel).where() if channel in registry.CHANNELS else "",
+    )
+
+
+def _lag(notice: Notice, channel: str, place: int) -> float | None:
+    """Seconds until the delivery at `place` (from 0, quickest first) was handed over."""
+    sent = notice.deliveries.filter(channel=channel, state=State.SENT).order_by("sent_at")
+    at = sent.values_list("sent_at", flat=True)[place : place + 1].first()
+    return None if at is None else _seconds_after(notice, at)
+
+
+def _seconds_after(notice: Notice, at: datetime) -> float:
+    """Never negative: an update may be dated later than the clock that stamped the delivery."""
+    return max(0.0, (at - notice.created_at).total_seconds())
+
+
+def _errors(notice: Notice, channel: str) -> list[tuple[str, int]]:
+    failing = notice.deliveries.filter(channel=channel).exclude(error="").exclude(state=State.SENT)
+    reasons = failing.values("error").annotate(rows=Count("pk")).order_by("-rows", "error")
+    return [(reason["error"], reason["rows"]) for reason in reasons[:SHOWN_ERRORS]]
+
+
+def _paused(notice: Notice, channel: str, pauses: dict[str, str]) -> str | None:
+    if channel in pauses:
+        return pauses[channel]
+    waiting = notice.deliveries.pending().filter(channel=channel, address__in=pauses)
+    address = waiting.values_list("address", flat=True).first()
+    return pauses[address] if address else None
+
+
+def _notes(notice: Notice) -> list[str]:
+    if notice.cancelled_at:
+        return ["Cancelled: whoever had not been told yet will not be."]
+    if notice.expanded_at is None and timezone.now() - notice.created_at > UNHEARD_AFTER:
+        return [UNHEARD]
+    return []

@@ -1,0 +1,116 @@
+"""A sender: claims batches of one channel until nothing is due or its time is up.
+
+Outcomes are recorded twice a second, so that a crash can repeat half a second's messages and no more.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from django.db import OperationalError, connection
+
+from delivery import claims, registry
+from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
+from delivery.claims import Batch
+from delivery.models import Notice, Pause
+
+log = logging.getLogger(__name__)
+RECORD_EVERY_SECONDS = 0.5
+
+
+def drain(kind: str, seconds: float) -> tuple[Counter[str], bool]:
+    """Send what is due on a channel, for so many seconds at most.
+
+    Returns how many deliveries ended in which state, and whether it stopped for lack of time.
+    """
+    until = time.monotonic() + seconds
+    counts: Counter[str] = Counter()
+    channel = registry.load(kind)()
+    try:
+        while time.monotonic() < until:
+            batch = claims.claim(kind, channel.batch_size)
+            if batch is None:
+                return counts, False
+            counts += _Shift(channel, batch, until).work()
+    finally:
+        channel.close()
+    return counts, True
+
+
+class _Shift:
+    """One batch's way through a channel."""
+
+    def __init__(self, channel: Channel, batch: Batch, until: float) -> None:
+        self.channel = channel
+        self.batch = batch
+        self.until = until
+        self.taken: set[int] = set()
+        self.finished: list[Outcome] = []
+        self.paused: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self.next_record = time.monotonic() + RECORD_EVERY_SECONDS
+
+    def work(self) -> Counter[str]:
+        for notice, recipients in self.batch.work:
+            self._send(notice, recipients)
+        self._record()
+        untried = self.batch.recipients.keys() - self.taken
+        if untried:
+            claims.release(self.batch, untried)
+        return self.counts
+
+    def _send(self, notice: Notice, recipients: list[Recipient]) -> None:
+        """Everything the channel took and gave no outcome for may have gone out: it counts as ambiguous."""
+        try:
+            for outcome in self.channel.send_many(notice, self._hand_over(recipients)):
+                self._note(outcome)
+        except Exception as error:
+            # A mistake in a channel's code must not stop the others of this batch, nor lose these rows.
+            log.exception("channel failed: channel=%s notice=%s", self.batch.channel, notice.code)
+            reason = DeliveryError(f"internal error: {type(error).__name__}", ambiguous=True)
+            noted = {outcome.delivery_id for outcome in self.finished}
+            for delivery_id in (self.taken & self.batch.recipients.keys()) - noted:
+                self._note(Outcome(delivery_id, reason))
+
+    def _hand_over(self, recipients: list[Recipient]) -> Iterator[Recipient]:
+        """Ends when time is up, or when the channel cannot reach anybody now."""
+        for recipient in recipients:
+            if time.monotonic() >= self.until or self.batch.channel in self.paused:
+                return
+            if self._pause_key(recipient) in self.paused:
+                continue
+            self.taken.add(recipient.delivery_id)
+            yield recipient
+
+    def _pause_key(self, recipient: Recipient) -> str:
+        """An account's trouble is its own; a subscriber channel's is everybody's."""
+        return recipient.address if recipient.account else self.batch.channel
+
+    def _note(self, outcome: Outcome) -> None:
+        self.finished.append(outcome)
+        if outcome.error and outcome.error.pause:
+            key = self._pause_key(self.batch.recipients[outcome.delivery_id])
+            self.paused.add(key)
+            log.error("paused: %s: %s", key, outcome.error)
+            Pause.objects.begin(key, str(outcome.error), outcome.error.retry_after)
+        # What an account posts is seen by all and the next post replies to it: recorded at once.
+        if self.channel.for_accounts or time.monotonic() >= self.next_record:
+            self._record()
+
+    def _record(self) -> None:
+        if self.batch.is_probe:
+            sent = [self.batch.recipients[each.delivery_id] for each in self.finished if each.error is None]
+            Pause.objects.filter(key__in={self._pause_key(recipient) for recipient in sent}).delete()
+        self.counts += self._write_down()
+        self.finished = []
+        claims.renew(self.batch)
+        self.next_record = time.monotonic() + RECORD_EVERY_SECONDS
+
+    def _write_down(self) -> Counter[str]:
+        """A lost database connection is opened once more: not to record means to send again later."""
+        try:
+            return claims.record(self.batch, self.finished)
+        except OperationalError:
+            connection.close()
+            return claims.record(self.batch, self.finished)

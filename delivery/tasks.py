@@ -1,0 +1,33 @@
+"""What the bells ring. Every task may run twice, late or never: the rows in the database say what is due."""
+
+from celery import shared_task
+
+from delivery import confirmations, outbox
+from delivery.sender import drain
+from statuspage.bell import ring
+
+# Well below CELERY_TASK_SOFT_TIME_LIMIT; who has more to do rings for a successor.
+BUDGET_SECONDS = 30.0
+
+
+@shared_task
+def fan_out(notice_id: int) -> None:
+    outbox.expand(notice_id)
+
+
+@shared_task
+def send(kind: str) -> None:
+    _, out_of_time = drain(kind, BUDGET_SECONDS)
+    if out_of_time:
+        ring("delivery.tasks.send", kind)
+
+
+@shared_task
+def sweep() -> None:
+    outbox.sweep()
+
+
+@shared_task
+def send_confirmations() -> None:
+    if not confirmations.send_due(BUDGET_SECONDS):
+        ring("delivery.tasks.send_confirmations")

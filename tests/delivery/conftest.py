@@ -1,0 +1,97 @@
+"""A page, people on it, and notices to tell them.
+
+Imports of models stand inside the fixtures: pytest loads this file before Django is set up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+if TYPE_CHECKING:
+    from delivery.models import Account, Notice
+    from pages.models import Page
+    from subscribers.models import Subscriber
+
+    MakeNotice = Callable[..., Notice]
+    AddSubscribers = Callable[..., list[Subscriber]]
+
+
+@pytest.fixture
+def page(db: None) -> Page:
+    from pages.models import Page
+
+    return Page.objects.create(name="Acme Status", url="https://status.acme.example")
+
+
+@pytest.fixture
+def notice(make_notice: MakeNotice) -> Notice:
+    return make_notice()
+
+
+@pytest.fixture
+def make_notice(page: Page) -> MakeNotice:
+    """Stored, not rung and not expanded; any field can be given."""
+    from delivery.models import Notice
+
+    made = 0
+
+    def make(**fields: object) -> Notice:
+        nonlocal made
+        made += 1
+        values = {
+            "page": page,
+            "code": f"notice{made:06}",
+            "thread": "incident0001",
+            "stage": Notice.Stage.FIRST,
+            "title": "Elevated error rates on Chat API",
+            "status_label": "Identified",
+            "severity": "major",
+            "body": "Some messages were not delivered over **WebSockets**.\n\nStored messages are safe.",
+            "body_html": "<p>Some messages were not delivered over <strong>WebSockets</strong>.</p>\n"
+            "<p>Stored messages are safe.</p>",
+            "link": "https://status.acme.example/incidents/incident0001",
+            "component_codes": [],
+            "component_lines": ["Chat API: Partial outage"],
+            "created_at": timezone.now(),
+        }
+        return Notice.objects.create(**values | fields)
+
+    return make
+
+
+@pytest.fixture
+def add_subscribers(page: Page) -> AddSubscribers:
+    """So many active subscribers by mail: person0001@example.com, person0002@…"""
+    from subscribers.models import Subscriber
+
+    made = 0
+
+    def add(count: int, **fields: object) -> list[Subscriber]:
+        nonlocal made
+        values = {"page": page, "state": Subscriber.State.ACTIVE} | fields
+        people = [Subscriber(address=f"person{made + n + 1:04}@example.com", **values) for n in range(count)]
+        made += count
+        return Subscriber.objects.bulk_create(people)
+
+    return add
+
+
+@pytest.fixture
+def x_account(page: Page) -> Account:
+    from delivery.models import Account
+
+    secrets = {"consumer_key": "ck", "consumer_secret": "cs", "access_token": "at", "access_token_secret": "ats"}
+    return Account.objects.create(page=page, channel="x", name="@acmestatus", credentials=secrets)
+
+
+@pytest.fixture
+def mail_dir(settings: Settings, tmp_path: Path) -> Path:
+    """Where mail is written: SMTP is not configured."""
+    settings.MAIL_DIR = tmp_path / "mail"
+    return settings.MAIL_DIR
