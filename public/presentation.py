@@ -41,8 +41,7 @@ def write_headline(snapshot: Data) -> Headline:
         return _write_calm_headline(snapshot)
     troubled = [component["name"] for component in components if component["status"] != Status.OPERATIONAL.slug]
     texts = WHEN_ALL if set(statuses) == {worst} else WHEN_SOME
-    verb = "is" if len(troubled) == 1 else "are"
-    return Headline(texts[worst], worst.slug, f"{join_names(troubled)} {verb} affected.")
+    return Headline(texts[worst], worst.slug, f"Affected: {join_names(troubled)}.")
 
 
 def _write_calm_headline(snapshot: Data) -> Headline:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("history/<int:year>-<int:month>", views.history, name="history-month"),
     path("incidents/<slug:code>", views.incident, name="incident"),
     path("fragments/incidents/<slug:code>", views.incident_fragment, name="incident-fragment"),
+    path("api", views.documents, name="documents"),
     path("robots.txt", views.robots, name="robots"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("livez", health.livez, name="livez"),
@@ -18,5 +19,5 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("", include("public.document_urls")),
     # Some clients ask for //api/v2/…; kept last, so that it costs the others nothing.
-    re_path(r"^/+(?P<path>.+)$", views.one_slash),
+    re_path(r"^[/]+(?P<path>.+)$", views.one_slash),
 ]

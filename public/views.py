@@ -19,6 +19,23 @@ from public.edition import Rendered, editions, published
 from public.presentation import build_agenda, build_sections, write_headline
 from public.snapshot import Data, build_incident, build_month, find_first_month
 
+DOCUMENTS = (
+    ("/api/v2/summary.json", "Everything at once: the overall status, components, open incidents and planned work."),
+    ("/api/v2/status.json", "The overall status only."),
+    ("/api/v2/components.json", "Components and groups with their status."),
+    ("/api/v2/incidents.json", "The 50 newest incidents with all their updates."),
+    ("/api/v2/incidents/unresolved.json", "Incidents that are still open."),
+    ("/api/v2/scheduled-maintenances.json", "The 50 newest pieces of planned work."),
+    ("/api/v2/scheduled-maintenances/upcoming.json", "Planned work that has not started."),
+    ("/api/v2/scheduled-maintenances/active.json", "Planned work under way."),
+    ("/history.rss", "RSS feed of all updates."),
+    ("/history.atom", "Atom feed of all updates."),
+    ("/feed.json", "The same as JSON Feed."),
+    ("/maintenance.ics", "Planned work for a calendar (iCalendar)."),
+    ("/badge.svg", "A badge with the overall status."),
+    ("/badge.json", "The badge's text and colour, for shields."),
+    ("/api/banner.json", "What a banner in your app should say now."),
+)
 CLOSED_STATUS = 286  # tells htmx to stop asking
 
 
@@ -117,6 +134,11 @@ def _get_page(snapshot: Data) -> Page:
 
 def _render(template: str, snapshot: Data, **context: Any) -> Rendered:
     return Rendered(render_to_string(template, {"page": snapshot["page"], "snapshot": snapshot} | context))
+
+
+@published
+def documents(snapshot: Data) -> Rendered:
+    return _render("public/documents.html", snapshot, documents=DOCUMENTS)
 
 
 @published

@@ -105,6 +105,12 @@ def status_label(slug: str) -> str:
 
 
 @register.filter
+def zone_title(name: str) -> str:
+    """ "Etc/UTC" is "UTC", "America/New_York" is "America/New York"."""
+    return name.removeprefix("Etc/").replace("_", " ")
+
+
+@register.filter
 def lasted(incident: Data) -> str:
     """How long a closed incident went on."""
     return presentation.describe_duration(incident["resolved_at"] - incident["started_at"])

@@ -38,6 +38,7 @@ function format(when, withDay) {
 function ago(when) {
   const minutes = Math.round((when - Date.now()) / MINUTE);
   if (minutes > 0) return ""; // the visitor's clock is slow: better nothing than "in 3 minutes"
+  if (minutes === 0) return "just now";
   if (minutes > -60) return relative.format(minutes, "minute");
   if (minutes > -60 * 24) return relative.format(Math.round(minutes / 60), "hour");
   if (minutes > -60 * 24 * 30) return relative.format(Math.round(minutes / 60 / 24), "day");
@@ -62,12 +63,13 @@ function showTimes(root = document) {
 
 const zoneButton = document.getElementById("zone");
 const zoneName = document.getElementById("zone-name");
-const pageZone = zoneName?.textContent;
+const pageZone = zoneName?.dataset.zone;
+const pageZoneShown = zoneName?.textContent;
 
 function showZone() {
   if (!zoneButton) return;
-  zoneName.textContent = own ? ownZone() : pageZone;
-  zoneButton.textContent = own ? `Use ${pageZone}` : "Use my time";
+  zoneName.textContent = own ? ownZone().replaceAll("_", " ") : pageZoneShown;
+  zoneButton.textContent = own ? `Use ${pageZoneShown}` : "Use my time";
   zoneButton.hidden = !own && ownZone() === pageZone;
 }
 
