@@ -66,7 +66,7 @@ class ManageForm(ChoiceForm):
     @classmethod
     def of(cls, subscriber: Subscriber) -> "ManageForm":
         """The form as the subscriber left it last."""
-        codes = list(subscriber.components.public().values_list("code", flat=True))
+        codes = [component.code for component in subscriber.public_components]
         scope = CHOSEN if subscriber.choices.exists() else EVERYTHING
         return cls(subscriber.page, initial={"scope": scope, "components": codes})
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from components.models import Component
@@ -84,6 +84,11 @@ class Subscriber(models.Model):
     @property
     def is_active(self) -> bool:
         return self.state == self.State.ACTIVE
+
+    @property
+    def public_components(self) -> QuerySet[Component]:
+        """What was chosen, less what is hidden or gone by now."""
+        return Component.objects.public().filter(pk__in=self.choices.values("component_id")).select_related("group")
 
     def accepts_confirm(self, made_at: datetime) -> bool:
         """Whether a confirm link of that time still stands: not one from before the last leaving."""

@@ -132,7 +132,7 @@ def unsubscribe(request: HttpRequest, page: Page, token: str) -> HttpResponse:
     It answers 200 however often it comes, also when the subscriber was deleted: what was asked is the case.
     """
     _, subscriber = _open(page, Purpose.UNSUBSCRIBE, token)
-    one_click = request.method == "POST" and request.POST.get("List-Unsubscribe") == "One-Click"
+    one_click = request.method == "POST" and request.POST.get("List-Unsubscribe", "").strip() == "One-Click"
     if subscriber is None:
         return _show(request, page, "forgotten")
     if one_click:
