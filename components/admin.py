@@ -1,0 +1,49 @@
+"""Staff screens for groups, components and the spans that uptime is made of."""
+
+from typing import Any
+
+from django.contrib import admin
+
+from components.models import Component, Group, StatusSpan
+from pages.admin import StaffModelAdmin
+from pages.models import Page
+
+
+@admin.register(Group)
+class GroupAdmin(StaffModelAdmin):
+    list_display = ("name", "page", "position")
+    list_filter = ("page",)
+    list_select_related = ("page",)
+    search_fields = ("name", "code")
+    readonly_fields = ("code",)
+    fields = ("page", "name", "description", "position", "code")
+
+
+@admin.register(Component)
+class ComponentAdmin(StaffModelAdmin):
+    """A component's status is moved by an update, never here."""
+
+    list_display = ("name", "group", "page", "status", "position", "hidden")
+    list_filter = ("page", "status", "hidden", "group")
+    list_select_related = ("page", "group")
+    search_fields = ("name", "code", "description")
+    readonly_fields = ("status", "code")
+    fieldsets = (
+        (None, {"fields": ("page", "name", "description", "group", "position", "status", "code")}),
+        ("On the page", {"fields": ("hidden", "only_show_if_degraded", "showcase", "start_date")}),
+    )
+
+
+@admin.register(StatusSpan)
+class StatusSpanAdmin(StaffModelAdmin):
+    """For repair: uptime is computed from these rows, see docs/uptime.md."""
+
+    list_display = ("component", "status", "started_at", "ended_at")
+    list_filter = ("status", "component__page")
+    list_select_related = ("component__page", "component__group")
+    search_fields = ("component__name", "component__code")
+    raw_id_fields = ("component",)
+    date_hierarchy = "started_at"
+
+    def page_of(self, obj: Any) -> Page | None:
+        return obj.component.page

@@ -1,0 +1,109 @@
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from components.models import Component, Group
+from components.status import Status
+from pages.models import AuditEntry, Page
+
+
+@pytest.fixture
+def chat(acme: Page) -> Component:
+    return Component.objects.create(page=acme, name="Chat API")
+
+
+def component_form(component: Component, **changes: object) -> dict[str, object]:
+    fields: dict[str, object] = {"name": component.name, "description": "", "position": 1, "showcase": "on"}
+    return fields | changes
+
+
+def test_a_changed_component_raises_the_generation_and_is_audited(
+    client: Client, administrator: User, acme: Page, chat: Component
+) -> None:
+    answer = client.post(f"/admin/components/component/{chat.pk}/change/", component_form(chat, name="Chat"))
+    assert answer.status_code == 302
+    acme.refresh_from_db()
+    assert acme.generation == 2
+    entry = AuditEntry.objects.get()
+    assert (entry.page, entry.actor, entry.action, entry.target) == (acme, "ada", "component.change", "Chat")
+    assert entry.detail == {"fields": {"name": ["Chat API", "Chat"]}}
+
+
+def test_a_component_added_in_the_admin_starts_operational(client: Client, administrator: User, acme: Page) -> None:
+    client.post("/admin/components/component/add/", {"page": acme.pk, "name": "Mail", "position": 1})
+    component = Component.objects.get()
+    assert component.spans.get().status == Status.OPERATIONAL
+    acme.refresh_from_db()
+    assert acme.generation == 2
+    assert AuditEntry.objects.get().action == "component.add"
+
+
+def test_a_deleted_group_is_audited_and_leaves_its_components(
+    client: Client, administrator: User, acme: Page, chat: Component
+) -> None:
+    group = Group.objects.create(page=acme, name="Messaging")
+    Component.objects.filter(pk=chat.pk).update(group=group)
+    chosen = {"action": "delete_selected", "_selected_action": group.pk, "post": "yes"}
+    client.post("/admin/components/group/", chosen)
+    assert not Group.objects.exists()
+    chat.refresh_from_db()
+    assert chat.group is None
+    acme.refresh_from_db()
+    assert acme.generation == 2
+    assert AuditEntry.objects.get().detail == {"code": group.code}
+
+
+def test_a_component_cannot_be_moved_to_another_page(
+    client: Client, administrator: User, acme: Page, globex: Page, chat: Component
+) -> None:
+    client.post(f"/admin/components/component/{chat.pk}/change/", component_form(chat, page=globex.pk))
+    chat.refresh_from_db()
+    assert chat.page == acme
+
+
+def test_status_cannot_be_set_by_hand(client: Client, administrator: User, chat: Component) -> None:
+    client.post(f"/admin/components/component/{chat.pk}/change/", component_form(chat, status=40))
+    chat.refresh_from_db()
+    assert chat.status == Status.OPERATIONAL
+
+
+def test_staff_without_the_right_may_look_and_not_change(client: Client, looker: User, chat: Component) -> None:
+    address = f"/admin/components/component/{chat.pk}/change/"
+    assert client.get(address).status_code == 200
+    assert client.post(address, component_form(chat, name="Mine")).status_code == 403
+    assert client.get("/admin/components/component/add/").status_code == 403
+    chat.refresh_from_db()
+    assert chat.name == "Chat API"
+
+
+def test_a_new_page_and_a_changed_one_are_audited(client: Client, administrator: User, db: None) -> None:
+    form = {
+        "name": "Acme",
+        "url": "https://status.acme.example",
+        "time_zone": "Etc/UTC",
+        "maintenance_notice_hours": 72,
+    }
+    assert client.post("/admin/pages/page/add/", form).status_code == 302
+    page = Page.objects.get()
+    assert client.post(f"/admin/pages/page/{page.pk}/change/", form | {"name": "Acme Status"}).status_code == 302
+    page.refresh_from_db()
+    assert (page.name, page.generation) == ("Acme Status", 2)
+    assert list(AuditEntry.objects.values_list("action", flat=True)) == ["page.change", "page.add"]
+
+
+def test_the_audit_log_is_for_reading_by_administrators(client: Client, administrator: User, acme: Page) -> None:
+    entry = AuditEntry.objects.create(page=acme, actor="ada", action="page.change", target="Acme")
+    assert client.get("/admin/pages/auditentry/").status_code == 200
+    assert client.post(f"/admin/pages/auditentry/{entry.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert client.get("/admin/pages/auditentry/add/").status_code == 403
+    assert AuditEntry.objects.count() == 1
+
+
+def test_the_audit_log_is_hidden_from_other_staff(client: Client, looker: User) -> None:
+    assert client.get("/admin/pages/auditentry/").status_code == 403
+
+
+def test_every_screen_of_data_opens(client: Client, administrator: User, chat: Component) -> None:
+    for model in ("pages/page", "components/component", "components/group", "components/statusspan"):
+        assert client.get(f"/admin/{model}/?q=chat").status_code == 200, model
+        assert client.get(f"/admin/{model}/add/").status_code == 200, model
