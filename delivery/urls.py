@@ -1,3 +1,9 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from delivery import views
+
+urlpatterns = [
+    path("admin/notices/<slug:code>/receipt/", views.receipt, name="receipt"),
+    path("admin/notices/<slug:code>/receipt/counts/", views.receipt_counts, name="receipt-counts"),
+    path("admin/notices/<slug:code>/receipt/retry/", views.receipt_retry, name="receipt-retry"),
+]

@@ -27,9 +27,9 @@ def advance_due(now: datetime) -> list[Update]:
     """
     posted = []
     for phase in (Phase.IN_PROGRESS, Phase.COMPLETED):
-        for incident in _due(phase, now):
+        for incident, newest in _due(phase, now):
             try:
-                posted.append(_advance(incident, phase))
+                posted.append(_advance(incident, phase, newest))
             except StaleUpdateError:
                 log.info("staff posted meanwhile: incident=%s", incident.code)
             except Exception:  # whatever it was, the next planned work must still start
@@ -37,15 +37,16 @@ def advance_due(now: datetime) -> list[Update]:
     return posted
 
 
-def _due(phase: Phase, now: datetime) -> list[Incident]:
-    """Each with the code of its newest update as `newest`, read in the same moment as its phase."""
+def _due(phase: Phase, now: datetime) -> list[tuple[Incident, str]]:
+    """Each with the code of its newest update, read in the same moment as its phase."""
     newest = Update.objects.filter(incident=OuterRef("pk")).order_by("-pk")
     if phase == Phase.IN_PROGRESS:
         rows = Incident.objects.upcoming().filter(auto_start=True, scheduled_for__lte=now)
     else:
         rows = Incident.objects.active_maintenance().filter(auto_complete=True, scheduled_until__lte=now)
-    rows = rows.order_by("pk").annotate(newest=Subquery(newest.values("code")[:1]))
-    return [row for row in rows if not Update.objects.filter(token=_token(row, phase)).exists()]
+    marked = rows.order_by("pk").annotate(newest=Subquery(newest.values("code")[:1]))
+    waiting = [row for row in marked if not Update.objects.filter(token=_token(row, phase)).exists()]
+    return [(row, row.newest) for row in waiting]  # type: ignore[attr-defined]
 
 
 def _token(incident: Incident, phase: Phase) -> str:
@@ -54,12 +55,12 @@ def _token(incident: Incident, phase: Phase) -> str:
     return f"{incident.code}:{phase}:{moment:%Y%m%dT%H%M%S}"
 
 
-def _advance(incident: Incident, phase: Phase) -> Update:
+def _advance(incident: Incident, phase: Phase, newest: str) -> Update:
     return incident.post_update(
         WORDS[phase],
         phase,
         components=usual_statuses(incident, phase),
         actor=ACTOR,
         token=_token(incident, phase),
-        seen=incident.newest,
+        seen=newest,
     )

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import redirect, resolve_url
+from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -35,9 +36,9 @@ def require_right(right: Right) -> Callable[[View], View]:
     return decorate
 
 
-def refuse(request: HttpRequest, right: Right) -> HttpResponse:
+def refuse(request: HttpRequest, right: Right) -> TemplateResponse:
     context = {**admin.site.each_context(request), "title": "Not allowed", "needed": WORDS[right]}
-    return render(request, "admin/403.html", context, status=403)
+    return TemplateResponse(request, "admin/403.html", context, status=403)
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -1,0 +1,50 @@
+"""The admin site. Its front page answers what is open, what is planned and what was sent."""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+from components.models import Component
+from delivery.recent import delivery_warnings, recently_told
+from incidents.models import Draft, Incident
+from incidents.updates import Update
+from pages.models import Page
+from pages.rights import refuse
+
+SHOWN = 6
+
+
+class StaffSite(AdminSite):
+    site_header = "Status"
+    site_title = "Status staff"
+    index_title = "Now"
+    index_template = "admin/index.html"
+    enable_nav_sidebar = False
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        return super().each_context(request) | {"may_publish": request.user.has_perm("pages.publish")}
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        if not request.user.has_perm("pages.publish") and not request.user.has_perm("pages.administer"):
+            return refuse(request, "publish")
+        return super().index(request, build_overview() | (extra_context or {}))
+
+
+def build_overview() -> dict[str, Any]:
+    """Over all pages: open, planned (incidents, each with its newest update in `latest`), sent, drafts, warnings."""
+    pages = list(Page.objects.all())
+    rows = Incident.objects.select_related("page").prefetch_related(
+        Prefetch("components", Component.objects.select_related("group")),
+        Prefetch("updates", Update.objects.order_by("-pk"), to_attr="latest"),
+    )
+    return {
+        "pages": pages,
+        "open": [*rows.unresolved(), *rows.active_maintenance()],
+        "planned": list(rows.upcoming().order_by("scheduled_for")),
+        "sent": recently_told(SHOWN),
+        "drafts": list(Draft.objects.select_related("page", "incident", "author")),
+        "warnings": delivery_warnings(pages),
+    }
