@@ -40,7 +40,7 @@ if PUBLIC_URL:
 # The application
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "incidents.apps.StaffAdminConfig",  # Django's admin, with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
