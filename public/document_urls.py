@@ -1,5 +1,26 @@
-"""Addresses of the documents that programs read."""
+"""Addresses of the documents for programs. Every one is public: see the walk in tests/public/."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path, re_path
 
-urlpatterns: list[URLPattern] = []
+from public import api, documents
+from public.subscribe_api import subscribers_json
+
+urlpatterns: list[URLPattern] = [
+    *(path(f"api/v2/{name}.json", documents.v2_document(name), name=f"v2-{name}") for name in api.DOCUMENTS),
+    path("api/v2/subscribers.json", subscribers_json, name="v2-subscribers"),
+    re_path(r"^api/v2/(?P<path>.*)$", documents.unknown_document),
+    path("history.json", documents.history_json, name="history-json"),
+    path("incidents/<slug:code>.json", documents.incident_json, name="incident-json"),
+    path("history.rss", documents.rss, name="rss"),
+    path("history.atom", documents.atom, name="atom"),
+    path("feed.json", documents.json_feed, name="json-feed"),
+    path("maintenance.ics", documents.maintenance_calendar, name="calendar"),
+    path("badge.svg", documents.badge_svg, name="badge"),
+    path("badge.json", documents.badge_json, name="badge-json"),
+    path("badge/<slug:code>.svg", documents.component_badge_svg, name="component-badge"),
+    path("badge/<slug:code>.json", documents.component_badge_json, name="component-badge-json"),
+    path("api/banner.json", documents.banner_json, name="banner"),
+    path("embed.js", documents.embed_js, name="embed"),
+    path("embed/script.js", documents.embed_script, name="embed-script"),
+    path("embed/frame", documents.embed_frame, name="embed-frame"),
+]
