@@ -1,0 +1,180 @@
+"""RSS, Atom and JSON Feed: what feed readers see."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import feedparser
+import pytest
+import time_machine
+from django.test import Client
+
+from incidents.models import Incident
+from public import feeds
+from tests.public.examples import HOST, Example, at, frozen, make_example
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+@pytest.fixture
+def example(db: None) -> Iterator[Example]:
+    with frozen():
+        yield make_example()
+
+
+def items(content: bytes) -> list[ET.Element]:
+    root = ET.fromstring(content)
+    return root.findall("channel/item") or root.findall(f"{ATOM}entry")
+
+
+def test_rss_says_what_statuspage_readers_expect(example: Example) -> None:
+    content = feeds.rss(example.snapshot())
+    channel = ET.fromstring(content).find("channel")
+    assert channel is not None
+    assert channel.findtext("title") == "Acme Status - Incident History"
+    assert channel.findtext("link") == example.page.url
+    assert channel.findtext("pubDate") == "Tue, 10 Mar 2026 04:30:00 -0600"
+    planned, outage, _resolved = items(content)
+    assert outage.findtext("title") == "Messages delayed"
+    assert outage.findtext("link") == outage.findtext("guid") == f"{example.page.url}/incidents/{example.outage.code}"
+    assert outage.findtext("pubDate") == "Tue, 10 Mar 2026 04:30:00 -0600"
+    assert outage.find("maintenanceEndDate") is None
+    assert planned.findtext("pubDate") == "Thu, 12 Mar 2026 00:00:00 -0600"
+    assert planned.findtext("maintenanceEndDate") == "Thu, 12 Mar 2026 01:00:00 -0600"
+
+
+def test_atom_ids_are_tags_with_a_number_that_stays(example: Example) -> None:
+    content = feeds.atom(example.snapshot())
+    root = ET.fromstring(content)
+    assert root.get("{http://www.w3.org/XML/1998/namespace}lang") == "en-US"
+    assert root.findtext(f"{ATOM}id") == f"tag:{HOST},2005:/history"
+    assert {link.get("rel"): link.get("href") for link in root.findall(f"{ATOM}link")} == {
+        "alternate": example.page.url,
+        "self": f"{example.page.url}/history.atom",
+    }
+    assert root.findtext(f"{ATOM}author/{ATOM}name") == "Acme"
+    planned, outage, _ = items(content)
+    assert outage.findtext(f"{ATOM}id") == f"tag:{HOST},2005:Incident/{example.outage.pk}"
+    assert planned.findtext(f"{ATOM}published") == "2026-03-12T00:00:00-06:00"
+    assert planned.findtext(f"{ATOM}updated") == "2026-03-09T04:00:00-06:00"
+
+
+def test_an_item_tells_its_updates_newest_first_in_statuspages_words(example: Example) -> None:
+    (_, outage, resolved) = feeds.feed_items(example.snapshot())
+    zone = example.page.zone
+    assert feeds.item_html(outage, zone) == (
+        "<p><small>Mar <var data-var='date'>10</var>, <var data-var='time'>04:30</var> MDT</small><br>"
+        "<strong>Update</strong> - Still looking.<br /><br />"
+        'More <a href="https://acme.example/x" rel="noopener nofollow">here</a>.</p>'
+        "<p><small>Mar <var data-var='date'>10</var>, <var data-var='time'>04:00</var> MDT</small><br>"
+        "<strong>Investigating</strong> - We are looking into it.</p>"
+    )
+    assert "Mar <var data-var='date'> 9</var>" in feeds.item_html(resolved, zone)
+    assert "<strong>Resolved</strong> - All is well again." in feeds.item_html(resolved, zone)
+
+
+def test_planned_work_shows_its_window_until_it_begins(example: Example) -> None:
+    planned = feeds.feed_items(example.snapshot())[0]
+    window = (
+        "<p><strong>THIS IS A SCHEDULED EVENT Mar <var data-var='date'>12</var>, <var data-var='time'>00:00</var>"
+        " - <var data-var='time'>01:00</var> MDT</strong></p>"
+    )
+    assert feeds.item_html(planned, example.page.zone).startswith(window)
+    with time_machine.travel(at(12, 6, 1)):
+        example.planned.post_update("Begun.", "in_progress")
+    running = feeds.feed_items(example.snapshot(at(12, 6, 2)))[0]
+    html = feeds.item_html(running, example.page.zone)
+    assert "SCHEDULED EVENT" not in html
+    assert "<strong>In progress</strong> - Begun." in html
+    assert feeds.item_date(running).replace(microsecond=0) == at(12, 6, 1)
+
+
+def test_a_new_update_brings_its_item_up_and_a_postmortem_does_not(example: Example) -> None:
+    with time_machine.travel(at(20, 8)):
+        example.outage.post_update("Done.", "resolved", at=at(11, 8))
+        example.outage.post_update("What happened …", "postmortem", at=at(20, 8))
+    outage = next(each for each in feeds.feed_items(example.snapshot()) if each["code"] == example.outage.code)
+    assert feeds.item_date(outage) == at(11, 8)
+    assert outage["updated_at"] == at(20, 8)
+
+
+def test_correcting_a_text_keeps_ids_and_item_dates(example: Example) -> None:
+    def identity() -> list[tuple[str | None, ...]]:
+        found = items(feeds.rss(example.snapshot())), items(feeds.atom(example.snapshot()))
+        return [
+            (rss.findtext("guid"), rss.findtext("pubDate"), atom.findtext(f"{ATOM}id"))
+            for rss, atom in zip(*found, strict=True)
+        ]
+
+    before = identity()
+    example.resolved.updates.first().rewrite("All is well.", actor="ann")
+    assert identity() == before
+
+
+def test_a_feed_holds_the_25_latest(example: Example) -> None:
+    for number in range(30):
+        Incident.open(example.page, f"Number {number}", "Words.", at=at(10, 11) + timedelta(minutes=number))
+    found = items(feeds.rss(example.snapshot()))
+    assert len(found) == 25
+    assert [each.findtext("title") for each in found[:2]] == ["Database work", "Number 29"]
+
+
+HOSTILE = "\x00\x0b]]> </title><script>alert(1)</script> & \ufffe \u202e \U0001f469\u200d\U0001f4bb"
+
+
+def test_a_hostile_title_breaks_no_feed(example: Example) -> None:
+    Incident.open(example.page, HOSTILE, HOSTILE + " <img src=x onerror=alert(1)>", at=at(10, 11))
+    snapshot = example.snapshot()
+    for content in (feeds.rss(snapshot), feeds.atom(snapshot), json.dumps(feeds.json_feed(snapshot)).encode()):
+        if content.startswith(b"{"):
+            item = json.loads(content)["items"][1]
+            title, html = item["title"], item["content_html"]
+        else:
+            parsed = feedparser.parse(content, sanitize_html=False)
+            assert not parsed.bozo
+            title, html = (
+                parsed.entries[1].title,
+                parsed.entries[1].get("summary") or parsed.entries[1].content[0].value,
+            )
+        assert "]]>" in title
+        assert "<script" not in html
+        assert "<img" not in html
+
+
+def test_feeds_have_their_media_types_and_parse(example: Example, client: Client) -> None:
+    types = {}
+    for path in ("/history.rss", "/history.atom", "/feed.json"):
+        response = client.get(path, headers={"host": HOST})
+        types[path] = response["Content-Type"]
+        assert response["Access-Control-Allow-Origin"] == "*"
+    assert types == {
+        "/history.rss": "application/rss+xml; charset=utf-8",
+        "/history.atom": "application/atom+xml; charset=utf-8",
+        "/feed.json": "application/feed+json; charset=utf-8",
+    }
+
+
+def test_the_json_feed_has_what_version_1_1_asks_for(example: Example) -> None:
+    feed: Any = feeds.json_feed(example.snapshot())
+    assert feed["version"] == "https://jsonfeed.org/version/1.1"
+    assert feed["feed_url"] == f"{example.page.url}/feed.json"
+    planned, outage, _ = feed["items"]
+    assert outage["id"] == outage["url"] == f"{example.page.url}/incidents/{example.outage.code}"
+    assert planned["date_published"] == "2026-03-12T00:00:00.000-06:00"
+    assert datetime.fromisoformat(outage["date_modified"]).astimezone(UTC) == at(10, 10, 30)
+
+
+def test_a_feed_of_an_empty_page_is_a_feed(db: None) -> None:
+    from pages.models import Page
+    from public.snapshot import build
+
+    snapshot = build(Page.objects.create(name="Empty", url="http://empty.localhost"))
+    assert items(feeds.rss(snapshot)) == items(feeds.atom(snapshot)) == feeds.json_feed(snapshot)["items"] == []
+
+
+def test_words_that_a_template_engine_would_run_stay_words(example: Example) -> None:
+    text = "{{7*7}} {% debug %} ${x} {0.__class__} {{ settings.SECRET_KEY }}"
+    Incident.open(example.page, text, text, at=at(10, 11))
+    assert items(feeds.rss(example.snapshot()))[1].findtext("title") == text
