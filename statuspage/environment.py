@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 SWITCH = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(("false", "off", "no", "0"), False)
 SQLITE = "django.db.backends.sqlite3"
@@ -21,6 +22,8 @@ POSTGRESQL = "django.db.backends.postgresql"
 
 class Environment(environ.FileAwareEnv):  # type: ignore[misc]
     """Reads one variable at a time; every error is ImproperlyConfigured and begins with the variable's name."""
+
+    ENVIRON = FileAwareMapping(cache=False)
 
     def text(self, name: str, default: str = "") -> str:
         """The value without white space at its ends; `default` when it is unset or empty."""

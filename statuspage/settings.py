@@ -156,6 +156,7 @@ CELERY_TASK_QUEUES = [Queue(lane) for lane in LANES]
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = ("statuspage.lanes.route_task",)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SYNC_EVERY = 1  # each tick is noted on disk, which is how its health is known
 # How long a worker may hold deliveries without a word. Longer than a task may run, so that a living one keeps them.
 DELIVERY_LEASE_SECONDS = env.number("DELIVERY_LEASE_SECONDS", 120, least=1)
 CELERY_BEAT_SCHEDULE = {
@@ -217,6 +218,7 @@ USE_X_FORWARDED_HOST = False
 if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = PRODUCTION and env.switch("SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|healthz)$"]  # asked from inside, where there is no TLS
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000) if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION and env.switch("HSTS_INCLUDE_SUBDOMAINS", default=True)
 SECURE_HSTS_PRELOAD = PRODUCTION and env.switch("HSTS_PRELOAD", default=False)

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import hashlib
-import http.client
 import os
 import secrets
 import socket
@@ -12,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -25,6 +23,7 @@ from pages.models import Page
 from statuspage.broker import EmbeddedRedis
 from statuspage.demo import build_demo
 from statuspage.environment import Environment
+from statuspage.health import web_answers
 from statuspage.lanes import LANES
 from statuspage.supervisor import Child, Supervisor
 
@@ -157,7 +156,7 @@ def announce(supervisor: Supervisor) -> None:
     """Say the addresses once the page really answers; in a thread, so that lines are shown meanwhile."""
 
     def wait() -> None:
-        while not answers():
+        while not web_answers("/"):
             time.sleep(0.2)
         supervisor.say(f"Page    {public_url()}/")
         supervisor.say(f"Staff   {public_url()}/admin/")
@@ -166,16 +165,3 @@ def announce(supervisor: Supervisor) -> None:
         supervisor.say("Ready. Ctrl-C stops everything.")
 
     threading.Thread(target=wait, daemon=True).start()
-
-
-def answers() -> bool:
-    """True once the server answers as it should; no page yet (404) and "use https" (301) are answers too."""
-    any_address = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to listen on; one cannot connect to them
-    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
-    server = http.client.HTTPConnection(any_address.get(settings.HOST, settings.HOST), settings.PORT, timeout=5)
-    with contextlib.closing(server):
-        try:
-            server.request("GET", "/", headers={"Host": host})
-            return server.getresponse().status < 500
-        except (OSError, http.client.HTTPException):
-            return False

@@ -1,0 +1,56 @@
+"""Whether one process does its work: `python -m statuspage.health web|worker|beat` exits with 0 or 1."""
+
+import contextlib
+import http.client
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+BEAT_SILENCE_SECONDS = 60
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to listen on; one cannot connect to them
+
+
+def web_answers(path: str = "/livez") -> bool:
+    """The web server answers, and not with an error of its own. No page yet (404) is an answer."""
+    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+    server = http.client.HTTPConnection(ANY_ADDRESS.get(settings.HOST, settings.HOST), settings.PORT, timeout=5)
+    with contextlib.closing(server):
+        try:
+            server.request("GET", path, headers={"Host": host})
+            return server.getresponse().status < 500
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def worker_answers() -> bool:
+    """The worker of this host, named `worker`, answers through the broker."""
+    from statuspage.celery import app
+
+    name = f"worker@{socket.gethostname()}"
+    return bool(app.control.inspect(destination=[name], timeout=5).ping())
+
+
+def beat_ticks() -> bool:
+    """The clock has noted a tick within the last minute."""
+    schedule = Path(settings.CELERY_BEAT_SCHEDULE_FILENAME)
+    files = schedule.parent.glob(f"{schedule.name}*")  # the database library adds an ending of its own
+    return any(time.time() - file.stat().st_mtime < BEAT_SILENCE_SECONDS for file in files)
+
+
+CHECKS = {"web": web_answers, "worker": worker_answers, "beat": beat_ticks}
+
+
+def main(role: str) -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "statuspage.settings")
+    return 0 if CHECKS[role]() else 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in CHECKS:
+        sys.exit(f"Say which: {', '.join(CHECKS)}.")
+    sys.exit(main(sys.argv[1]))
