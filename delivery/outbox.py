@@ -96,7 +96,11 @@ def _insert_chunk(notice: Notice) -> list[str]:
 def _insert_accounts(notice: Notice) -> dict[str, int]:
     """One row for each enabled account; one without credentials is on record as not told."""
     known = set(notice.deliveries.filter(account__isnull=False).values_list("account_id", flat=True))
-    accounts = notice.page.accounts.filter(enabled=True, channel__in=registry.account_kinds()).exclude(pk__in=known)
+    accounts = (
+        notice.page.accounts.filter(enabled=True, channel__in=registry.account_kinds())
+        .exclude(pk__in=known)
+        .order_by("pk")
+    )
     rows = [
         Delivery(
             notice=notice,

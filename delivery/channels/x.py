@@ -1,0 +1,183 @@
+"""Posts on X, by tweepy, as replies to the first post of an incident.
+
+tweepy sets no time-out and lets some answers end in errors of its own, so the adapter below sets one and
+keeps the answer, and what the answer means is decided here. Rules, prices and sources: docs/delivery.md.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC
+from html import unescape
+from typing import Any, ClassVar
+
+import requests
+import tweepy
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.html import strip_tags
+from requests.adapters import HTTPAdapter
+
+from delivery.channels.base import Channel, DeliveryError, Recipient
+from delivery.models import Account, Delivery, Notice
+from delivery.weighted import LIMIT, cut, weigh, without_mentions
+
+HOST = "https://api.twitter.com"  # as tweepy has it; the signature covers it
+CONNECT_SECONDS, READ_SECONDS = 3.05, 12.0
+CONFIGURATION_RETRY_SECONDS = 300.0
+RATE_LIMIT_SECONDS = 15 * 60.0
+SHORTEST_BODY = 30
+REASON_LIMIT = 150
+# What urllib3 calls the errors of a connection that was never made; requests keeps only their text.
+NEVER_CONNECTED = ("NewConnectionError", "NameResolutionError")
+
+
+class ApiAdapter(HTTPAdapter):
+    """Sends a session's requests with a time-out, and remembers the answer whatever tweepy makes of it."""
+
+    base_url = HOST
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answer: requests.Response | None = None
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        self.answer = None
+        kwargs["timeout"] = (CONNECT_SECONDS, READ_SECONDS)
+        assert request.url  # noqa: S101 (a prepared request has one)
+        request.url = request.url.replace(HOST, self.base_url, 1)
+        self.answer = super().send(request, *args, **kwargs)
+        return self.answer
+
+
+class X(Channel):
+    for_accounts = True
+    batch_size = 5
+    credentials: ClassVar[Mapping[str, str]] = {
+        "consumer_key": "API key",
+        "consumer_secret": "API key secret",
+        "access_token": "Access token",
+        "access_token_secret": "Access token secret",
+    }
+
+    def send(self, notice: Notice, recipient: Recipient) -> str:
+        account = recipient.account
+        if account is None or not self.is_connected(account):
+            raise DeliveryError("not connected", skip=True)
+        refuse_beyond_cap(account, notice)
+        first_post = Delivery.objects.first_post(account, notice.thread)
+        answer = _post(account, compose(notice, with_link=shows_link(account, notice)), first_post)
+        return read_answer(answer, was_ambiguous=recipient.ambiguous)
+
+
+def refuse_beyond_cap(account: Account, notice: Notice) -> None:
+    """Raises DeliveryError when the account has posted enough today (UTC); each post costs money."""
+    if notice.severity == "critical" and account.cap_spares_critical:
+        return
+    midnight = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if Delivery.objects.posted_since(account, midnight) >= account.daily_cap:
+        raise DeliveryError(f"daily cap of {account.daily_cap} posts reached", skip=True)
+
+
+def shows_link(account: Account, notice: Notice) -> bool:
+    """A post with a link costs 13 times as much, so by default only the first and the last have one."""
+    if account.links == Account.Links.ENDS:
+        return notice.stage != Notice.Stage.MIDDLE
+    return account.links == Account.Links.ALWAYS
+
+
+def compose(notice: Notice, *, with_link: bool) -> str:
+    """The post: what stage, title, as much of the message as fits, when; always the same for a notice.
+
+    Stage and time make it unlike the incident's other posts: X refuses a text that it has seen.
+    """
+    body = without_mentions(" ".join(unescape(strip_tags(notice.body_html)).split()))
+    context: dict[str, Any] = {
+        "title": without_mentions(f"{notice.status_label}: {notice.title}"),
+        "posted_at": notice.created_at.astimezone(UTC),
+        "link": notice.link if with_link else "",
+    }
+    spare = LIMIT - weigh(_render(context))
+    if spare < 0:
+        return _render(context | {"title": cut(context["title"], weigh(context["title"]) + spare)})
+    room = spare - weigh(_render(context | {"body": "x"})) + weigh(_render(context)) + 1
+    return _render(context | {"body": cut(body, room)}) if room >= min(SHORTEST_BODY, weigh(body)) else _render(context)
+
+
+def _render(context: dict[str, Any]) -> str:
+    return render_to_string("delivery/x/notice.txt", context).strip()
+
+
+def _post(account: Account, text: str, reply_to: str) -> requests.Response:
+    """X's answer, whatever it is. Raises DeliveryError when there is none."""
+    client = tweepy.Client(**account.credentials, return_type=requests.Response)
+    adapter = ApiAdapter()
+    client.session.mount(HOST, adapter)
+    client.session.max_redirects = 0
+    try:
+        client.create_tweet(text=text, in_reply_to_tweet_id=reply_to or None)
+    except Exception as error:  # tweepy lets errors of requests, json and its own code through
+        if adapter.answer is None:
+            raise _no_answer(error) from error
+    finally:
+        client.session.close()
+    assert adapter.answer is not None  # noqa: S101 (no error means an answer)
+    return adapter.answer
+
+
+def _no_answer(error: Exception) -> DeliveryError:
+    name = type(error).__name__
+    if isinstance(error, requests.exceptions.SSLError):
+        return DeliveryError("X's certificate is not trusted", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS)
+    if isinstance(error, requests.ConnectTimeout) or any(each in str(error) for each in NEVER_CONNECTED):
+        return DeliveryError(f"X cannot be reached ({name})")
+    return DeliveryError(f"X did not answer ({name})", ambiguous=True)
+
+
+def read_answer(answer: requests.Response, *, was_ambiguous: bool) -> str:
+    """The post's id, "" when X has the post from an attempt that got no answer. Raises DeliveryError."""
+    status, content = answer.status_code, _content(answer)
+    reason = _reason(answer, content)
+    if 200 <= status < 300:
+        data = content.get("data")
+        if isinstance(data, dict) and data.get("id"):
+            return str(data["id"])
+        raise DeliveryError(f"X answered without the post's id{reason}", ambiguous=True)
+    if status == 403 and "duplicate" in reason.lower():
+        if was_ambiguous:
+            return ""
+        raise DeliveryError(f"X refuses the text{reason}", permanent=True)
+    if status in (401, 402, 403):
+        what = "X's credits are used up (402)" if status == 402 else f"X refuses the credentials ({status})"
+        raise DeliveryError(f"{what}{reason}", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS)
+    if status == 429:
+        raise DeliveryError("X's rate limit is reached", pause=True, retry_after=_seconds_to_reset(answer.headers))
+    if status >= 500:
+        raise DeliveryError(f"X has trouble ({status})", ambiguous=True)
+    raise DeliveryError(f"X refuses the post ({status}){reason}", permanent=400 <= status < 500)
+
+
+def _content(answer: requests.Response) -> dict[str, Any]:
+    """The answer's JSON object; {} for anything else, including a body that broke off."""
+    try:
+        content = answer.json()
+    except (ValueError, RuntimeError, requests.RequestException):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _reason(answer: requests.Response, content: dict[str, Any]) -> str:
+    """X's own words, ": …", or ""."""
+    errors = content.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    words = content.get("detail") or first.get("detail") or first.get("message") or content.get("title") or ""
+    text = " ".join(str(words).split())
+    return f": {text}"[:REASON_LIMIT] if text else ""
+
+
+def _seconds_to_reset(headers: Mapping[str, str]) -> float:
+    """X sends no Retry-After but the moment when the count starts anew; 15 minutes if it cannot be read."""
+    for kind in ("x-app-limit-24hour", "x-user-limit-24hour", "x-rate-limit"):
+        remaining, reset = headers.get(f"{kind}-remaining", "0"), headers.get(f"{kind}-reset", "")
+        if remaining == "0" and reset.isdecimal() and len(reset) < 12:
+            return max(1.0, int(reset) - time.time())
+    return RATE_LIMIT_SECONDS
