@@ -83,6 +83,11 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"database: {config.option.database}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: not (item.get_closest_marker("xdist_group") or item.get_closest_marker("faults")))
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
     """SQLite on disk, one file per xdist worker: other processes and threads open it too."""
