@@ -22,11 +22,10 @@ def forget(subscriber: Subscriber, *, actor: str = "subscriber") -> None:
 
     The audit log keeps that it happened, and for which code, but not the address.
     """
-    page, channel, address = subscriber.page, subscriber.channel, subscriber.address
     with transaction.atomic():
-        record_audit(page, actor, "subscriber.forget", subscriber.code)
-        page.subscribers.filter(channel=channel, address=address).delete()
-        address_forgotten.send(sender=Subscriber, page=page, channel=channel, address=address)
+        record_audit(subscriber.page, actor, "subscriber.forget", subscriber.code)
+        _delete(subscriber.same_address())
+        _tell(subscriber)
 
 
 def prune(now: datetime) -> dict[str, int]:
@@ -41,9 +40,24 @@ def prune(now: datetime) -> dict[str, int]:
     log = Confirmation.objects.filter(requested_at__lt=now - PENDING_FOR)
     return {
         "pending": _delete(Subscriber.objects.filter(pending)),
-        "left": _delete(Subscriber.objects.filter(left)),
+        "left": sum(_let_go(subscriber) for subscriber in Subscriber.objects.filter(left).select_related("page")),
         "confirmations": log.delete()[0],
     }
+
+
+def _let_go(subscriber: Subscriber) -> int:
+    """Delete one who left; 0 when they came back at this moment."""
+    with transaction.atomic():
+        gone = _delete(Subscriber.objects.filter(pk=subscriber.pk, state=Subscriber.State.UNSUBSCRIBED))
+        if gone:
+            _tell(subscriber)
+    return gone
+
+
+def _tell(subscriber: Subscriber) -> None:
+    address_forgotten.send(
+        sender=Subscriber, page=subscriber.page, channel=subscriber.channel, address=subscriber.address
+    )
 
 
 def _delete(subscribers: SubscriberQuerySet) -> int:

@@ -131,7 +131,7 @@ class Subscriber(models.Model):
         All of them, because one click in a mail must end the mails, whichever subscription sent it.
         """
         changed = (
-            self._same_address()
+            self.same_address()
             .exclude(state=self.State.UNSUBSCRIBED)
             .update(state=self.State.UNSUBSCRIBED, unsubscribed_at=now)
         )
@@ -143,7 +143,7 @@ class Subscriber(models.Model):
 
         Later than that an old link must not be enough: a new subscription asks for consent again.
         """
-        left = self._same_address().filter(unsubscribed_at=self.unsubscribed_at, confirmed_at__isnull=False)
+        left = self.same_address().filter(unsubscribed_at=self.unsubscribed_at, confirmed_at__isnull=False)
         recent = left.filter(state=self.State.UNSUBSCRIBED, unsubscribed_at__gte=now - UNDO_FOR)
         changed = recent.update(state=self.State.ACTIVE, unsubscribed_at=None)
         self.refresh_from_db()
@@ -158,7 +158,7 @@ class Subscriber(models.Model):
         self.links_since = now
         self.save(update_fields=["links_since"])
 
-    def _same_address(self) -> SubscriberQuerySet:
+    def same_address(self) -> SubscriberQuerySet:
         return Subscriber.objects.filter(page_id=self.page_id, channel=self.channel, address=self.address)
 
 

@@ -1,0 +1,15 @@
+"""Addresses of people who asked to be forgotten, taken out of the ledger; the counts of the receipts stay."""
+
+from typing import Any
+
+from django.db.models import CharField, Value
+from django.db.models.functions import Cast, Concat
+
+from delivery.models import Delivery
+from pages.models import Page
+
+
+def blank_address(sender: Any, page: Page, channel: str, address: str, **kwargs: Any) -> None:
+    """Receiver of `subscribers.forgetting.address_forgotten`. Rows that still wait are skipped when claimed."""
+    rows = Delivery.objects.filter(notice__page=page, channel=channel, address=address)
+    rows.update(address=Concat(Value("deleted:"), Cast("pk", CharField())))
