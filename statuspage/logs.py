@@ -21,6 +21,10 @@ QUIET = (
     "celery.bootsteps",
     "celery.utils",
     "celery.worker.consumer",
+    # A line for each tick and each task, every few seconds; failures are errors and still told.
+    "celery.beat",
+    "celery.worker.strategy",
+    "celery.app.trace",
     "redis",
     "markdown_it",
     "asyncio",

@@ -85,6 +85,7 @@ class Supervisor:
             return self._watch()
         finally:
             self._stop_all()
+            self.say("Everything has stopped.")
             self._show_lines()
 
     def _start(self, child: Child) -> None:

@@ -27,6 +27,7 @@ from statuspage.health import web_answers
 from statuspage.lanes import LANES
 from statuspage.supervisor import Child, Supervisor
 
+LATE_SECONDS = 60
 env = Environment()
 
 
@@ -156,7 +157,11 @@ def announce(supervisor: Supervisor) -> None:
     """Say the addresses once the page really answers; in a thread, so that lines are shown meanwhile."""
 
     def wait() -> None:
+        late = time.monotonic() + LATE_SECONDS
         while not web_answers("/"):
+            if time.monotonic() > late:
+                supervisor.say("The page does not answer yet. If the lines of “web” show an error, that is why.")
+                late += LATE_SECONDS
             time.sleep(0.2)
         supervisor.say(f"Page    {public_url()}/")
         supervisor.say(f"Staff   {public_url()}/admin/")
