@@ -3,13 +3,13 @@
 from collections import Counter
 
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, Count, Max, Value
+from django.db.models import BigIntegerField, Count, Max, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import confirmations, registry
 from delivery.claims import release_expired
-from delivery.models import Delivery, Notice
+from delivery.models import Delivery, Notice, Pause
 from pages.models import Page
 from statuspage.bell import ring, ring_on_commit
 from subscribers.models import Subscriber
@@ -50,6 +50,21 @@ def cancel(notice: Notice) -> int:
     """Tell nobody else; how many that spares. What a worker holds at this moment may still go out."""
     Notice.objects.filter(pk=notice.pk, cancelled_at=None).update(cancelled_at=Now())
     return notice.deliveries.pending().update(state=Delivery.State.SUPPRESSED, error="cancelled by staff")
+
+
+def requeue(deliveries: QuerySet[Delivery]) -> int:
+    """Put those that failed, or ended without an answer, back in the queue with fresh attempts; how many.
+
+    What is paused is tried at once.
+    """
+    failed = deliveries.filter(state__in=(Delivery.State.DEAD, Delivery.State.UNKNOWN))
+    channels = list(failed.order_by().values_list("channel", flat=True).distinct())
+    accounts = list(failed.filter(account__isnull=False).order_by().values_list("address", flat=True).distinct())
+    count = failed.update(state=Delivery.State.PENDING, attempts=0, queued_at=Now(), next_attempt_at=Now())
+    Pause.objects.filter(key__in=channels + accounts).update(probe_at=Now())
+    for channel in channels:
+        ring_on_commit("delivery.tasks.send", channel)
+    return count
 
 
 def expand(notice_id: int) -> bool:

@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Min, Q
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import registry
 from delivery.models import Delivery, Notice, Pause
-from statuspage.bell import ring_on_commit
+from delivery.outbox import requeue
 
 State = Delivery.State
 # A bell that was heard starts the fan-out at once; past this, staff should know that nobody heard it.
@@ -91,17 +90,8 @@ def build_receipt(notice: Notice) -> Receipt:
 
 
 def retry_failed(notice: Notice, channel: str) -> int:
-    """Put what failed, or ended without an answer, back in the queue with fresh attempts; how many.
-
-    A paused channel is tried at once. The caller writes the audit entry.
-    """
-    failed = notice.deliveries.filter(channel=channel, state__in=(State.DEAD, State.UNKNOWN))
-    addresses = list(failed.filter(account__isnull=False).values_list("address", flat=True))
-    count = failed.update(state=State.PENDING, attempts=0, queued_at=Now(), next_attempt_at=Now())
-    if count:
-        Pause.objects.filter(key__in=[channel, *addresses]).update(probe_at=Now())
-        ring_on_commit("delivery.tasks.send", channel)
-    return count
+    """Put what failed, or ended without an answer, back in the queue; how many. The caller audits it."""
+    return requeue(notice.deliveries.filter(channel=channel))
 
 
 def _count(notice: Notice) -> Any:

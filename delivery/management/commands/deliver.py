@@ -1,0 +1,75 @@
+"""Send what is due without any broker or worker: the tool for the day on which those are down, too."""
+
+import time
+from argparse import ArgumentParser
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from delivery import confirmations, outbox, registry
+from delivery.claims import release_expired
+from delivery.models import Delivery, Notice, Pause
+from delivery.sender import drain
+from subscribers.models import Confirmation
+
+State = Delivery.State
+TURN_SECONDS = 600.0
+WATCH_SECONDS = 2.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Expand and send whatever is due, with neither broker nor worker; safe beside running workers. "
+        "Prints counts per channel. Exits with 1 when something failed or still waits."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--watch", action="store_true", help="Go on until stopped by Ctrl-C.")
+
+    def handle(self, *args: Any, watch: bool, **options: Any) -> None:
+        if watch:
+            return self._watch()
+        counts = deliver()
+        self._print(counts)
+        failed = sum(each[State.DEAD] + each[State.UNKNOWN] for each in counts.values())
+        waiting = count_waiting()
+        if failed or waiting:
+            raise CommandError(f"{failed} failed, {waiting} still waiting.{_reasons()}")
+        return None
+
+    def _watch(self) -> None:
+        self.stdout.write("Delivering what becomes due. Stop with Ctrl-C.")
+        try:
+            while True:
+                self._print(deliver())
+                time.sleep(WATCH_SECONDS)
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped.")
+
+    def _print(self, counts: dict[str, Counter[str]]) -> None:
+        for channel, states in counts.items():
+            told = ", ".join(f"{rows} {State(state).label.lower()}" for state, rows in sorted(states.items()) if rows)
+            if told:
+                self.stdout.write(f"{registry.label_of(channel)}: {told}")
+        self.stdout.flush()
+
+
+def deliver() -> dict[str, Counter[str]]:
+    """One turn over everything that is due; what became of it, by channel and state."""
+    release_expired()
+    for notice_id in Notice.objects.filter(expanded_at=None).order_by("pk").values_list("pk", flat=True):
+        outbox.expand(notice_id)
+    confirmations.send_due(TURN_SECONDS)
+    return {channel: drain(channel, TURN_SECONDS)[0] for channel in registry.CHANNELS}
+
+
+def count_waiting() -> int:
+    """Deliveries and confirmation mails that nobody has been able to send, and notices without rows yet."""
+    deliveries = Delivery.objects.filter(state__in=(State.PENDING, State.SENDING)).count()
+    mails = Confirmation.objects.filter(state__in=(Confirmation.State.PENDING, Confirmation.State.SENDING)).count()
+    return deliveries + mails + Notice.objects.filter(expanded_at=None).count()
+
+
+def _reasons() -> str:
+    return "".join(f"\n{pause.key} is paused: {pause.reason}" for pause in Pause.objects.order_by("key"))
