@@ -110,14 +110,21 @@ def day_and_time(moment: datetime, zone: ZoneInfo, *, with_day: bool = True) -> 
 # The two XML formats
 
 
-class MaintenanceEnd(BaseEntryExtension):  # type: ignore[misc]  # feedgen has no types
-    """<maintenanceEndDate>, which feed readers for status pages look for."""
+class ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has no types
+    """What feedgen leaves out of an item."""
 
-    end: datetime | None = None
+    maintenance_end: datetime | None = None
 
     def extend_rss(self, entry: Any) -> Any:
-        if self.end is not None:
-            etree.SubElement(entry, "maintenanceEndDate").text = format_datetime(self.end)
+        """<maintenanceEndDate>, which feed readers for status pages look for."""
+        if self.maintenance_end is not None:
+            etree.SubElement(entry, "maintenanceEndDate").text = format_datetime(self.maintenance_end)
+        return entry
+
+    def extend_atom(self, entry: Any) -> Any:
+        """Links with their attributes, which feedgen 1.0.0 loses."""
+        for link in entry.findall("link"):
+            link.attrib.update({"rel": "alternate", "type": "text/html"})
         return entry
 
 
@@ -126,7 +133,7 @@ def _generate(snapshot: Data, form: Literal["rss", "atom"]) -> FeedGenerator:
     host = urlsplit(page["url"]).hostname
     updated = _local(page["updated_at"], zone)
     feed = FeedGenerator()
-    feed.register_extension("maintenance", BaseExtension, MaintenanceEnd, atom=False)
+    feed.register_extension("item", BaseExtension, ItemExtension)
     feed.id(f"tag:{host},2005:/history")
     feed.title(_title(page))
     feed.link(href=f"{page['url']}/history.{form}", rel="self", type=f"application/{form}+xml")
@@ -151,12 +158,12 @@ def _generate(snapshot: Data, form: Literal["rss", "atom"]) -> FeedGenerator:
 def _add_entry(feed: FeedGenerator, incident: Data, zone: ZoneInfo) -> FeedEntry:
     entry = feed.add_entry(order="append")
     entry.title(incident["name"])
-    entry.link(href=incident["url"], rel="alternate", type="text/html")
+    entry.link(href=incident["url"])
     entry.content(item_html(incident, zone), type="html")
     entry.published(_local(item_date(incident), zone))
     entry.updated(_local(incident["updated_at"], zone))
     if incident["kind"] == "maintenance":
-        entry.maintenance.end = _local(incident["scheduled_until"], zone)
+        entry.item.maintenance_end = _local(incident["scheduled_until"], zone)
     return entry
 
 
