@@ -124,6 +124,8 @@ def _insert_accounts(notice: Notice) -> dict[str, int]:
             account=account,
             state=Delivery.State.PENDING if account.is_connected else Delivery.State.SUPPRESSED,
             error="" if account.is_connected else NOT_CONNECTED,
+            next_attempt_at=Now(),
+            queued_at=Now(),
         )
         for account in accounts
     ]
