@@ -52,6 +52,7 @@ from public.snapshot import Data, build
 CACHE_CONTROL = "public, max-age=10, s-maxage=15, stale-while-revalidate=60, stale-if-error=86400"
 SHELF_BYTES = 32 * 1024 * 1024
 SHELF_DOCUMENTS = 2_000
+SMALLEST_PACKED = 256  # bytes; below it, headers weigh more than compression saves
 
 log = logging.getLogger(__name__)
 
@@ -242,17 +243,20 @@ def version_of(snapshot: Data) -> Version:
 def finish(rendered: Rendered, version: Version) -> Edition:
     """Encode, compress, tag."""
     body = rendered.body.encode() if isinstance(rendered.body, str) else rendered.body
-    packed = {"gzip": gzip.compress(body, mtime=0), "br": brotli.compress(body, quality=9)}
-    smaller = {encoding: data for encoding, data in packed.items() if len(data) < len(body)}
+    packed = _pack(body) if len(body) >= SMALLEST_PACKED else {}
     headers = {"Content-Type": rendered.content_type, "Cache-Control": CACHE_CONTROL, "Vary": "Accept-Encoding"}
     return Edition(
         version=version,
         status=rendered.status,
         headers=headers | dict(rendered.headers),
-        bodies={"identity": body} | smaller,
+        bodies={"identity": body} | packed,
         tag=hashlib.sha256(body).hexdigest()[:20],
         made_at=monotonic(),
     )
+
+
+def _pack(body: bytes) -> dict[str, bytes]:
+    return {"gzip": gzip.compress(body, mtime=0), "br": brotli.compress(body, quality=9)}
 
 
 Document = Callable[..., Rendered]
@@ -288,8 +292,8 @@ def published(
             name = (request.path_info, *sorted(parts.items(), key=str))
             try:
                 served = editions.fetch(request.get_host(), name, lambda snapshot: document(snapshot, **parts))
-            except DatabaseError:
-                log.exception("nothing to serve: %s", request.path_info)
+            except DatabaseError as error:
+                log.error("database down and nothing to serve: %s %s", request.path_info, error)
                 return unavailable()
             return _allow(_answer(request, served), cors=cors, framed=framed)
 

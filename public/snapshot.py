@@ -50,8 +50,9 @@ def build(page: Page, now: datetime | None = None) -> Data:
     now = now or timezone.now()
     components = build_components(page, now)
     by_code = {component["code"]: component for component in components}
-    incidents = build_incidents(_recent(page, Kind.INCIDENT), by_code)
-    maintenances = build_incidents(_recent(page, Kind.MAINTENANCE), by_code)
+    told = build_incidents(_recent(page), by_code)
+    incidents = [each for each in told if each["kind"] == Kind.INCIDENT]
+    maintenances = [each for each in told if each["kind"] == Kind.MAINTENANCE]
     status = roll_up(Status.from_slug(component["status"]) for component in components)
     return {
         "page": describe_page(page),
@@ -62,7 +63,7 @@ def build(page: Page, now: datetime | None = None) -> Data:
         "components": components,
         "incidents": incidents,
         "maintenances": maintenances,
-        "days": recent_days(incidents + maintenances, page, now),
+        "days": recent_days(told, page, now),
     }
 
 
@@ -140,11 +141,11 @@ def build_groups(page: Page, components: list[Data]) -> list[Data]:
     return groups
 
 
-def _recent(page: Page, kind: Kind) -> QuerySet[Incident]:
-    """The newest ones, and every one that is still open however old it is."""
-    rows = page.incidents.filter(kind=kind)
-    newest = list(rows.order_by("-created_at", "-pk").values_list("pk", flat=True)[:RECENT])
-    return rows.filter(Q(pk__in=newest) | ~Q(status__in=CLOSED)).order_by("-created_at", "-pk")
+def _recent(page: Page) -> QuerySet[Incident]:
+    """The newest of each kind, and every one that is still open however old it is; newest first."""
+    rows = page.incidents.order_by("-created_at", "-pk")
+    newest = [Q(pk__in=rows.filter(kind=kind).values("pk")[:RECENT]) for kind in Kind]
+    return rows.filter(newest[0] | newest[1] | ~Q(status__in=CLOSED))
 
 
 def build_incidents(rows: QuerySet[Incident], components: dict[str, Data]) -> list[Data]:

@@ -1,0 +1,48 @@
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+from bs4 import BeautifulSoup
+from django.test import Client
+
+from pages.models import Page
+from tests.public.test_edition import database_down
+
+if TYPE_CHECKING:
+    from tests.public.conftest import Get
+
+ACME = "status.acme.localhost"
+
+
+def test_an_address_without_anything_leads_on(get: "Get", acme: Page) -> None:
+    answer = get("/no-such-thing")
+    page = BeautifulSoup(answer.content, "html.parser")
+    assert answer.status_code == 404
+    assert {"/", "/history"} <= {link["href"] for link in page.select("main a")}
+    assert "Acme Status" in page.get_text()
+    assert "no-such-thing" not in page.get_text()
+
+
+def test_nothing_found_is_said_without_a_database_too(get: "Get", acme: Page) -> None:
+    with database_down():
+        assert get("/no-such-thing").status_code == 404
+
+
+def test_an_error_of_ours_is_admitted_without_details(
+    acme: Page, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("public.views.write_headline", fail)
+    with caplog.at_level(logging.CRITICAL):
+        answer = Client(raise_request_exception=False).get("/", headers={"host": ACME})
+    assert answer.status_code == 500
+    assert "Something broke here" in answer.content.decode()
+    assert "secret detail" not in answer.content.decode()
+    assert "Cache-Control" not in answer
+
+
+def test_browsers_find_an_icon_and_robots_their_rules(get: "Get", acme: Page) -> None:
+    assert get("/favicon.ico")["Content-Type"] == "image/svg+xml"
+    assert "Disallow: /admin/" in get("/robots.txt").content.decode()
