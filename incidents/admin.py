@@ -42,7 +42,7 @@ class UpdateInline(StaffRights, admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(Incident)
 class IncidentAdmin(MayPublish, StaffModelAdmin):
-    list_display = ("name", "kind", "status", "impact", "started_at", "page", "next_update")
+    list_display = ("name", "kind", "status", "impact", "started_at", "page")
     list_filter = ("page", "kind", "status", "impact")
     list_select_related = ("page",)
     search_fields = ("name", "code", "updates__body")
@@ -55,7 +55,7 @@ class IncidentAdmin(MayPublish, StaffModelAdmin):
     )
     inlines = (UpdateInline,)
 
-    @admin.display(description="")
+    @admin.display(description="Next")
     def next_update(self, incident: Incident) -> str:
         return format_html('<a class="btn" href="{}">Post an update</a>', reverse("post-update", args=[incident.code]))
 

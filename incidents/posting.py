@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 
 from components.models import Component
 from components.status import Status
-from delivery.outbox import count_audience
+from delivery.outbox import count_audience, unconnected_accounts
 from delivery.registry import label_of
 from incidents.holding import usual_statuses
 from incidents.models import Incident, Kind, Phase, Template, Update
@@ -196,6 +196,11 @@ class PostForm(forms.Form):
         codes = [row.component.code for row in self.rows if row.is_touched and not row.component.hidden]
         counts = count_audience(self.page, codes, self.incident.code if self.incident else NO_INCIDENT)
         return [(label_of(kind), count) for kind, count in sorted(counts.items(), key=lambda each: -each[1]) if count]
+
+    @property
+    def unreachable(self) -> list[str]:
+        """Which accounts will not be reached, in sentences."""
+        return unconnected_accounts(self.page)
 
     def post(self, actor: str) -> Update:
         """Post what was typed. Call it once the form is valid. Raises StaleUpdateError and ValidationError."""

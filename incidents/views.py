@@ -169,24 +169,19 @@ def _build_form(request: HttpRequest, page: Page, incident: Incident | None) -> 
 
 
 def _show(request: HttpRequest, form: PostForm, *, status: int = 200, **more: Any) -> HttpResponse:
-    context = admin.site.each_context(request) | _context(form) | {"title": _title(form)} | more
+    context = admin.site.each_context(request) | _context(form) | more
     return render(request, "incidents/post.html", context, status=status)
 
 
 def _context(form: PostForm) -> dict[str, Any]:
     return {
         "form": form,
+        "title": form.incident.name if form.incident else "Post an update",
         "page": form.page,
         "incident": form.incident,
         "kind": form.kind,
         "preview": render_markdown(form["body"].value() or ""),
     }
-
-
-def _title(form: PostForm) -> str:
-    if form.incident:
-        return form.incident.name
-    return "Plan maintenance" if form.kind == Kind.MAINTENANCE else "Post an update"
 
 
 def _choose_page(request: HttpRequest) -> HttpResponse:
