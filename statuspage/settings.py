@@ -91,6 +91,7 @@ TEMPLATES = [
     }
 ]
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = ["statuspage.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
