@@ -104,12 +104,19 @@ function findAnchor(root) {
   return null;
 }
 
-/** How to find the focused element again: the nearest id, and which of the focusable things inside it. */
+/** How to find the focused element again: the nearest id, and inside it the same markup, else the same position. */
 function findFocus(root) {
   const element = document.activeElement;
   if (!root.contains(element) || element === root) return null;
   const owner = element.closest("[id]");
-  return { id: owner.id, index: focusable(owner).indexOf(element) };
+  return { id: owner.id, html: element.outerHTML, index: focusable(owner).indexOf(element) };
+}
+
+function takeFocus({ id, html, index }) {
+  const owner = document.getElementById(id);
+  const found = owner && focusable(owner);
+  const again = found?.find((each) => each.outerHTML === html) ?? found?.[index];
+  again?.focus({ preventScroll: true });
 }
 
 const focusable = (owner) => [...owner.querySelectorAll("a, summary, button")];
@@ -126,8 +133,7 @@ function takePlace(root, place, before) {
     // What the visitor opened or closed stays so; what they left alone follows the server.
     if (details && open !== were.get(id)) details.open = open;
   }
-  const owner = place.focus && document.getElementById(place.focus.id);
-  if (owner) focusable(owner)[place.focus.index]?.focus({ preventScroll: true });
+  if (place.focus) takeFocus(place.focus);
   const anchor = place.anchor && document.getElementById(place.anchor.id);
   if (anchor && scrollY > 0) scrollBy({ top: anchor.getBoundingClientRect().top - place.anchor.top, behavior: "instant" });
 }
