@@ -5,11 +5,12 @@ While a row is being sent, `next_attempt_at` is its lease: past it, another send
 
 import time
 from datetime import timedelta
-from email.utils import formatdate
+from email.utils import format_datetime
 
 from django.conf import settings
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from delivery.channels.base import DeliveryError
 from delivery.channels.email import (
@@ -104,7 +105,7 @@ def _hand_over(transport: Transport, row: Confirmation) -> None:
         headers={
             "To": f"<{subscriber.address}>",
             "Message-ID": f"<c-{row.pk}@{domain_of(sender)}>",
-            "Date": formatdate(),
+            "Date": format_datetime(timezone.now()),
         },
         slots={},
     )

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -25,7 +26,7 @@ class SlotNames:
 
     def __init__(self) -> None:
         self._nonce = secrets.token_hex(8)
-        self._pattern = re.compile(f"slot{self._nonce}([a-z]+)end")
+        self._pattern = re.compile(f"slot{self._nonce}([a-z]+?)end")
 
     def mark(self, name: str) -> str:
         return f"slot{self._nonce}{name}end"
@@ -69,7 +70,7 @@ def prebuild(headers: Mapping[str, str], text: str, html: str, names: SlotNames 
             pieces.append(SOFT_BREAK + _quoted_printable(following))
         _append(pieces, b"\r\n")
     _append(pieces, f"--{boundary}--\r\n".encode())
-    content_type = f'Content-Type: multipart/alternative; boundary="{boundary}"\r\nMIME-Version: 1.0\r\n\r\n'
+    content_type = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\nMIME-Version: 1.0\r\n\r\n'
     return PrebuiltMail(_fixed_headers(headers) + content_type.encode(), tuple(pieces))
 
 
@@ -90,9 +91,20 @@ def _part_head(boundary: str, subtype: str) -> bytes:
 def _fixed_headers(headers: Mapping[str, str]) -> bytes:
     """Folded and encoded by the standard library, which refuses line breaks in values."""
     message = EmailMessage(policy=SMTP)
+    written = b""
     for name, value in headers.items():
-        message[name] = value
-    return message.as_bytes().rstrip(b"\r\n") + b"\r\n"
+        if "=?" in value:  # would read as encoded already
+            encoded = Header(_one_line(value), "utf-8", header_name=name).encode(linesep="\r\n")
+            written += f"{name}: {encoded}\r\n".encode()
+        else:
+            message[name] = value
+    return written + message.as_bytes().rstrip(b"\r\n") + b"\r\n"
+
+
+def _one_line(value: str) -> str:
+    if len(value.splitlines()) > 1:
+        raise ValueError("a mail header may not contain linefeed characters")
+    return value
 
 
 def _quoted_printable(text: str) -> bytes:

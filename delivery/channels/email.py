@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 from email.headerregistry import Address
-from email.utils import formatdate, parseaddr
+from email.utils import format_datetime, parseaddr
 from typing import Protocol
 
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils import timezone
 
 from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
 from delivery.mailfiles import MailFolder
@@ -80,7 +81,7 @@ class Email(Channel):
             headers={
                 "To": f"<{recipient.address}>",
                 "Message-ID": f"<{message_id}@{domain_of(self.sender)}>",
-                "Date": formatdate(),
+                "Date": format_datetime(timezone.now()),
                 "List-Unsubscribe": f"<{notice.page.absolute_url(PATHS[Purpose.UNSUBSCRIBE])}{unsubscribe}>",
             },
             slots={"unsubscribe": unsubscribe, "manage": manage_token(recipient.subscriber_code)},
