@@ -95,13 +95,16 @@ function parse(html) {
   return template.content.firstElementChild;
 }
 
-/** The first thing with an id that the visitor can see, and where on the screen it is. */
+/** The first thing with an id on the screen, else the last one above it, and where it is. */
 function findAnchor(root) {
+  let nearest = null;
   for (const element of root.querySelectorAll("[id]")) {
     const { top, bottom } = element.getBoundingClientRect();
-    if (bottom > 0 && top >= 0) return { id: element.id, top };
+    if (top >= innerHeight) break;
+    nearest = { id: element.id, top };
+    if (bottom > 0 && top >= 0) break;
   }
-  return null;
+  return nearest;
 }
 
 /** How to find the focused element again: the nearest id, and inside it the same markup, else the same position. */
