@@ -103,7 +103,8 @@ def _load(batch: Batch, ids: list[int]) -> None:
         else:
             grouped[row.notice_id].append(recipient)
     batch.work = [(notices[notice_id], recipients) for notice_id, recipients in grouped.items()]
-    record(batch, refused)
+    if refused:
+        record(batch, refused)
 
 
 def _objection(row: Delivery, notice: Notice, account: Account | None, suppressed: set[str]) -> DeliveryError | None:

@@ -1,0 +1,158 @@
+"""What every channel must keep to. A new channel needs one entry in RIGS, and passes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from pytest_django import Settings
+
+from delivery import outbox, registry, sender
+from delivery.channels import x as x_module
+from delivery.models import Delivery, Notice, Pause
+from tests.delivery.fake_x import Answer, fake_x
+from tests.delivery.ledger import assert_ledger_balances
+from tests.delivery.smtp_servers import SILENT, bad_server
+
+if TYPE_CHECKING:
+    from tests.delivery.conftest import AddSubscribers
+
+State = Delivery.State
+SECRET = "hunter2-hunter2"
+HOSTILE = '<script>alert(1)</script> {{ 7*7 }} & "quotes" @everyone'
+OK, REFUSED, TROUBLE, SILENCE, NO_ACCESS = "ok", "refused", "trouble", "silence", "no access"
+
+
+@dataclass
+class Rig:
+    """The other side of a channel, told how to answer; `texts` is what arrived there, decoded."""
+
+    texts: Callable[[], list[str]]
+    secrets: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def rigs(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    add_subscribers: AddSubscribers,
+) -> dict[str, Callable[[str], object]]:
+    @contextmanager
+    def email(answer: str) -> Iterator[Rig]:
+        script = {
+            OK: {},
+            REFUSED: {"RCPT": ["550 5.7.1 no"]},
+            TROUBLE: {"dot": ["451 try later"]},
+            SILENCE: {"dot": [SILENT]},
+            NO_ACCESS: {"AUTH": ["535 wrong", "535 wrong"]},
+        }[answer]
+        with bad_server(script) as server:
+            settings.MAIL_DIR, settings.EMAIL_TIMEOUT = None, 0.5
+            settings.EMAIL_HOST, settings.EMAIL_PORT = server.host, server.port
+            settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "acme", SECRET
+            add_subscribers(1)
+            yield Rig(lambda: [each.get_body(("html",)).get_content() for each in server.messages], [SECRET])  # type: ignore[union-attr]
+
+    @contextmanager
+    def x(answer: str) -> Iterator[Rig]:
+        account = request.getfixturevalue("x_account")
+        account.credentials = account.credentials | {"access_token_secret": SECRET}
+        account.save()
+        script = {
+            OK: [],
+            REFUSED: [Answer(400, {"detail": "no"})],
+            TROUBLE: [Answer(500)],
+            SILENCE: [Answer(seconds=0.5)],
+            NO_ACCESS: [Answer(401)],
+        }[answer]
+        with fake_x(account.credentials) as server:
+            server.script = script
+            monkeypatch.setattr(x_module, "READ_SECONDS", 0.2)
+            monkeypatch.setattr(x_module.ApiAdapter, "base_url", server.url)
+            yield Rig(lambda: [each["text"] for each in server.posts], list(account.credentials.values())[3:])
+
+    return {"email": email, "x": x}
+
+
+@pytest.fixture(params=registry.CHANNELS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def deliver(kind: str, notice: Notice) -> Delivery:
+    outbox.expand(notice.pk)
+    sender.drain(kind, 20)
+    assert_ledger_balances(notice)
+    return notice.deliveries.get(channel=kind)
+
+
+def test_what_is_accepted_is_sent(kind: str, rigs, notice: Notice):
+    with rigs[kind](OK) as rig:
+        row = deliver(kind, notice)
+
+    assert row.state == State.SENT
+    assert row.sent_at
+    assert len(rig.texts()) == 1
+    assert notice.title in rig.texts()[0]
+
+
+def test_what_is_refused_is_dead_and_says_why(kind: str, rigs, notice: Notice):
+    with rigs[kind](REFUSED) as rig:
+        row = deliver(kind, notice)
+
+    assert row.state == State.DEAD
+    assert "no" in row.error
+    assert rig.texts() == []
+
+
+def test_trouble_on_the_other_side_is_tried_again_later(kind: str, rigs, notice: Notice):
+    with rigs[kind](TROUBLE):
+        row = deliver(kind, notice)
+
+    assert (row.state, row.attempts) == (State.PENDING, 1)
+    assert row.next_attempt_at > row.queued_at
+
+
+def test_silence_ends_in_a_time_out_and_is_ambiguous(kind: str, rigs, notice: Notice):
+    with rigs[kind](SILENCE):
+        row = deliver(kind, notice)
+
+    assert (row.state, row.ambiguous) == (State.PENDING, True)
+
+
+def test_refused_credentials_pause_and_burn_no_attempt(kind: str, rigs, notice: Notice):
+    with rigs[kind](NO_ACCESS):
+        row = deliver(kind, notice)
+
+    assert (row.state, row.attempts) == (State.PENDING, 0)
+    assert Pause.objects.get().reason
+
+
+def test_hostile_text_arrives_as_text(kind: str, rigs, make_notice):
+    notice = make_notice(title=HOSTILE)
+    with rigs[kind](OK) as rig:
+        deliver(kind, notice)
+
+    (text,) = rig.texts()
+    assert "{{ 7*7 }}" in text
+    if "<html" in text:
+        assert "<script" not in text
+        assert "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize("answer", [OK, REFUSED, SILENCE, NO_ACCESS])
+def test_secrets_are_neither_logged_nor_stored(
+    answer: str, kind: str, rigs, notice: Notice, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level(logging.DEBUG, logger="delivery"), rigs[kind](answer) as rig:
+        row = deliver(kind, notice)
+
+    stored = " ".join([row.error, row.remote_id, *Pause.objects.values_list("reason", flat=True)])
+    for secret in rig.secrets:
+        assert secret not in caplog.text
+        assert secret not in stored
