@@ -75,7 +75,7 @@ class Receipt:
 
 
 def build_receipt(notice: Notice) -> Receipt:
-    """Count a notice's deliveries as they stand now: two queries, and five for each channel."""
+    """Count a notice's deliveries as they stand now: two queries, and up to four for each channel."""
     counts: dict[str, Counts] = {channel: {} for channel in sorted(notice.expected)}
     for row in _count(notice):
         counts.setdefault(row["channel"], {})[row["state"]] = row

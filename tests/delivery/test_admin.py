@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from delivery import outbox
+from delivery.models import Account, Delivery, Notice, Pause
+from pages.models import AuditEntry, Page
+
+if TYPE_CHECKING:
+    from tests.delivery.conftest import AddSubscribers
+
+ACCOUNTS = "/admin/delivery/account/"
+
+
+@pytest.fixture
+def staff(client: Client, db: None) -> Client:
+    client.force_login(User.objects.create_superuser("ann", "ann@acme.example", "correct horse battery"))
+    return client
+
+
+def form(account: Account, **more: str) -> dict[str, str]:
+    return {"name": account.name, "enabled": "on", "links": "ends", "daily_cap": "100"} | more
+
+
+def test_an_account_is_added_and_then_connected(staff: Client, page: Page):
+    added = staff.post(f"{ACCOUNTS}add/", {"page": str(page.pk), "channel": "x", "name": "@acmestatus"})
+    account = Account.objects.get()
+    assert added["Location"] == f"{ACCOUNTS}{account.pk}/change/"
+    assert "not connected" in staff.get(ACCOUNTS).content.decode()
+
+    secrets = {f"secret_{name}": f"value-{name}" for name in ("consumer_key", "consumer_secret", "access_token")}
+    staff.post(f"{ACCOUNTS}{account.pk}/change/", form(account, **secrets, secret_access_token_secret=" padded "))
+
+    account.refresh_from_db()
+    assert account.credentials["consumer_key"] == "value-consumer_key"
+    assert account.credentials["access_token_secret"] == "padded"
+    listed = staff.get(ACCOUNTS).content.decode()
+    assert "connected" in listed
+    assert "not connected" not in listed
+
+
+def test_secrets_are_written_and_never_shown(staff: Client, x_account: Account):
+    Account.objects.update(credentials={"consumer_key": "key-one", "consumer_secret": "key-two"})
+    url = f"{ACCOUNTS}{x_account.pk}/change/"
+
+    shown = staff.get(url).content.decode()
+    staff.post(url, form(x_account, secret_access_token="key-three"))
+    shown += staff.get(url).content.decode() + staff.get(f"{ACCOUNTS}{x_account.pk}/history/").content.decode()
+    shown += staff.get("/admin/pages/auditentry/").content.decode()
+
+    assert "key-" not in shown
+    assert "Stored. Leave empty to keep it." in shown
+    assert "key-" not in str(list(AuditEntry.objects.values_list("detail", flat=True)))
+    x_account.refresh_from_db()
+    assert x_account.credentials == {
+        "consumer_key": "key-one",
+        "consumer_secret": "key-two",
+        "access_token": "key-three",
+    }
+
+
+def test_an_account_can_be_disconnected(staff: Client, x_account: Account):
+    staff.post(f"{ACCOUNTS}{x_account.pk}/change/", form(x_account, disconnect="on"))
+
+    x_account.refresh_from_db()
+    assert x_account.credentials == {}
+
+
+def test_credentials_are_unreadable_in_the_database(x_account: Account):
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT credentials FROM delivery_account")
+        (stored,) = cursor.fetchone()
+
+    assert stored
+    assert "consumer_key" not in stored
+
+
+def test_a_pause_is_shown_and_ends_when_credentials_change(staff: Client, x_account: Account):
+    Pause.objects.begin(x_account.address, "X's credits are used up (402)")
+    assert "paused: X&#x27;s credits are used up (402)" in staff.get(ACCOUNTS).content.decode()
+
+    staff.post(f"{ACCOUNTS}{x_account.pk}/change/", form(x_account))
+
+    assert not Pause.objects.exists()
+
+
+def test_what_failed_can_be_sent_again_from_the_ledger(staff: Client, notice: Notice, add_subscribers: AddSubscribers):
+    add_subscribers(3)
+    outbox.expand(notice.pk)
+    notice.deliveries.update(state=Delivery.State.DEAD, attempts=8)
+    chosen = list(notice.deliveries.values_list("pk", flat=True)[:2])
+
+    answer = staff.post(
+        "/admin/delivery/delivery/", {"action": "try_again", "_selected_action": chosen}, follow=True
+    ).content.decode()
+
+    assert notice.deliveries.filter(state="pending", attempts=0).count() == 2
+    assert "2 deliveries wait to be sent again" in answer
+    entry = AuditEntry.objects.get(action="delivery.requeue")
+    assert (entry.actor, entry.page, entry.detail) == ("ann", notice.page, {"count": 2})
+
+
+def test_a_notice_can_be_stopped(staff: Client, notice: Notice, add_subscribers: AddSubscribers):
+    add_subscribers(3)
+    outbox.expand(notice.pk)
+
+    staff.post("/admin/delivery/notice/", {"action": "tell_nobody_else", "_selected_action": [notice.pk]})
+
+    notice.refresh_from_db()
+    assert notice.cancelled_at
+    assert set(notice.deliveries.values_list("state", flat=True)) == {"suppressed"}
+    assert AuditEntry.objects.get(action="notice.cancel").detail == {"spared": 3}
+
+
+def test_the_ledger_is_found_filtered_and_not_edited(staff: Client, notice: Notice, add_subscribers: AddSubscribers):
+    add_subscribers(2)
+    outbox.expand(notice.pk)
+    row = notice.deliveries.earliest("pk")
+
+    found = staff.get("/admin/delivery/delivery/?q=person0001&state__exact=pending").content.decode()
+    assert "person0001@example.com" in found
+    assert "person0002@example.com" not in found
+    for path in ("delivery/add/", f"delivery/{row.pk}/delete/", "notice/add/", f"notice/{notice.pk}/delete/"):
+        assert staff.get(f"/admin/delivery/{path}").status_code == 403
+    assert staff.post(f"/admin/delivery/delivery/{row.pk}/change/", {"state": "sent"}).status_code == 403
+
+
+@pytest.mark.parametrize("right", ["publish", ""])
+def test_who_may_not_administer_repairs_nothing(
+    right: str, client: Client, notice: Notice, add_subscribers: AddSubscribers, x_account: Account
+):
+    from django.contrib.auth.models import Permission
+
+    bob = User.objects.create_user("bob", is_staff=True)
+    if right:
+        bob.user_permissions.add(Permission.objects.get(codename=right))
+    client.force_login(bob)
+    outbox.expand(notice.pk)
+    notice.deliveries.update(state=Delivery.State.DEAD)
+
+    client.post("/admin/delivery/delivery/", {"action": "try_again", "_selected_action": [notice.deliveries.get().pk]})
+    refused = client.post(f"{ACCOUNTS}{x_account.pk}/change/", form(x_account, disconnect="on"))
+
+    assert refused.status_code == 403
+    assert notice.deliveries.get().state == Delivery.State.DEAD
+    x_account.refresh_from_db()
+    assert x_account.credentials
