@@ -1,9 +1,13 @@
+import json
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import time_machine
 from bs4 import BeautifulSoup, Tag
+from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.utils import timezone
 
 from components.models import Component, Group
@@ -53,7 +57,7 @@ def test_an_open_incident_is_told_with_its_updates_newest_first(read: "Read", ou
     outage.post_update("Half way through.", Phase.IDENTIFIED)
     card = one(read("/"), ".incident")
     assert one(card, "h3 a")["href"] == outage.path
-    assert [text(each) for each in card.select(".timeline h4")] == ["Update", "Identified", "Investigating"]
+    assert [text(each) for each in card.select(".timeline .phase")] == ["Update", "Identified", "Investigating"]
     assert [text(each) for each in card.select(".timeline .body")][1:] == ["Rolling back.", "We are looking into it."]
     assert card.select(".timeline .body strong")
     assert text(one(card, ".affects")) == "Affects Chat API (partial outage)"
@@ -214,6 +218,18 @@ def test_the_fragment_is_the_very_part_of_the_page_that_it_replaces(get: "Get", 
         poller = one(BeautifulSoup(get(page).content, "html.parser"), "[hx-get]")
         assert poller["hx-get"] == fragment
         assert one(BeautifulSoup(get(fragment).content, "html.parser"), poller["hx-target"])
+
+
+def test_htmx_is_told_to_run_nothing_that_it_finds_in_a_page(read: "Read", acme: Page) -> None:
+    """Another version of htmx ignores keys that it does not know, without a word."""
+    page = read("/")
+    config = json.loads(str(one(page, "meta[name=htmx-config]")["content"]))
+    assert (config["allowEval"], config["allowScriptTags"], config["selfRequestsOnly"]) == (False, False, True)
+    assert config["includeIndicatorStyles"] is False  # they would be inline, which the policy forbids
+    script = next(str(each["src"]) for each in page.select("script") if "htmx" in str(each["src"]))
+    source = Path(str(finders.find(script.removeprefix(settings.STATIC_URL)))).read_text()
+    for key in config:
+        assert f"{key}:" in source, key
 
 
 def test_a_page_without_components_still_answers(read: "Read", acme: Page) -> None:

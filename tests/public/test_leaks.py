@@ -95,6 +95,8 @@ def test_nothing_private_is_at_any_public_address(
             assert WORD not in answer.content.decode().lower(), address
             assert not any(WORD in value.lower() for value in answer.headers.values()), address
             walked += answer.status_code == 200
+    for address in ("/subscribe", f"/subscribe?incident={outage.code}"):  # a form, but everybody may open it
+        assert WORD not in get(address).content.decode().lower()
     assert walked > 25
 
 
