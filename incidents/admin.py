@@ -68,6 +68,11 @@ class IncidentAdmin(MayPublish, StaffModelAdmin):
         """What is open holds components in a bad status: it is resolved first."""
         return super().has_delete_permission(request, obj) and (obj is None or obj.is_closed)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Its updates go with it, though nobody may delete one of them alone."""
+        shown, counts, _, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, set(), protected
+
     def get_actions(self, request: HttpRequest) -> Any:
         """No deleting of many at once: it would not ask each whether it is closed."""
         return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}

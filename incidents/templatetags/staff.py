@@ -70,4 +70,4 @@ def thousands(number: int) -> str:
 def moment(field: BoundField) -> str:
     """The value of a date and time input: as typed, or the offered time in the active zone."""
     value = field.value()
-    return timezone.localtime(value).strftime(DATE_TIME) if isinstance(value, datetime) else value or ""
+    return value.strftime(DATE_TIME) if isinstance(value, datetime) else value or ""

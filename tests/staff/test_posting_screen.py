@@ -1,0 +1,431 @@
+"""The posting screen as a browser uses it: what it offers, what it posts, and that no word is ever lost."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from bs4 import BeautifulSoup
+from django.db import OperationalError, connection
+from django.test import Client
+from django.urls import reverse
+
+from components.models import Component
+from components.status import Status
+from delivery.models import Account, Notice
+from incidents.models import Draft, Incident, Phase, Template, Update
+from pages.models import AuditEntry, Page
+from subscribers.models import Subscriber
+
+NEW = "/admin/post/"
+
+
+def again(incident: Incident) -> str:
+    return f"/admin/post/{incident.code}/"
+
+
+def soup(response) -> BeautifulSoup:
+    return BeautifulSoup(response.content, "html.parser")
+
+
+def test_a_new_incident_is_posted_and_its_receipt_shown(signed_in, follow, chat):
+    fields = follow(NEW)
+    assert (fields["status"], fields["notify"], fields["kind"]) == ("investigating", "on", "incident")
+    fields |= {"name": "Errors", "body": "Looking.", f"component-{chat.code}": "major_outage"}
+    response = signed_in.post(NEW, fields)
+
+    update = Update.objects.get()
+    assert response.url == reverse("receipt", args=[update.code])
+    assert (update.author, update.incident.name, update.status) == ("ada", "Errors", Phase.INVESTIGATING)
+    chat.refresh_from_db()
+    assert chat.status == Status.MAJOR_OUTAGE
+    assert AuditEntry.objects.get().actor == "ada"
+
+
+def test_the_next_update_offers_the_next_phase_and_leaves_components_as_they_are(signed_in, follow, incident, chat):
+    fields = follow(again(incident))
+    assert fields["status"] == "identified"
+    signed_in.post(again(incident), fields | {"body": "Found it."})
+    chat.refresh_from_db()
+    assert chat.status == Status.PARTIAL_OUTAGE
+    affected = incident.updates.first().affected.get()
+    assert (affected.old_status, affected.new_status) == (Status.PARTIAL_OUTAGE, Status.PARTIAL_OUTAGE)
+
+
+def test_resolving_puts_components_back_unless_staff_say_otherwise(signed_in, follow, incident, chat, website):
+    fields = follow(again(incident)) | {"body": "Over.", "status": "resolved"}
+    signed_in.post(again(incident), fields | {f"component-{website.code}": "degraded_performance"})
+    chat.refresh_from_db()
+    website.refresh_from_db()
+    assert (chat.status, website.status) == (Status.OPERATIONAL, Status.DEGRADED_PERFORMANCE)
+
+
+def test_a_component_can_be_left_broken_at_the_end(signed_in, follow, incident, chat):
+    fields = follow(again(incident)) | {"body": "Over.", "status": "resolved"}
+    signed_in.post(again(incident), fields | {f"component-{chat.code}": "degraded_performance"})
+    chat.refresh_from_db()
+    assert chat.status == Status.DEGRADED_PERFORMANCE
+
+
+def test_planned_work_is_read_in_the_pages_zone(signed_in, follow, chat):
+    fields = follow(f"{NEW}?kind=maintenance") | {
+        "name": "Database work",
+        "body": "Read-only for a while.",
+        "scheduled_for": "2030-01-06T10:00",
+        "scheduled_until": "2030-01-06T11:30",
+        f"component-{chat.code}": "under_maintenance",
+    }
+    signed_in.post(NEW, fields)
+    planned = Incident.objects.get()
+    assert planned.window == (datetime(2030, 1, 6, 2, tzinfo=UTC), datetime(2030, 1, 6, 3, 30, tzinfo=UTC))
+    assert planned.status == Phase.SCHEDULED
+    chat.refresh_from_db()
+    assert chat.status == Status.OPERATIONAL
+    assert list(planned.components.all()) == [chat]
+
+    fields = follow(again(planned))
+    assert (fields["scheduled_for"], fields["scheduled_until"]) == ("2030-01-06T10:00", "2030-01-06T11:30")
+    moved = {"status": "scheduled", "body": "A day later.", "scheduled_for": "2030-01-07T10:00"}
+    signed_in.post(again(planned), fields | moved | {"scheduled_until": "2030-01-07T11:30"})
+    planned.refresh_from_db()
+    assert planned.window == (datetime(2030, 1, 7, 2, tzinfo=UTC), datetime(2030, 1, 7, 3, 30, tzinfo=UTC))
+
+
+def test_without_notify_nobody_is_told_and_the_screen_says_so(signed_in, follow, chat):
+    fields = follow(NEW) | {"name": "Errors", "body": "Looking."}
+    del fields["notify"]
+    response = signed_in.post(NEW, fields, follow=True)
+    assert not Notice.objects.exists()
+    assert "Nobody was notified, as you chose." in response.text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": " \u202e"}, "Write a title."),
+        ({"body": "  "}, "Write what visitors should know."),
+        ({"body": "\x07\x08"}, "Write what visitors should know."),
+        ({"status": "completed"}, "Select a valid choice"),
+        ({"name": "x" * 256}, "at most 255 characters"),
+        ({"kind": "maintenance", "status": "scheduled"}, "This field is required"),
+        (
+            {
+                "kind": "maintenance",
+                "status": "scheduled",
+                "scheduled_for": "2030-01-06T10:00",
+                "scheduled_until": "2030-01-06T09:00",
+            },
+            "must end after it starts",
+        ),
+    ],
+)
+def test_what_cannot_be_posted_is_said_and_kept(signed_in, follow, chat, change, message):
+    typed = {"name": "Errors", "body": "A long text, typed at night."} | change
+    response = signed_in.post(NEW, follow(NEW) | typed)
+    assert response.status_code == 422
+    assert message in response.text
+    if "body" not in change:
+        assert "A long text, typed at night." in response.text
+    assert not Incident.objects.exists()
+
+
+def test_a_doubled_submit_leads_to_the_firsts_receipt(signed_in, follow, chat):
+    fields = follow(NEW) | {"name": "Errors", "body": "Looking."}
+    first, second = signed_in.post(NEW, fields), signed_in.post(NEW, fields)
+    assert first.url == second.url
+    assert Update.objects.count() == 1
+
+
+def test_what_a_colleague_posted_meanwhile_is_shown_and_a_second_press_posts(signed_in, follow, incident):
+    fields = follow(again(incident)) | {"body": "My own words.", "status": "identified"}
+    incident.post_update("It was the cache.", Phase.IDENTIFIED, actor="grace")
+
+    refused = signed_in.post(again(incident), fields)
+    assert refused.status_code == 409
+    assert "Somebody posted meanwhile" in refused.text
+    assert "It was the cache." in soup(refused).find(class_="alert").text
+    assert soup(refused).find("textarea").text.strip() == "My own words."
+    assert incident.updates.count() == 2
+
+    form = soup(refused).find("form", id="post-form")
+    seen = form.find("input", {"name": "seen"})["value"]
+    token = form.find("input", {"name": "token"})["value"]
+    assert signed_in.post(again(incident), fields | {"seen": seen, "token": token}).status_code == 302
+    assert incident.updates.count() == 3
+
+
+def test_a_failing_database_costs_no_word(signed_in, follow, incident):
+    fields = follow(again(incident)) | {"body": "Typed <b>at</b> night.", "status": "identified"}
+
+    def fail(*args):
+        raise OperationalError("the server closed the connection")
+
+    with connection.execute_wrapper(fail):
+        response = signed_in.post(again(incident), fields)
+    assert response.status_code == 503
+    assert "Nothing was saved and nobody was told" in response.text
+    form = soup(response).find("form")
+    assert form.find("textarea").text.strip() == "Typed <b>at</b> night."
+    sent = {field["name"]: field.get("value", "") for field in form.find_all("input")}
+    assert sent["token"] == fields["token"]
+    assert incident.updates.count() == 1
+
+    retried = signed_in.post(form["action"], sent | {"body": form.find("textarea").text.strip()})
+    assert retried.status_code == 302
+    assert incident.updates.first().body == "Typed <b>at</b> night."
+
+
+def test_a_database_that_fails_in_the_middle_of_the_post_saves_nothing(signed_in, follow, incident, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OperationalError("disk full")
+
+    monkeypatch.setattr("incidents.models.publish_notice", fail)
+    response = signed_in.post(again(incident), follow(again(incident)) | {"body": "Words."})
+    assert response.status_code == 503
+    assert "Words." in response.text
+    assert incident.updates.count() == 1
+
+
+def test_a_broker_that_is_gone_does_not_fail_the_post(
+    signed_in, follow, chat, monkeypatch, django_capture_on_commit_callbacks
+):
+    def refuse(*args, **kwargs):
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("celery.current_app.send_task", refuse)
+    with django_capture_on_commit_callbacks(execute=True):
+        response = signed_in.post(NEW, follow(NEW) | {"name": "Errors", "body": "Looking."})
+    assert response.status_code == 302
+    Notice.objects.update(created_at=datetime(2026, 1, 1, tzinfo=UTC))  # nobody has taken it up since
+    assert "Notifications are waiting" in signed_in.get(response.url).text
+
+
+# Without JavaScript
+
+
+def test_the_preview_button_posts_nothing(signed_in, follow, chat):
+    fields = follow(NEW) | {"name": "Errors", "body": "We see **errors**.", "action": "preview"}
+    response = signed_in.post(NEW, fields)
+    assert response.status_code == 200
+    assert "<p>We see <strong>errors</strong>.</p>" in response.text
+    assert not Incident.objects.exists()
+
+
+def test_another_kind_is_a_link(signed_in, chat):
+    links = soup(signed_in.get(NEW)).find("nav", class_="kinds").find_all("a")
+    assert [re.sub(r"page=\w+", "page=…", link["href"]) for link in links] == [
+        "/admin/post/?page=…",
+        "/admin/post/?page=…&kind=maintenance",
+    ]
+    assert soup(signed_in.get(f"{NEW}?kind=maintenance")).find("input", {"name": "scheduled_for"})
+
+
+# Templates
+
+
+@pytest.fixture
+def template(acme, chat):
+    row = Template.objects.create(
+        page=acme,
+        name="Slow",
+        title="Slow {{7*7}}",
+        body="{% debug %} ${x} {0.__class__} <script>",
+        status="identified",
+    )
+    row.components.add(chat)
+    return row
+
+
+def test_a_template_fills_in_its_words_literally(signed_in, follow, template, chat):
+    fields = follow(NEW) | {"template": str(template.pk), "action": "template"}
+    for address in (NEW, "/admin/post/fields/"):
+        page = soup(signed_in.post(address, fields))
+        assert page.find("input", {"name": "name"})["value"] == "Slow {{7*7}}"
+        assert page.find("textarea").text.strip() == "{% debug %} ${x} {0.__class__} <script>"
+        assert page.find("input", {"name": "status", "checked": True})["value"] == "identified"
+        assert page.find("select", {"name": f"component-{chat.code}"}).find(selected=True)["value"] == (
+            "degraded_performance"
+        )
+    assert not Incident.objects.exists()
+
+
+def test_a_second_template_takes_the_place_of_the_first_and_of_no_word_of_staff(signed_in, follow, template, acme):
+    other = Template.objects.create(page=acme, name="Down", title="Down", body="It is down.")
+    fields = follow(NEW) | {"applied": str(template.pk), "name": template.title, "body": template.body}
+    page = soup(signed_in.post("/admin/post/fields/", fields | {"template": str(other.pk)}))
+    assert page.find("input", {"name": "name"})["value"] == "Down"
+    assert page.find("textarea").text.strip() == "It is down."
+
+    fields |= {"name": "My title", "body": "My words."}
+    page = soup(signed_in.post("/admin/post/fields/", fields | {"template": str(other.pk)}))
+    assert page.find("input", {"name": "name"})["value"] == "My title"
+    assert page.find("textarea").text.strip() == "My words.\n\nIt is down."
+
+
+def test_a_template_of_another_page_is_not_to_be_had(signed_in, follow, acme):
+    other = Page.objects.create(name="Other", url="https://status.other.example")
+    theirs = Template.objects.create(page=other, name="T", title="Theirs", body="Their words.")
+    fields = follow(f"{NEW}?page={acme.code}") | {"template": str(theirs.pk)}
+    assert "Their words." not in signed_in.post("/admin/post/fields/", fields).text
+
+
+# Fragments
+
+
+def test_the_preview_is_safe(signed_in, chat):
+    response = signed_in.post("/admin/post/preview/", {"body": "# Hi\n<img src=x onerror=alert(1)> [x](javascript:1)"})
+    assert "<h3>Hi</h3>" in response.text
+    assert "<img" not in response.text
+    assert "javascript:" not in re.sub(r"\[x\]\(javascript:1\)", "", response.text)
+
+
+def test_the_audience_follows_from_the_components(signed_in, follow, acme, chat, website):
+    for name, choice in (("all", None), ("chat", chat), ("web", website)):
+        row = Subscriber.objects.create(page=acme, address=f"{name}@x.example", state=Subscriber.State.ACTIVE)
+        if choice:
+            row.components.add(choice)
+    fields = follow(NEW)
+
+    def told(**chosen):
+        page = soup(signed_in.post("/admin/post/audience/", fields | chosen))
+        return [item.get_text(" ", strip=True) for item in page.select("#audience li")]
+
+    assert told() == ["Email 1"]
+    assert told(**{f"component-{chat.code}": "major_outage"}) == ["Email 2"]
+    both = {f"component-{each.code}": "major_outage" for each in (chat, website)}
+    assert told(**both) == ["Email 3"]
+
+
+def test_the_audience_of_an_incident_counts_its_followers(signed_in, follow, acme, incident):
+    Subscriber.objects.create(
+        page=acme, address="a@x.example", state=Subscriber.State.ACTIVE, incident_code=incident.code
+    )
+    page = soup(signed_in.get(again(incident)))
+    assert page.select_one("#audience li").get_text(" ", strip=True) == "Email 1"
+
+
+def test_an_account_without_credentials_is_named(signed_in, acme, chat):
+    Account.objects.create(page=acme, channel="x", name="@acme")
+    assert "@acme is not connected" in soup(signed_in.get(NEW)).find(id="audience").text
+
+
+def test_the_grid_shows_what_resolving_does(signed_in, follow, incident, chat):
+    fields = follow(again(incident)) | {"status": "resolved"}
+    grid = soup(signed_in.post("/admin/post/grid/", fields))
+    first = grid.find("select", {"name": f"component-{chat.code}"}).find("option")
+    assert (first["value"], first.text) == ("", "Operational")
+
+
+def test_the_grid_shows_the_worst_first(signed_in, follow, incident, acme):
+    worse = Component.objects.create(page=acme, name="Payments")
+    Incident.open(acme, "B", "b", components={worse: Status.MAJOR_OUTAGE})
+    labels = [label.text for label in soup(signed_in.get(again(incident))).select(".grid label")]
+    assert "Payments" in labels[0]
+    assert "Chat - Chat API" in labels[1]
+
+
+# Several pages
+
+
+def test_with_several_pages_staff_choose_first(signed_in, acme, chat):
+    other = Page.objects.create(name="Other", url="https://status.other.example")
+    page = soup(signed_in.get(NEW))
+    assert [link["href"] for link in page.select(".choices a")] == [f"?page={acme.code}", f"?page={other.code}"]
+    chosen = soup(signed_in.get(f"{NEW}?page={other.code}"))
+    assert chosen.find("input", {"name": "page"})["value"] == other.code
+    assert "Chat API" not in chosen.text
+
+
+def test_a_post_goes_to_the_page_that_was_chosen(signed_in, follow, acme):
+    other = Page.objects.create(name="Other", url="https://status.other.example")
+    signed_in.post(NEW, follow(f"{NEW}?page={other.code}") | {"name": "Errors", "body": "Looking."})
+    assert Incident.objects.get().page == other
+
+
+def test_a_component_of_another_page_is_not_moved(signed_in, follow, acme):
+    other = Page.objects.create(name="Other", url="https://status.other.example")
+    theirs = Component.objects.create(page=other, name="Theirs")
+    fields = follow(f"{NEW}?page={acme.code}") | {"name": "Errors", "body": "Looking."}
+    signed_in.post(NEW, fields | {f"component-{theirs.code}": "major_outage"})
+    theirs.refresh_from_db()
+    assert theirs.status == Status.OPERATIONAL
+
+
+def test_without_a_page_the_screen_says_what_is_missing(signed_in, db):
+    assert "There is no page yet" in signed_in.get(NEW).text
+
+
+# Drafts
+
+
+def test_a_draft_is_kept_opened_again_and_gone_once_posted(signed_in, follow, chat):
+    fields = follow(NEW) | {"name": "Err\x00ors", "body": "Half a sent", f"component-{chat.code}": "partial_outage"}
+    signed_in.post(NEW, fields | {"action": "draft"})
+    draft = Draft.objects.get()
+    assert not Incident.objects.exists()
+    overview = signed_in.get("/admin/").text
+    assert "Errors" in overview
+
+    opened = follow(f"{NEW}?draft={draft.pk}")
+    assert (opened["name"], opened["body"].strip()) == ("Errors", "Half a sent")
+    assert opened[f"component-{chat.code}"] == "partial_outage"
+    assert opened["token"] != fields["token"]
+    signed_in.post(NEW, opened | {"body": "A whole sentence."})
+    assert not Draft.objects.exists()
+    assert Update.objects.get().body == "A whole sentence."
+
+
+def test_a_draft_saved_twice_is_one_draft(signed_in, follow, chat):
+    signed_in.post(NEW, follow(NEW) | {"name": "One", "action": "draft"})
+    opened = follow(f"{NEW}?draft={Draft.objects.get().pk}")
+    signed_in.post(NEW, opened | {"name": "Two", "action": "draft"})
+    assert str(Draft.objects.get()) == "Two"
+
+
+def test_a_draft_of_an_incident_is_a_draft_of_its_next_update(signed_in, follow, incident):
+    signed_in.post(again(incident), follow(again(incident)) | {"body": "Half", "action": "draft"})
+    draft = Draft.objects.get()
+    assert draft.incident == incident
+    assert follow(f"{again(incident)}?draft={draft.pk}")["body"].strip() == "Half"
+
+
+def test_an_offered_but_deleted_draft_shows_an_empty_form(signed_in, follow, chat):
+    assert follow(f"{NEW}?draft=999999")["body"].strip() == ""
+    assert follow(f"{NEW}?draft=nonsense")["name"] == ""
+
+
+# Safety
+
+
+def test_the_screen_has_no_inline_script_or_style(signed_in, incident):
+    for address in (NEW, again(incident), "/admin/"):
+        response = signed_in.get(address)
+        assert "script-src 'self'" in response["Content-Security-Policy"]
+        page = soup(response)
+        assert not page.find_all("style")
+        assert not page.find_all(style=True)
+        assert all(script.get("src") for script in page.find_all("script"))
+        assert not re.search(r"\son\w+=", str(page))
+        assert "hx-on" not in str(page)
+
+
+def test_stored_markup_with_htmx_in_it_is_inert_on_the_screen(signed_in, incident):
+    incident.post_update('<a hx-get="/x" href="#">x</a> <div hx-on:click="1">y</div>', Phase.IDENTIFIED)
+    page = soup(signed_in.get(again(incident)))
+    timeline = page.find("ol", class_="timeline")
+    assert timeline.has_attr("hx-disable")
+    assert not [tag for tag in timeline.find_all(True) if any(name.startswith("hx-") for name in tag.attrs)]
+
+
+def test_a_post_without_its_csrf_token_is_refused(ada, follow, chat):
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(ada)
+    assert browser.post(NEW, {"name": "Errors", "body": "x", "status": "investigating"}).status_code == 403
+    assert not Incident.objects.exists()
+
+
+def test_a_title_full_of_markup_is_shown_as_text(signed_in, acme, chat):
+    hostile = Incident.open(acme, '"><script>alert(1)</script>', "x").incident
+    for address in ("/admin/", again(hostile), f"/admin/notices/{Notice.objects.get().code}/receipt/"):
+        assert "<script>alert" not in signed_in.get(address).text

@@ -1,0 +1,196 @@
+"""The receipt screen: live, honest about what failed, and quiet once nothing moves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from bs4 import BeautifulSoup
+from django.utils import timezone
+
+from delivery.models import Account, Delivery, Notice, Pause
+from delivery.outbox import expand
+from delivery.recent import recently_told
+from incidents.models import Phase
+from pages.models import AuditEntry
+from subscribers.models import Subscriber
+
+State = Delivery.State
+
+
+@pytest.fixture
+def notice(acme, incident):
+    """An update told to ten subscribers: all of them still wait."""
+    for number in range(10):
+        Subscriber.objects.create(page=acme, address=f"p{number}@x.example", state=Subscriber.State.ACTIVE)
+    update = incident.post_update("Found it.", Phase.IDENTIFIED)
+    expand(Notice.objects.get(code=update.code).pk)
+    return Notice.objects.get(code=update.code)
+
+
+def settle(notice, count, state, **fields):
+    """Move `count` waiting deliveries on."""
+    waiting = list(notice.deliveries.filter(state=State.PENDING).values_list("pk", flat=True)[:count])
+    sent_at = timezone.now() if state == State.SENT else None
+    notice.deliveries.filter(pk__in=waiting).update(state=state, sent_at=sent_at, **fields)
+
+
+def address(notice, tail=""):
+    return f"/admin/notices/{notice.code}/receipt/{tail}"
+
+
+def counts(response):
+    page = BeautifulSoup(response.content, "html.parser")
+    return {item.dt.text: item.dd.text for item in page.select(".channel .counts div")}
+
+
+def test_the_receipt_counts_every_outcome(signed_in, notice):
+    settle(notice, 5, State.SENT)
+    settle(notice, 2, State.DEAD, error="550 no such mailbox")
+    settle(notice, 1, State.UNKNOWN, error="connection lost after DATA")
+    settle(notice, 1, State.SUPPRESSED)
+    response = signed_in.get(address(notice))
+    assert counts(response) == {
+        "Expected": "10",
+        "Sent": "5",
+        "Waiting": "1",
+        "Failed": "2",
+        "Outcome unknown": "1",
+        "Not sent on purpose": "1",
+    }
+    reasons = BeautifulSoup(response.content, "html.parser").select(".reasons tbody tr")
+    assert reasons[0].get_text(" ", strip=True) == "550 no such mailbox 2"
+    assert notice.link in response.text
+
+
+def test_the_counts_are_asked_for_again_while_something_moves(signed_in, notice):
+    response = signed_in.get(address(notice, "counts/"))
+    root = BeautifulSoup(response.content, "html.parser").find(id="receipt")
+    assert response.status_code == 200
+    assert root["hx-get"] == address(notice, "counts/")
+    assert root["hx-trigger"] == "every 1s"
+
+
+@pytest.mark.parametrize(("age", "pace"), [(40, "every 3s"), (400, "every 10s"), (7200, "every 60s")])
+def test_the_asking_slows_down(signed_in, notice, age, pace):
+    Notice.objects.update(created_at=timezone.now() - timedelta(seconds=age))
+    root = BeautifulSoup(signed_in.get(address(notice, "counts/")).content, "html.parser").find(id="receipt")
+    assert root["hx-trigger"] == pace
+
+
+def test_the_asking_ends_when_all_is_accounted_for(signed_in, notice):
+    settle(notice, 10, State.SENT)
+    response = signed_in.get(address(notice, "counts/"))
+    root = BeautifulSoup(response.content, "html.parser").find(id="receipt")
+    assert response.status_code == 286
+    assert not root.has_attr("hx-get")
+    assert root["data-said"] == "Finished. 10 of 10 sent, 0 failed."
+
+
+def test_a_screen_reader_hears_quarters_and_not_every_second(signed_in, notice):
+    def said():
+        page = BeautifulSoup(signed_in.get(address(notice, "counts/")).content, "html.parser")
+        return page.find(id="receipt")["data-said"]
+
+    before = said()
+    settle(notice, 2, State.SENT)
+    assert said() == before == "Sending. 0 percent done."
+    settle(notice, 1, State.SENT)
+    assert said() == "Sending. 25 percent done."
+    page = BeautifulSoup(signed_in.get(address(notice)).content, "html.parser")
+    assert page.find(id="receipt-said")["role"] == "status"
+
+
+def test_without_javascript_the_page_reloads_itself_until_it_is_finished(signed_in, notice):
+    assert 'http-equiv="refresh"' in signed_in.get(address(notice)).text
+    settle(notice, 10, State.SENT)
+    assert 'http-equiv="refresh"' not in signed_in.get(address(notice)).text
+
+
+def test_try_again_queues_what_failed_and_is_audited(signed_in, notice):
+    settle(notice, 7, State.SENT)
+    settle(notice, 3, State.DEAD, error="550")
+    response = signed_in.post(address(notice, "retry/"), {"channel": "email"})
+    assert response.url == address(notice)
+    assert notice.deliveries.filter(state=State.PENDING).count() == 3
+    entry = AuditEntry.objects.first()
+    assert (entry.actor, entry.action, entry.detail["count"]) == ("ada", "notice.retry", 3)
+
+
+def test_try_again_by_htmx_answers_with_the_fragment_that_asks_on(signed_in, notice):
+    settle(notice, 10, State.DEAD, error="550")
+    response = signed_in.post(address(notice, "retry/"), {"channel": "email"}, headers={"HX-Request": "true"})
+    root = BeautifulSoup(response.content, "html.parser").find(id="receipt")
+    assert root["hx-trigger"].startswith("every")
+    assert "<html" not in response.text
+
+
+def test_try_again_where_nothing_failed_changes_nothing(signed_in, notice):
+    before = AuditEntry.objects.count()
+    signed_in.post(address(notice, "retry/"), {"channel": "email"})
+    signed_in.post(address(notice, "retry/"), {"channel": "no such channel"})
+    assert AuditEntry.objects.count() == before
+
+
+def test_trying_again_is_never_a_get(signed_in, notice):
+    settle(notice, 10, State.DEAD, error="550")
+    assert signed_in.get(address(notice, "retry/")).status_code == 405
+    assert notice.deliveries.filter(state=State.DEAD).count() == 10
+
+
+def test_an_unconnected_account_is_shown_as_not_told(signed_in, acme, incident):
+    Account.objects.create(page=acme, channel="x", name="@acme")
+    update = incident.post_update("Found it.", Phase.IDENTIFIED)
+    expand(Notice.objects.get(code=update.code).pk)
+    response = signed_in.get(f"/admin/notices/{update.code}/receipt/")
+    assert counts(response)["Not sent on purpose"] == "1"
+    assert counts(response)["Sent"] == "0"
+    assert "not connected" in response.text
+
+
+def test_a_notice_for_nobody_is_finished_and_says_so(signed_in, incident):
+    update = incident.post_update("Found it.", Phase.IDENTIFIED)
+    expand(Notice.objects.get(code=update.code).pk)
+    assert "Nobody had asked to be told about this." in signed_in.get(f"/admin/notices/{update.code}/receipt/").text
+
+
+def test_an_unknown_notice_is_not_found(signed_in, db):
+    assert signed_in.get("/admin/notices/nosuchnotice/receipt/").status_code == 404
+
+
+# What was told last, and what is in the way
+
+
+def test_the_overview_says_in_one_line_what_became_of_each_notice(signed_in, notice):
+    assert recently_told(5)[0].summary == "0 of 10 sent, 10 waiting"
+    settle(notice, 8, State.SENT)
+    settle(notice, 2, State.DEAD)
+    assert recently_told(5)[0].summary == "8 of 10 sent, 2 failed"
+    assert "8 of 10 sent, 2 failed" in signed_in.get("/admin/").text
+
+
+def test_the_overview_counts_all_notices_in_two_queries(notice, incident, django_assert_num_queries):
+    for _ in range(3):
+        incident.post_update("More.", Phase.IDENTIFIED)
+    with django_assert_num_queries(2):
+        assert len(recently_told(4)) == 4
+
+
+def test_the_overview_warns_of_what_keeps_messages_from_people(signed_in, acme, notice):
+    Account.objects.create(page=acme, channel="x", name="@acme")
+    Pause.objects.begin("email", "535 authentication failed")
+    text = signed_in.get("/admin/").text
+    assert "X: @acme is not connected." in text
+    assert "Email is paused since" in text
+    assert "535 authentication failed" in text
+    assert "No SMTP server is configured" in text
+    assert "Notifications are late" not in text
+
+
+def test_the_overview_warns_when_nobody_takes_up_what_is_due(signed_in, notice):
+    long_ago = timezone.now() - timedelta(minutes=2)
+    notice.deliveries.update(next_attempt_at=long_ago)
+    assert "Notifications are late" in signed_in.get("/admin/").text
+    settle(notice, 10, State.SENT)
+    Notice.objects.update(expanded_at=timezone.now())
+    assert "Notifications are late" not in signed_in.get("/admin/").text

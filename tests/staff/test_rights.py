@@ -1,0 +1,281 @@
+"""Every staff address, for everybody: default deny, no change by GET, CSRF on every POST."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from components.models import Component, Group
+from delivery.models import Account, Notice
+from incidents.models import Draft, Incident, Template, Update
+from pages.models import AuditEntry, Page
+from subscribers.models import Subscriber, Suppression
+from tests.staff.conftest import make_staff
+
+# Every address of the posting screen and the receipt, by name: (address, methods).
+SCREENS = {
+    "post": ("/admin/post/", ("get", "post")),
+    "post-update": ("/admin/post/{incident}/", ("get", "post")),
+    "post-preview": ("/admin/post/preview/", ("post",)),
+    "post-fields": ("/admin/post/fields/", ("post",)),
+    "post-grid": ("/admin/post/grid/", ("post",)),
+    "post-audience": ("/admin/post/audience/", ("post",)),
+    "delete-draft": ("/admin/post/drafts/{draft}/delete/", ("post",)),
+    "receipt": ("/admin/notices/{notice}/receipt/", ("get",)),
+    "receipt-counts": ("/admin/notices/{notice}/receipt/counts/", ("get",)),
+    "receipt-retry": ("/admin/notices/{notice}/receipt/retry/", ("post",)),
+}
+CALLS = [(name, method) for name, (_, methods) in SCREENS.items() for method in methods]
+CHANGED_BY_ADMINISTERING = (Page, Group, Component, Template, Account)
+
+
+@pytest.fixture
+def address(incident, ada):
+    """The address of a screen, with what it is about in place."""
+    draft = Draft.objects.create(page=incident.page, author=ada, fields={"name": "Half"})
+    parts = {"incident": incident.code, "draft": draft.pk, "notice": Notice.objects.get().code}
+    return lambda name: SCREENS[name][0].format(**parts)
+
+
+def client_of(user=None, *, strict=False):
+    client = Client(enforce_csrf_checks=strict)
+    if user:
+        client.force_login(user)
+    return client
+
+
+def everything():
+    """What a refused call must leave as it was."""
+    models = (Update, Incident, Draft, Notice, AuditEntry, Page, Component, Subscriber)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def test_the_table_above_names_every_staff_screen():
+    found = set()
+
+    def walk(patterns, prefix=""):
+        for each in patterns:
+            path = prefix + str(each.pattern)
+            if isinstance(each, URLResolver):
+                walk(each.url_patterns, path)
+            elif isinstance(each, URLPattern) and path.startswith(("admin/post", "admin/notices")):
+                found.add(each.name)
+
+    walk(get_resolver().url_patterns)
+    assert found == set(SCREENS)
+
+
+@pytest.mark.parametrize(("name", "method"), CALLS)
+def test_a_visitor_is_sent_to_sign_in(address, name, method):
+    before = everything()
+    response = getattr(client_of(), method)(address(name))
+    assert response.status_code == 302
+    assert response.url.startswith("/admin/login/?next=%2Fadmin%2F")
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("name", "method"), CALLS)
+def test_a_fragment_sends_the_whole_page_to_sign_in(address, name, method):
+    here = {"HX-Request": "true", "HX-Current-URL": "http://testserver/admin/post/"}
+    response = getattr(client_of(), method)(address(name), headers=here)
+    assert response["HX-Redirect"] == "/admin/login/?next=http%3A%2F%2Ftestserver%2Fadmin%2Fpost%2F"
+    assert response.content == b""
+
+
+@pytest.mark.parametrize(("name", "method"), CALLS)
+@pytest.mark.parametrize("groups", [(), ("Administrators only",)])
+def test_staff_without_the_right_are_told_whom_to_ask(address, name, method, groups):
+    before = everything()
+    response = getattr(client_of(make_staff("eve", *groups)), method)(address(name))
+    assert response.status_code == 403
+    assert "Ask somebody who administers this status page" in response.text
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("name", "method"), CALLS)
+@pytest.mark.parametrize("fields", [{"is_active": False}, {"is_staff": False}])
+def test_an_account_that_is_no_longer_staff_is_sent_to_sign_in(address, name, method, fields):
+    response = getattr(client_of(make_staff("eve", "Publishers", **fields)), method)(address(name))
+    assert response.status_code == 302
+
+
+@pytest.mark.parametrize(("name", "method"), CALLS)
+@pytest.mark.parametrize("group", ["Publishers", "Administrators"])
+def test_both_groups_may_post_and_see_receipts(address, name, method, group):
+    response = getattr(client_of(make_staff("eve", group)), method)(address(name))
+    assert response.status_code in (200, 302, 422)
+    assert "/login/" not in response.get("Location", "")
+
+
+@pytest.mark.parametrize("name", [name for name, method in CALLS if method == "post"])
+def test_every_post_needs_its_csrf_token(address, ada, name):
+    before = everything()
+    assert client_of(ada, strict=True).post(address(name)).status_code == 403
+    assert everything() == before
+
+
+@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("method", ["get", "head", "options", "put", "delete", "patch"])
+def test_only_a_post_changes_anything(address, ada, name, method):
+    before = everything()
+    getattr(client_of(ada), method)(address(name))
+    assert everything() == before
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_staff_screens_are_never_cached(address, ada, name):
+    response = client_of(ada).get(address(name))
+    if response.status_code != 405:
+        assert "no-store" in response["Cache-Control"]
+
+
+# The overview and the records
+
+
+def test_the_overview_needs_one_of_the_two_rights(incident, ada):
+    assert client_of().get("/admin/").url == "/admin/login/?next=/admin/"
+    assert client_of(make_staff("eve")).get("/admin/").status_code == 403
+    assert client_of(ada).get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize("model", CHANGED_BY_ADMINISTERING)
+def test_only_who_may_administer_changes_pages_components_and_accounts(acme, ada, grace, model):
+    add = f"/admin/{model._meta.app_label}/{model._meta.model_name}/add/"
+    assert client_of(ada).get(add).status_code == 403
+    assert client_of(ada).post(add, {"name": "Mine"}).status_code == 403
+    assert client_of(grace).get(add).status_code == 200
+
+
+def test_every_list_of_records_opens_for_its_readers_and_for_nobody_else(incident, ada, grace):
+    from django.contrib import admin
+
+    boss = make_staff("boss", is_superuser=True)
+    for model in admin.site._registry:
+        address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        assert client_of().get(address).status_code == 302, address
+        assert client_of(boss).get(address).status_code == 200, address
+        for user in (ada, grace):
+            assert client_of(user).get(address).status_code in (200, 403), address
+
+
+def test_the_groups_are_made_with_their_rights_and_only_added_to(db):
+    from django.contrib.auth.models import Group as StaffGroup
+
+    from incidents.apps import create_staff_groups
+
+    publishers, administrators = (StaffGroup.objects.get(name=name) for name in ("Publishers", "Administrators"))
+    assert set(publishers.permissions.values_list("codename", flat=True)) == {"publish"}
+    assert set(administrators.permissions.values_list("codename", flat=True)) == {"publish", "administer"}
+    publishers.permissions.add(*administrators.permissions.all())
+    create_staff_groups()
+    assert publishers.permissions.count() == 2
+
+
+# Repairing what was told
+
+
+def test_who_may_publish_corrects_a_text_and_nobody_is_told(incident, ada):
+    update = incident.updates.get()
+    notices = Notice.objects.count()
+    address = f"/admin/incidents/update/{update.pk}/change/"
+    assert client_of(ada).post(address, {"body": "We are **looking** into it."}).status_code == 302
+    update.refresh_from_db()
+    assert update.body_html == "<p>We are <strong>looking</strong> into it.</p>"
+    entry = AuditEntry.objects.filter(action="update.rewrite").get()
+    assert (entry.actor, entry.detail["before"]) == ("ada", "We are looking into it.")
+    assert Notice.objects.count() == notices
+
+
+def test_an_empty_correction_is_refused_at_the_field(incident, ada):
+    update = incident.updates.get()
+    response = client_of(ada).post(f"/admin/incidents/update/{update.pk}/change/", {"body": " "})
+    assert response.status_code == 200
+    update.refresh_from_db()
+    assert update.body == "We are looking into it."
+
+
+def test_updates_are_neither_added_nor_deleted_in_the_admin(incident, grace):
+    update = incident.updates.get()
+    assert client_of(grace).get("/admin/incidents/update/add/").status_code == 403
+    assert client_of(grace).post(f"/admin/incidents/update/{update.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_an_impact_set_by_hand_shows_at_once_and_can_be_taken_back(incident, ada):
+    address = f"/admin/incidents/incident/{incident.pk}/change/"
+    inline = {"updates-TOTAL_FORMS": 0, "updates-INITIAL_FORMS": 0}
+    generation = Page.objects.get().generation
+    for chosen, impact in (("critical", "critical"), ("", "major")):
+        client_of(ada).post(address, {"name": incident.name, "impact_override": chosen} | inline)
+        incident.refresh_from_db()
+        assert (incident.impact_override, incident.impact) == (chosen, impact)
+    assert Page.objects.get().generation > generation
+    assert AuditEntry.objects.filter(action="incident.change").count() == 2
+
+
+def test_an_open_incident_cannot_be_deleted_away_from_its_components(incident, grace):
+    address = f"/admin/incidents/incident/{incident.pk}/delete/"
+    assert client_of(grace).post(address, {"post": "yes"}).status_code == 403
+    incident.post_update("Over.", "resolved", notify=False)
+    client_of(grace).post(address, {"post": "yes"})
+    assert not Incident.objects.exists()
+    assert AuditEntry.objects.first().action == "incident.delete"
+
+
+def test_the_audit_log_cannot_be_changed_in_the_admin(incident, grace):
+    entry = AuditEntry.objects.first()
+    assert client_of(grace).get("/admin/pages/auditentry/").status_code == 200
+    assert client_of(grace).get("/admin/pages/auditentry/add/").status_code == 403
+    for deed in ("change", "delete"):
+        sent = client_of(grace).post(f"/admin/pages/auditentry/{entry.pk}/{deed}/", {"actor": "nobody", "post": "yes"})
+        assert sent.status_code == 403
+
+
+# Accounts of staff
+
+
+def test_who_may_administer_makes_accounts_that_may_sign_in(grace, db):
+    from django.contrib.auth.models import Group as StaffGroup
+    from django.contrib.auth.models import User
+
+    publishers = StaffGroup.objects.get(name="Publishers").pk
+    secret = "a long and secret phrase"
+    fields = {"username": "new", "usable_password": "true", "password1": secret, "password2": secret}
+    response = client_of(grace).post("/admin/auth/user/add/", fields | {"groups": [publishers]})
+    assert response.status_code == 302
+    new = User.objects.get(username="new")
+    assert new.is_staff
+    assert new.has_perm("pages.publish")
+    assert not new.has_perm("pages.administer")
+    assert secret not in str(list(AuditEntry.objects.values()))
+    assert AuditEntry.objects.first().action == "user.add"
+
+
+def test_nobody_makes_themselves_a_superuser(grace, db):
+    boss = make_staff("boss", is_superuser=True)
+    browser = client_of(grace)
+    for who in (boss, grace):
+        fields = {"username": who.username, "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+        browser.post(f"/admin/auth/user/{who.pk}/change/", fields)
+    grace.refresh_from_db()
+    assert not grace.is_superuser
+    assert browser.get(f"/admin/auth/user/{boss.pk}/password/").status_code == 403
+    assert browser.post(f"/admin/auth/user/{boss.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_password_set_for_somebody_is_audited(grace, ada):
+    secret = "a long and secret phrase"
+    fields = {"password1": secret, "password2": secret, "usable_password": "true"}
+    assert client_of(grace).post(f"/admin/auth/user/{ada.pk}/password/", fields).status_code == 302
+    entry = AuditEntry.objects.first()
+    assert (entry.actor, entry.action, entry.target) == ("grace", "user.password", "ada")
+
+
+def test_publishers_do_not_see_accounts_or_the_audit_log(ada, incident):
+    for address in ("/admin/auth/user/", "/admin/pages/auditentry/"):
+        assert client_of(ada).get(address).status_code == 403
+
+
+def test_suppressions_are_for_administering(ada):
+    assert client_of(ada).post("/admin/subscribers/suppression/add/", {}).status_code == 403
+    assert not Suppression.objects.exists()

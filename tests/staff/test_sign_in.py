@@ -1,0 +1,67 @@
+"""Signing in: a wrong guess learns nothing, and the on-call is never locked out by somebody elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from tests.staff.conftest import PASSWORD
+
+LOGIN = "/admin/login/"
+
+
+def attempt(client, name, password, address="192.0.2.1"):
+    return client.post(LOGIN, {"username": name, "password": password}, REMOTE_ADDR=address)
+
+
+def test_a_right_password_leads_to_where_one_wanted_to_go(ada):
+    client = Client()
+    response = client.post(
+        f"{LOGIN}?next=/admin/post/", {"username": "ada", "password": PASSWORD, "next": "/admin/post/"}
+    )
+    assert response.url == "/admin/post/"
+
+
+def test_signing_in_never_leads_to_another_site(ada):
+    response = Client().post(LOGIN, {"username": "ada", "password": PASSWORD, "next": "https://evil.example/"})
+    assert response.url == "/admin/"
+
+
+@pytest.mark.parametrize("name", ["ada", "nobody"])
+def test_a_wrong_guess_does_not_say_which_part_was_wrong(ada, name):
+    text = attempt(Client(), name, "wrong").text.replace(name, "…")
+    assert "Please enter the correct username and password" in text
+    assert text.count("wrong") == 0
+
+
+def test_after_five_wrong_guesses_the_screen_says_for_how_long(ada):
+    client = Client()
+    for _ in range(4):
+        assert attempt(client, "ada", "wrong").status_code == 200
+    locked = attempt(client, "ada", "wrong")
+    assert locked.status_code == 429
+    assert "Try again in 10 minutes." in locked.text
+    assert attempt(client, "ada", PASSWORD).status_code == 429
+
+
+def test_an_attacker_elsewhere_does_not_lock_the_on_call_out(ada):
+    for _ in range(6):
+        attempt(Client(), "ada", "wrong", address="198.51.100.7")
+    assert attempt(Client(), "ada", PASSWORD).status_code == 302
+
+
+def test_who_is_signed_in_stays_so_while_their_name_is_locked(ada, incident):
+    client = Client()
+    client.force_login(ada)
+    for _ in range(6):
+        attempt(Client(), "ada", "wrong")
+    assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["ada", "nobody"])
+def test_the_lock_tells_no_more_than_the_guess_did(ada, name):
+    client = Client()
+    for _ in range(5):
+        locked = attempt(client, name, "wrong")
+    assert locked.status_code == 429
+    assert name not in locked.text
