@@ -168,7 +168,8 @@ class Importer:
         if row is not None and record.from_feed and self._is_richer(row, record):
             self._apply(row, record.kind, {"feed_number": record.feed_number} if record.feed_number else {})
             return
-        row = row or Incident(page=self.page, code=record.code)
+        # Planned work must not begin here by itself, and notify, while the old page still tells of it.
+        row = row or Incident(page=self.page, code=record.code, auto_start=False, auto_complete=False)
         fields = ("kind", "name", "status", "impact", "created_at", "updated_at", "started_at", "monitoring_at",
                   "resolved_at", "scheduled_for", "scheduled_until")  # fmt: skip
         values = {name: getattr(record, name) for name in fields}

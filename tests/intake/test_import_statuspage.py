@@ -13,6 +13,7 @@ from components.models import Component, Group
 from components.status import Status
 from delivery.models import Notice
 from incidents.models import Incident, Update
+from incidents.tasks import advance_due
 from pages.models import AuditEntry, Page
 from public import api, feeds
 from public.snapshot import build
@@ -71,6 +72,12 @@ def test_one_import_is_one_generation_one_audit_entry_and_no_notice() -> None:
     assert Page.objects.get().generation == 2
     assert AuditEntry.objects.get(action="page.import").detail["incident new"] == 1
     assert not Notice.objects.exists()
+
+
+def test_imported_work_whose_time_has_come_does_not_begin_by_itself() -> None:
+    run(SUMMARY)
+    assert advance_due(datetime(2030, 1, 1, tzinfo=UTC)) == []
+    assert Incident.objects.get(code="acme00mnt001").status == "scheduled"
 
 
 def test_a_later_recording_brings_what_is_new(changed: Any) -> None:
