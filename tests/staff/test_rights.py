@@ -84,20 +84,19 @@ def test_a_fragment_sends_the_whole_page_to_sign_in(address, name, method):
 
 
 @pytest.mark.parametrize(("name", "method"), CALLS)
-@pytest.mark.parametrize("groups", [(), ("Administrators only",)])
-def test_staff_without_the_right_are_told_whom_to_ask(address, name, method, groups):
+def test_staff_without_the_right_are_told_whom_to_ask(address, name, method):
     before = everything()
-    response = getattr(client_of(make_staff("eve", *groups)), method)(address(name))
+    response = getattr(client_of(make_staff("eve")), method)(address(name))
     assert response.status_code == 403
     assert "Ask somebody who administers this status page" in response.text
     assert everything() == before
 
 
-@pytest.mark.parametrize(("name", "method"), CALLS)
 @pytest.mark.parametrize("fields", [{"is_active": False}, {"is_staff": False}])
-def test_an_account_that_is_no_longer_staff_is_sent_to_sign_in(address, name, method, fields):
-    response = getattr(client_of(make_staff("eve", "Publishers", **fields)), method)(address(name))
-    assert response.status_code == 302
+def test_an_account_that_is_no_longer_staff_is_sent_to_sign_in(address, fields):
+    browser = client_of(make_staff("eve", "Publishers", **fields))
+    for name, method in CALLS:
+        assert getattr(browser, method)(address(name)).url.startswith("/admin/login/"), name
 
 
 @pytest.mark.parametrize(("name", "method"), CALLS)
@@ -116,11 +115,12 @@ def test_every_post_needs_its_csrf_token(address, ada, name):
 
 
 @pytest.mark.parametrize("name", SCREENS)
-@pytest.mark.parametrize("method", ["get", "head", "options", "put", "delete", "patch"])
-def test_only_a_post_changes_anything(address, ada, name, method):
+def test_only_a_post_changes_anything(address, ada, name):
     before = everything()
-    getattr(client_of(ada), method)(address(name))
-    assert everything() == before
+    browser = client_of(ada)
+    for method in ("get", "head", "options", "put", "delete", "patch"):
+        getattr(browser, method)(address(name))
+        assert everything() == before, method
 
 
 @pytest.mark.parametrize("name", SCREENS)
