@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 from math import floor
 
@@ -45,7 +46,7 @@ class Window:
     days: int
     now: int
 
-    @property
+    @cached_property
     def start(self) -> int:
         return _midnight(self.first)
 

@@ -54,6 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # Hashing passwords slowly on purpose is what Django's own tests leave out too.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Else each test client reads every static file there is, at its first request.
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 def _prepare_environment(config: pytest.Config) -> None:
@@ -84,8 +86,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: not (item.get_closest_marker("xdist_group") or item.get_closest_marker("faults")))
+    """Files of long tests first, so that no worker is left alone with them at the end."""
+    long_files = {item.path for item in items if item.get_closest_marker("faults") or item.path.name == "test_up.py"}
+    items.sort(key=lambda item: item.path not in long_files)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from pytest_django.asserts import assertNumQueries
@@ -145,6 +145,7 @@ def test_one_query_does_for_all_components(acme: Page) -> None:
 class UptimeProperties(TestCase):
     """Whatever the spans: nothing is lost, nothing counted twice, every ratio is one."""
 
+    @settings(deadline=None, max_examples=60)  # a database is behind it
     @given(
         steps=st.lists(
             st.tuples(
