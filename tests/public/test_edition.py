@@ -20,7 +20,7 @@ from components.status import Status
 from incidents.models import Incident
 from incidents.phases import Kind, Phase
 from pages.models import Page
-from public import directory, edition
+from public import directory, edition, shelf
 from public.edition import Editions, Rendered, editions
 
 if TYPE_CHECKING:
@@ -366,11 +366,11 @@ def test_a_hundred_thousand_addresses_do_not_fill_the_memory(patient: None, acme
         mine.fetch(ACME, (f"/?{number}",), lambda snapshot: Rendered(b"x"))
         if number % 1000 == 0:
             assert mine.fetch(ACME, ("/",), lambda snapshot: Rendered("again")).edition is wanted
-    assert len(mine._shelf) == edition.SHELF_DOCUMENTS
+    assert len(mine._shelf) == shelf.SHELF_DOCUMENTS
 
 
 def test_large_documents_push_each_other_out(patient: None, acme: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edition, "SHELF_BYTES", 1_000_000)
+    monkeypatch.setattr(shelf, "SHELF_BYTES", 1_000_000)
     mine = Editions()
     for number in range(30):
         mine.fetch(
