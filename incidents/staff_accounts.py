@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 
 from pages.admin import ADMINISTER, StaffModelAdmin
@@ -24,7 +25,7 @@ class StaffAccountAdmin(StaffModelAdmin, UserAdmin):  # type: ignore[type-arg]
     secret_fields = frozenset({"password", "password1", "password2", "usable_password"})
     list_display = ("username", "email", "rights", "is_active", "last_login")
     list_filter = ("groups", "is_active")
-    filter_horizontal = ("groups",)
+    filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
@@ -35,6 +36,10 @@ class StaffAccountAdmin(StaffModelAdmin, UserAdmin):  # type: ignore[type-arg]
     @admin.display(description="May")
     def rights(self, user: User) -> str:
         return "everything" if user.is_superuser else ", ".join(group.name for group in user.groups.all()) or "nothing"
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Two groups are two boxes to tick."""
+        return super().formfield_for_manytomany(db_field, request, widget=CheckboxSelectMultiple, **kwargs)
 
     def page_of(self, obj: Any) -> None:
         return None
