@@ -47,8 +47,8 @@ class Directory:
         if monotonic() >= self._due_at and self._reading.acquire(blocking=False):
             try:
                 return self._read()
-            except DatabaseError as error:
-                log.warning("database down, serving the last edition: %s", type(error).__name__)
+            except DatabaseError:
+                pass  # _read() has noted it, and what we have stays in force
             finally:
                 self._reading.release()
         return self._listing
@@ -64,10 +64,14 @@ class Directory:
     def _read(self) -> Listing:
         try:
             rows = list(Page.objects.values_list("pk", "host", "generation"))
-        except DatabaseError:
+        except DatabaseError as error:
+            if not self._failing:
+                log.warning("database down, serving the last edition: %s", type(error).__name__)
             self._failing, self._due_at = True, monotonic() + RETRY_SECONDS
             raise
         self._listing = Listing({host: pk for pk, host, _ in rows}, {pk: generation for pk, _, generation in rows})
+        if self._failing:
+            log.warning("database back")
         self._failing, self._read_at = False, monotonic()
         self._due_at = self._read_at + CHECK_SECONDS
         return self._listing
