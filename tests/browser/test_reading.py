@@ -1,0 +1,99 @@
+"""What visitors see: on a phone, in the dark, without script, with a screen reader, over a slow line."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewContext
+from tests.browser.posting import posted
+from tests.browser.product import Product
+from tests.browser.watch import CONTRAST, Watch, find_barriers, width_needed
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+FIRST_LOAD_BYTES = 15_000
+
+
+@pytest.fixture(scope="module")
+def paths(product: Product) -> list[str]:
+    """Each kind of public page once."""
+    incident = re.findall(r'href="(/incidents/[a-z0-9]+)"', product.get("/"))
+    assert incident
+    return ["/", "/history", incident[0], "/api", "/subscribe", f"/subscribe?incident={incident[0][-12:]}",
+            "/subscribe/sent", "/nothing-here", "/unsubscribe/broken"]  # fmt: skip
+
+
+def test_the_answer_stands_in_the_first_screen_without_script(new_context: NewContext) -> None:
+    page = new_context(java_script_enabled=False, viewport={"width": 360, "height": 640}).new_page()
+    page.goto("/")
+    headline = page.get_by_role("heading", level=1)
+    expect(headline).to_be_in_viewport()
+    expect(page.get_by_role("link", name="Get updates")).to_be_in_viewport()
+    page.get_by_text("Platform").click()
+    expect(page.get_by_text("Developer documentation", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Push notifications delayed").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Push notifications delayed")
+
+
+def test_every_page_is_readable_for_all_and_fits_a_phone(new_context: NewContext, paths: list[str]) -> None:
+    page = new_context(viewport={"width": 320, "height": 640}).new_page()
+    for path in paths:
+        page.emulate_media(color_scheme="light")
+        page.goto(path)
+        assert find_barriers(page) == [], path
+        assert width_needed(page) <= 320, path
+        page.emulate_media(color_scheme="dark")
+        assert find_barriers(page, CONTRAST) == [], f"{path} in the dark"
+
+
+def test_the_dark_page_is_dark(new_context: NewContext) -> None:
+    brightness = (
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + +b, 0)"
+    )
+    shades = {}
+    for scheme in ("light", "dark"):
+        page = new_context(color_scheme=scheme).new_page()
+        page.goto("/")
+        shades[scheme] = page.evaluate(brightness)
+    assert shades["dark"] < 100 < 600 < shades["light"]
+
+
+def test_no_page_remembers_asks_others_or_complains(page: Page, watch: Watch, paths: list[str]) -> None:
+    for path in paths:
+        page.goto(path, wait_until="networkidle")
+    not_found = [problem for problem in watch.problems if "404" in problem]
+    assert len(not_found) == 2  # the browser itself says so of the last two paths
+    watch.problems = [problem for problem in watch.problems if problem not in not_found]
+    watch.assert_clean()
+
+
+def test_the_first_load_is_small(page: Page, watch: Watch) -> None:
+    page.goto("/", wait_until="networkidle")
+    sizes = {path: size for path, size in watch.bytes_by_path().items() if "htmx" not in path}
+    assert "/" in sizes
+    assert sum(sizes.values()) <= FIRST_LOAD_BYTES, sizes
+
+
+def test_an_open_page_shows_news_and_keeps_the_readers_place(
+    page: Page, watch: Watch, staff: Page, product: Product
+) -> None:
+    page.goto("/")
+    page.evaluate("window.opened = 'once'")
+    summary = page.locator("summary").filter(has=page.get_by_role("heading", name="Platform"))
+    summary.click()
+    opened = page.locator("details").filter(has=page.get_by_role("heading", name="Platform"))
+    link = page.get_by_role("link", name="Earlier days")
+    link.focus()
+    summary.scroll_into_view_if_needed()
+    top = summary.bounding_box()
+    assert top
+
+    with posted(staff, "Recordings are late", "Recordings appear with a delay of some minutes."):
+        expect(page.get_by_role("article").filter(has_text="Recordings are late")).to_be_attached(timeout=15_000)
+        assert page.evaluate("window.opened") == "once"
+        expect(link).to_be_focused()
+        expect(opened).to_have_attribute("open", "")
+        after = summary.bounding_box()
+        assert after
+        assert abs(after["y"] - top["y"]) < 2
+    watch.assert_clean()

@@ -1,0 +1,98 @@
+"""Staff in the middle of the night: sign in, post by keyboard alone, and watch it go out."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewContext
+from tests.browser.posting import code_on_receipt, post_next
+from tests.browser.product import PASSWORD, STAFF, Product, new_address
+from tests.browser.watch import CONTRAST, Watch, find_barriers, width_needed
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+LONGEST_WALK = 60  # presses of Tab
+
+
+def walk_to(page: Page, name: str, role: str = "") -> None:
+    """Press Tab until the focus stands on the thing with this accessible name."""
+    for _ in range(LONGEST_WALK):
+        target = page.locator(":focus")
+        if target.count() and name in describe(page):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"“{name}” cannot be reached with Tab; the focus is on {describe(page)!r}")
+
+
+def describe(page: Page) -> str:
+    """The words by which the focused thing is known: its label, else its text."""
+    words: str = page.evaluate(
+        "(e => e.ariaLabel || [...(e.labels || [])].map(l => l.innerText).join(' ') || e.innerText || '')(document.activeElement)"
+    )
+    return words
+
+
+def test_staff_sign_in_and_post_by_keyboard_alone_and_the_receipt_fills(page: Page, product: Product) -> None:
+    reader = new_address()
+    product.subscribe(reader)
+    page.goto("/admin/")
+    page.keyboard.type(STAFF)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Open", exact=True)).to_be_visible()
+
+    walk_to(page, "Post update")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Title")).to_be_focused()
+    page.keyboard.type("Recordings cannot be played")
+    walk_to(page, "Investigating")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Identified")).to_be_checked()
+    walk_to(page, "Message")
+    page.keyboard.type("A disk is full. **New** recordings are safe.")
+    expect(page.locator("#preview strong")).to_have_text("New")
+    walk_to(page, "Recordings")
+    page.keyboard.type("Partial")
+    expect(page.get_by_role("combobox", name="Recordings")).to_have_value("partial_outage")
+    expect(page.get_by_role("heading", name="Who will be told")).to_be_visible()
+    page.keyboard.press("Control+Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recordings cannot be played")
+    email = page.get_by_role("region", name="Email").or_(page.get_by_role("region", name="E-mail"))
+    expect(email).to_contain_text("sent")
+    expect(page.get_by_text("Finished: every recipient is accounted for.")).to_be_visible()
+    product.wait_for_mail(reader, "Recordings cannot be played")
+    post_next(page, code_on_receipt(page), "There is room again.", "Resolved")
+
+
+def test_the_staff_screens_are_for_all_and_fit_a_phone(new_context: NewContext, signed_in: object) -> None:
+    context = new_context(storage_state=signed_in, viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    watch = Watch(context, page.url)
+    page.goto("/admin/")
+    receipt = page.locator('a[href*="/receipt/"]').first.get_attribute("href")
+    assert receipt
+    for path in ("/admin/", "/admin/post/", "/admin/post/?kind=maintenance", receipt):
+        page.emulate_media(color_scheme="light")
+        page.goto(path)
+        assert find_barriers(page) == [], path
+        assert width_needed(page) <= 360, path
+        page.emulate_media(color_scheme="dark")
+        assert find_barriers(page, CONTRAST) == [], f"{path} in the dark"
+    assert watch.problems == []
+
+
+def test_the_sign_in_screen_is_for_all(page: Page) -> None:
+    page.goto("/admin/login/")
+    assert find_barriers(page) == []
+
+
+def test_posting_works_without_script(new_context: NewContext, signed_in: object) -> None:
+    page = new_context(storage_state=signed_in, java_script_enabled=False).new_page()
+    page.goto("/admin/post/")
+    page.get_by_label("Title").fill("Search is slow")
+    page.get_by_label("Message").fill("It takes *seconds*.")
+    page.get_by_role("button", name="Preview", exact=True).last.click()
+    expect(page.locator("#preview em")).to_have_text("seconds")
+    page.get_by_role("button", name="Post update").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Search is slow")
+    post_next(page, code_on_receipt(page), "It is fast again.", "Resolved")
