@@ -1,7 +1,10 @@
+import time
+
 import pytest
 from django.db import transaction
 
 from statuspage import bell
+from tests.processes import RedisServer
 
 
 @pytest.fixture
@@ -42,3 +45,17 @@ def test_a_broker_that_fails_is_logged_and_not_raised(monkeypatch, caplog) -> No
     monkeypatch.setattr(bell.current_app, "send_task", send_task)
     assert bell.ring("delivery.tasks.sweep") is False
     assert "the sweep will find the work" in caplog.text
+
+
+@pytest.mark.parametrize("fault", ["freeze", "kill"])
+def test_a_broker_that_hangs_or_is_gone_costs_a_second_or_two(
+    fault: str, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bell.current_app.conf, "broker_url", redis.url)
+    assert bell.ring("delivery.tasks.sweep") is True
+    getattr(redis, fault)()
+    started = time.monotonic()
+
+    assert bell.ring("delivery.tasks.sweep") is False
+
+    assert time.monotonic() - started < 2.5
