@@ -6,7 +6,7 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -114,8 +114,8 @@ class BadServer(Mailbox):
         self.script = {step: list(answers) for step, answers in script.items()}
         self.forever = forever
         self.connections = 0
-        self.offered: list[tuple[str, bytes]] = []
-        """Every message whose last dot arrived, whatever the answer was."""
+        self.on_taken: Callable[[], object] | None = None
+        """Called when a message is taken, before the server says so."""
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._server = socket.create_server((self.host, 0))
@@ -149,32 +149,37 @@ class BadServer(Mailbox):
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(20)
         with connection, connection.makefile("rb") as lines, suppress(OSError):
-            recipient = ""
-            step: str = "greeting"
+            recipient, message, step = "", ("", b""), "greeting"
             while not self._closing.is_set():
                 answer = self._answer_to(step)
-                if step == "dot" and answer == KEEP_THEN_HANG_UP:
-                    self.received.append((recipient, self.offered[-1][1]))
-                if answer in (HANG_UP, KEEP_THEN_HANG_UP):
+                if step == "dot":
+                    self._take(message, answer)
+                if not self._say(connection, answer) or step == "QUIT":
                     return
-                if answer == SILENT:
-                    self._closing.wait(20)
-                    return
-                if step == "dot" and answer.startswith("250"):
-                    self.received.append((recipient, self.offered[-1][1]))
-                connection.sendall(answer.encode() + b"\r\n")
-                if answer.startswith("421") or step == "QUIT":
-                    return
-                if step == "DATA" and answer.startswith("354"):
-                    self.offered.append((recipient, _read_message(lines)))
-                    step = "dot"
+                if answer.startswith("354"):
+                    message, step = (recipient, _read_message(lines)), "dot"
                     continue
                 line = lines.readline().decode().strip()
-                if not line:
-                    return
-                step = line.split()[0].upper()
+                step = line.split(" ")[0].upper()
                 if step == "RCPT":
                     recipient = line.partition("<")[2].rstrip(">")
+                if not line:
+                    return
+
+    def _take(self, message: tuple[str, bytes], answer: str) -> None:
+        if answer == KEEP_THEN_HANG_UP or answer.startswith("250"):
+            self.received.append(message)
+            if self.on_taken:
+                self.on_taken()
+
+    def _say(self, connection: socket.socket, answer: str) -> bool:
+        """False when the connection is over."""
+        if answer == SILENT:
+            self._closing.wait(20)
+        if answer in (SILENT, HANG_UP, KEEP_THEN_HANG_UP):
+            return False
+        connection.sendall(answer.encode() + b"\r\n")
+        return not answer.startswith("421")
 
 
 def _read_message(lines: Any) -> bytes:
