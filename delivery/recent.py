@@ -31,6 +31,7 @@ class Told:
     sent: int
     failed: int
     pending: int
+    suppressed: int
 
     @property
     def summary(self) -> str:
@@ -39,7 +40,8 @@ class Told:
             return "Nobody had asked to be told" if self.notice.expanded_at else "Waiting for a worker"
         failed = f", {self.failed:,} failed" if self.failed else ""
         pending = f", {self.pending:,} waiting" if self.pending else ""
-        return f"{self.sent:,} of {self.expected:,} sent{failed}{pending}"
+        spared = f", {self.suppressed:,} not sent on purpose" if self.suppressed else ""
+        return f"{self.sent:,} of {self.expected:,} sent{failed}{pending}{spared}"
 
 
 def recently_told(limit: int) -> list[Told]:
@@ -59,6 +61,7 @@ def _told(notice: Notice, rows: dict[str, int]) -> Told:
         sent=rows[State.SENT],
         failed=rows[State.DEAD] + rows[State.UNKNOWN],
         pending=rows[State.PENDING] + rows[State.SENDING],
+        suppressed=rows[State.SUPPRESSED],
     )
 
 

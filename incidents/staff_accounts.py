@@ -12,7 +12,7 @@ from django.db import transaction
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 
-from pages.admin import ADMINISTER, StaffModelAdmin
+from pages.admin import AdministerOnly, StaffModelAdmin
 from pages.models import record_audit
 
 admin.site.unregister(User)
@@ -20,7 +20,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class StaffAccountAdmin(StaffModelAdmin, UserAdmin):  # type: ignore[type-arg]
+class StaffAccountAdmin(AdministerOnly, StaffModelAdmin, UserAdmin):  # type: ignore[type-arg]
     is_public = False
     secret_fields = frozenset({"password", "password1", "password2", "usable_password"})
     list_display = ("username", "email", "rights", "is_active", "last_login")
@@ -43,12 +43,6 @@ class StaffAccountAdmin(StaffModelAdmin, UserAdmin):  # type: ignore[type-arg]
 
     def page_of(self, obj: Any) -> None:
         return None
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm(ADMINISTER)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(ADMINISTER)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_change_permission(request, obj) and self._is_within_reach(request, obj)

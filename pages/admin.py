@@ -11,13 +11,14 @@ from django.utils import timezone
 from pages.models import AuditEntry, Page, record_audit
 
 ADMINISTER = "pages.administer"
+PUBLISH = "pages.publish"
 
 
 class StaffRights:
-    """All staff may look; who may administer may change. For model admins and inlines alike."""
+    """Who may publish may look; who may administer may change. For model admins and inlines alike."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_active and request.user.is_staff)
+        return request.user.has_perm(PUBLISH) or request.user.has_perm(ADMINISTER)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(ADMINISTER)
@@ -29,7 +30,14 @@ class StaffRights:
         return request.user.has_perm(ADMINISTER)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_active and request.user.is_staff)
+        return self.has_view_permission(request)
+
+
+class AdministerOnly(StaffRights):
+    """For what only administering needs to see, such as addresses of people."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(ADMINISTER)
 
 
 class StaffModelAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]

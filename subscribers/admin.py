@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from pages.admin import ADMINISTER, AdministerOnly
 from pages.models import record_audit
 from subscribers.addresses import normalise_address
 from subscribers.forgetting import forget
@@ -29,14 +30,14 @@ class ReadOnly:
         return False
 
 
-class ConfirmationInline(ReadOnly, admin.TabularInline):  # type: ignore[type-arg]
+class ConfirmationInline(ReadOnly, AdministerOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = Confirmation
     fields = ("requested_at", "state", "attempts", "error")
     verbose_name_plural = "mails asked for in the subscribe form"
 
 
 @admin.register(Subscriber)
-class SubscriberAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class SubscriberAdmin(ReadOnly, AdministerOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("address", "page", "state", "about", "created_at", "confirmed_at", "unsubscribed_at")
     list_filter = ("state", "page", "channel")
     list_select_related = ("page",)
@@ -60,7 +61,7 @@ class SubscriberAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Actions need the right that ReadOnly takes away from the form."""
-        return request.user.has_perm("subscribers.change_subscriber")
+        return request.user.has_perm(ADMINISTER)
 
     @admin.action(description="Unsubscribe", permissions=["act"])
     def unsubscribe(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
@@ -98,7 +99,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class SuppressionAdmin(AdministerOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Staff add an address, or lift a suppression by deleting it after searching for the whole address."""
 
     form = SuppressionForm

@@ -150,9 +150,10 @@ def test_only_who_may_administer_changes_pages_components_and_accounts(acme, ada
 def test_every_list_of_records_opens_for_its_readers_and_for_nobody_else(incident, ada, grace):
     from django.contrib import admin
 
-    boss = make_staff("boss", is_superuser=True)
+    boss, nobody = make_staff("boss", is_superuser=True), make_staff("nobody")
     for model in admin.site._registry:
         address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        assert client_of(nobody).get(address).status_code == 403, address
         assert client_of().get(address).status_code == 302, address
         assert client_of(boss).get(address).status_code == 200, address
         for user in (ada, grace):
@@ -271,9 +272,10 @@ def test_a_password_set_for_somebody_is_audited(grace, ada):
     assert (entry.actor, entry.action, entry.target) == ("grace", "user.password", "ada")
 
 
-def test_publishers_do_not_see_accounts_or_the_audit_log(ada, incident):
-    for address in ("/admin/auth/user/", "/admin/pages/auditentry/"):
-        assert client_of(ada).get(address).status_code == 403
+def test_addresses_of_people_accounts_and_the_audit_log_are_for_administering(ada, grace, incident):
+    for model in ("auth/user", "pages/auditentry", "subscribers/subscriber", "subscribers/suppression"):
+        assert client_of(ada).get(f"/admin/{model}/").status_code == 403, model
+        assert client_of(grace).get(f"/admin/{model}/").status_code == 200, model
 
 
 def test_suppressions_are_for_administering(ada):

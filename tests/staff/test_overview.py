@@ -1,0 +1,61 @@
+"""The front page of the staff side: what is open, what is planned, what was sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bs4 import BeautifulSoup
+from django.utils import timezone
+
+from incidents.models import Draft, Incident, Phase
+
+
+def section(client, name):
+    page = BeautifulSoup(client.get("/admin/").content, "html.parser")
+    return page.find(id=name).find_parent("section").get_text(" ", strip=True)
+
+
+def plan(acme, name, **fields):
+    start = timezone.now() + timedelta(days=2)
+    window = {"scheduled_for": start, "scheduled_until": start + timedelta(hours=1)}
+    return Incident.open(acme, name, "x", kind="maintenance", **window, **fields).incident
+
+
+def test_open_planned_and_sent_are_told_apart(signed_in, acme, incident):
+    plan(acme, "Database work")
+    plan(acme, "Work under way", status=Phase.IN_PROGRESS)
+    closed = Incident.open(acme, "Long over", "x").incident
+    closed.post_update("Over.", Phase.RESOLVED)
+
+    assert "Errors on the Chat API" in section(signed_in, "open")
+    assert "Chat - Chat API : Partial outage" in section(signed_in, "open")
+    assert "Work under way" in section(signed_in, "open")
+    assert "Long over" not in section(signed_in, "open")
+    assert "Database work" in section(signed_in, "planned")
+    assert "Work under way" not in section(signed_in, "planned")
+    assert "Long over Resolved" in section(signed_in, "sent")
+
+
+def test_a_quiet_day_says_so(signed_in, acme):
+    assert "Nothing is open." in section(signed_in, "open")
+    assert "No work is planned." in section(signed_in, "planned")
+    assert "Nothing has been sent yet." in section(signed_in, "sent")
+
+
+def test_drafts_of_colleagues_are_listed(signed_in, acme, grace):
+    Draft.objects.create(page=acme, author=grace, fields={"name": "Half a thought"})
+    assert "Half a thought grace" in section(signed_in, "drafts")
+
+
+def test_a_fresh_installation_leads_to_its_first_page(signed_in, db):
+    assert "There is no page yet." in signed_in.get("/admin/").text
+
+
+def test_the_overview_costs_no_more_queries_for_more_incidents(
+    signed_in, acme, incident, django_assert_max_num_queries
+):
+    signed_in.get("/admin/")
+    for number in range(5):
+        Incident.open(acme, f"Number {number}", "x")
+    with django_assert_max_num_queries(26):
+        signed_in.get("/admin/")
