@@ -31,7 +31,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m bench $(ARGS)
 
 screenshots: $(VENV)/.test chromium
-	$(BIN)/python -m pytest tests/browser --screenshots docs/screenshots -k screenshots
+	$(BIN)/python -m pytest tests/browser --screenshots docs/img -k screenshots
 
 .PHONY: chromium
 chromium: $(VENV)/.test

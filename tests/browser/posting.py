@@ -27,7 +27,7 @@ def code_on_receipt(staff: Page) -> str:
 
 def post_next(staff: Page, code: str, message: str, status: str) -> None:
     staff.goto(f"/admin/post/{code}/")
-    staff.get_by_role("radio", name=status).check(force=True)
+    staff.get_by_role("radio", name=status).check()
     staff.get_by_label("Message").fill(message)
     staff.get_by_role("button", name="Post update").click()
     expect(staff.get_by_role("link", name="See it on the public page")).to_be_visible()
