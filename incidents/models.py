@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -199,30 +200,10 @@ class Incident(models.Model):
             now = self._moment(at, moving)
             is_first = not self.updates.exists()
             self.page.raise_generation()
-            update = self.updates.create(
-                status=status,
-                body=body,
-                body_html=render_markdown(body),
-                author=actor,
-                token=token,
-                deliver_notifications=notify,
-                created_at=now,
-                updated_at=now,
-                display_at=now,
-            )
+            update = self._store_update(body, status, now, author=actor, token=token, deliver_notifications=notify)
             moved = self._move_components(update, touched, now)
             self._move_to(Phase(status), now)
-            record_audit(
-                self.page,
-                actor,
-                "incident.open" if is_first else "incident.update",
-                self.name,
-                incident=self.code,
-                update=update.code,
-                status=str(status),
-                components=moved,
-                notify=notify,
-            )
+            self._audit(update, moved, is_first=is_first)
             if notify:
                 publish_notice(update, is_first=is_first)
         return update
@@ -277,6 +258,30 @@ class Incident(models.Model):
             newest = f"{max(told):%Y-%m-%d %H:%M:%S %Z}"
             raise ValidationError({"at": f"Something newer was told at {newest}; date the update after that."})
         return at
+
+    def _store_update(self, body: str, status: Phase | str, at: datetime, **fields: Any) -> Update:
+        return self.updates.create(
+            status=status,
+            body=body,
+            body_html=render_markdown(body),
+            created_at=at,
+            updated_at=at,
+            display_at=at,
+            **fields,
+        )
+
+    def _audit(self, update: Update, moved: dict[str, list[str]], *, is_first: bool) -> None:
+        record_audit(
+            self.page,
+            update.author,
+            "incident.open" if is_first else "incident.update",
+            self.name,
+            incident=self.code,
+            update=update.code,
+            status=str(update.status),
+            components=moved,
+            notify=update.deliver_notifications,
+        )
 
     def _move_components(self, update: Update, touched: dict[Component, Status], now: datetime) -> dict[str, list[str]]:
         """Planned work that has not started yet only names its components; it moves nothing.

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from components.models import Component
+from components.status import Impact
 from delivery.recent import delivery_warnings, recently_told
 from incidents.models import Draft, Incident
 from incidents.updates import Update
@@ -34,7 +35,7 @@ class StaffSite(AdminSite):
 
 
 def build_overview() -> dict[str, Any]:
-    """Over all pages: open, planned (incidents, each with its newest update in `latest`), sent, drafts, warnings."""
+    """Over all pages: open, planned (incidents; `latest` holds their updates, newest first), sent, drafts, warnings."""
     pages = list(Page.objects.all())
     rows = Incident.objects.select_related("page").prefetch_related(
         Prefetch("components", Component.objects.select_related("group")),
@@ -42,9 +43,13 @@ def build_overview() -> dict[str, Any]:
     )
     return {
         "pages": pages,
-        "open": [*rows.unresolved(), *rows.active_maintenance()],
+        "open": sorted([*rows.unresolved(), *rows.active_maintenance()], key=_worst_first),
         "planned": list(rows.upcoming().order_by("scheduled_for")),
         "sent": recently_told(SHOWN),
         "drafts": list(Draft.objects.select_related("page", "incident", "author")),
         "warnings": delivery_warnings(pages),
     }
+
+
+def _worst_first(incident: Incident) -> int:
+    return -Impact(incident.impact).rank

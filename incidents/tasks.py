@@ -15,7 +15,7 @@ ACTOR = "schedule"
 WORDS = {Phase.IN_PROGRESS: "The planned work has begun.", Phase.COMPLETED: "The planned work is complete."}
 
 
-@shared_task(acks_late=True, ignore_result=True)
+@shared_task
 def advance_maintenance() -> None:
     advance_due(timezone.now())
 

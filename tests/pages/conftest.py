@@ -43,5 +43,5 @@ def administrator(client: Client, db: None) -> User:
 
 @pytest.fixture
 def looker(client: Client, db: None) -> User:
-    """Signed in as staff without any right."""
-    return sign_in(client)
+    """Signed in as staff who may publish, and no more."""
+    return sign_in(client, "publish")

@@ -67,7 +67,7 @@ def test_status_cannot_be_set_by_hand(client: Client, administrator: User, chat:
     assert chat.status == Status.OPERATIONAL
 
 
-def test_staff_without_the_right_may_look_and_not_change(client: Client, looker: User, chat: Component) -> None:
+def test_who_may_only_publish_may_look_and_not_change(client: Client, looker: User, chat: Component) -> None:
     address = f"/admin/components/component/{chat.pk}/change/"
     assert client.get(address).status_code == 200
     assert client.post(address, component_form(chat, name="Mine")).status_code == 403

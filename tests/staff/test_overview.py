@@ -36,6 +36,12 @@ def test_open_planned_and_sent_are_told_apart(signed_in, acme, incident):
     assert "Long over Resolved" in section(signed_in, "sent")
 
 
+def test_the_worst_of_what_is_open_comes_first(signed_in, acme, incident):
+    Incident.open(acme, "A trifle", "x")
+    text = section(signed_in, "open")
+    assert text.index("Errors on the Chat API") < text.index("A trifle")
+
+
 def test_a_quiet_day_says_so(signed_in, acme):
     assert "Nothing is open." in section(signed_in, "open")
     assert "No work is planned." in section(signed_in, "planned")
