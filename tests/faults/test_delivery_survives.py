@@ -128,13 +128,15 @@ def test_a_worker_killed_between_handing_over_and_recording_repeats_itself_recog
     assert repeated <= flagged == in_doubt
 
 
+@pytest.mark.once
 def test_a_worker_that_wakes_up_after_its_lease_overwrites_nothing(deployment: Deployment, post: Post):
-    frozen, _ = deployment.start_workers(2)
+    (frozen,) = deployment.start_workers(1)
     deployment.mail.on_taken = lambda: time.sleep(0.01)
     notice = post(1000)
     wait_until(lambda: len(deployment.mail.received) > 50, within=20, what="the first mails")
     os.killpg(frozen.pid, signal.SIGSTOP)
     deployment.mail.on_taken = None
+    deployment.start_workers(1)
     deployment.settle(notice)
     recorded = list(notice.deliveries.order_by("pk").values_list("pk", "sent_at", "attempts"))
 
