@@ -23,8 +23,6 @@ from statuspage.text import BODY_LIMIT, TITLE_LIMIT, clean_text
 DATE_TIME = "%Y-%m-%dT%H:%M"
 FIELDS = ("name", "status", "scheduled_for", "scheduled_until", "body", "token", "seen", "applied")
 COMPONENT = "component-"
-# A new incident has no followers of its own yet.
-NO_INCIDENT = "-"
 # What a component gets when a template only says that it is touched.
 TOUCHED = {Kind.INCIDENT: Status.DEGRADED_PERFORMANCE, Kind.MAINTENANCE: Status.UNDER_MAINTENANCE}
 Typed = dict[str, Any]
@@ -194,7 +192,7 @@ class PostForm(forms.Form):
     def audience(self) -> list[tuple[str, int]]:
         """Who would be told now: (channel's name, how many), the largest first."""
         codes = [row.component.code for row in self.rows if row.is_touched and not row.component.hidden]
-        counts = count_audience(self.page, codes, self.incident.code if self.incident else NO_INCIDENT)
+        counts = count_audience(self.page, codes, self.incident.code if self.incident else "")
         return [(label_of(kind), count) for kind, count in sorted(counts.items(), key=lambda each: -each[1]) if count]
 
     @property

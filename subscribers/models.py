@@ -38,12 +38,14 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         return self.filter(state=Subscriber.State.ACTIVE)
 
     def about(self, page: Page, component_codes: list[str], incident_code: str) -> "SubscriberQuerySet":
-        """Active subscribers of a page who want to hear of these components or of this incident."""
+        """Active subscribers of a page who want to hear of these components or of this incident ("" for one
+        that nobody can follow yet)."""
         choices = Choice.objects.filter(subscriber_id=OuterRef("pk"))
         chosen = choices.filter(component__code__in=component_codes)
         everything = ~Exists(choices)
         whole_page = Q(incident_code="") & (Q(everything) | Q(Exists(chosen)))
-        return self.active().filter(whole_page | Q(incident_code=incident_code), page=page)
+        this_incident = ~Q(incident_code="") & Q(incident_code=incident_code)
+        return self.active().filter(whole_page | this_incident, page=page)
 
 
 class Subscriber(models.Model):

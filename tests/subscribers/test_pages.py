@@ -205,6 +205,14 @@ def test_who_chose_a_component_that_is_gone_does_not_hear_of_everything(
     assert audience.get() == subscriber
 
 
+def test_an_incident_that_is_not_posted_yet_reaches_only_those_who_chose_what_it_touches(
+    subscriber: Subscriber, website: Component, chat_api: Component
+) -> None:
+    subscriber.choose([website])
+    assert not Subscriber.objects.about(subscriber.page, [chat_api.code], "").exists()
+    assert Subscriber.objects.about(subscriber.page, [website.code], "").get() == subscriber
+
+
 def test_leaving_and_taking_it_back(visitor: Client, subscriber: Subscriber) -> None:
     Subscriber.objects.update(confirmed_at=NOW)
     left = visitor.post(manage(subscriber), {"action": "leave"})
