@@ -29,7 +29,8 @@ def new_code() -> str:
 
 
 def clean_text(value: str, *, limit: int = BODY_LIMIT, multiline: bool = True) -> str:
-    """NFC text without control characters, surrogates, non-characters and bidi overrides, stripped.
+    """NFC text without control characters, surrogates, non-characters and bidi overrides, stripped;
+    "" when nothing of it can be seen.
 
     Line ends become "\\n"; with `multiline=False` every run of white space becomes one space.
     Raises ValidationError when the result is longer than `limit` characters.
@@ -39,6 +40,8 @@ def clean_text(value: str, *, limit: int = BODY_LIMIT, multiline: bool = True) -
     value = "".join(character for character in value if _is_allowed(character))
     value = unicodedata.normalize("NFC", value)
     value = value.strip() if multiline else " ".join(value.split())
+    if all(unicodedata.category(character)[0] in "CZ" for character in value):
+        return ""  # zero-width characters alone would be a title that nobody can see
     if len(value) > limit:
         raise ValidationError(f"Shorten this to {limit} characters (it has {len(value)}).", code="too_long")
     return value

@@ -23,6 +23,7 @@ from statuspage.text import BodyField, TitleField, clean_text, new_code
         ("Cafe\u0301", "Caf\u00e9"),
         ("one\r\ntwo\rthree\u2028four\x0bfive", "one\ntwo\nthree\nfour\nfive"),
         ("  \n edges \n ", "edges"),
+        ("\u200b \u200d\ufeff", ""),
         ("שלום 😀 (ﾉ◕ヮ◕)ﾉ*:･ﾟ✧", "שלום 😀 (ﾉ◕ヮ◕)ﾉ*:･ﾟ✧"),
     ],
 )
