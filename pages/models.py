@@ -93,6 +93,16 @@ class Page(models.Model):
         return self
 
 
+class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
+    """To read, and to add to."""
+
+    def update(self, **values: Any) -> int:
+        raise TypeError("An audit entry is written once and never changed.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("An audit entry is never deleted.")
+
+
 class AuditEntry(models.Model):
     """Who did what, written in the same transaction as the deed. Entries are never changed or deleted."""
 
@@ -102,6 +112,8 @@ class AuditEntry(models.Model):
     target = TitleField(help_text="What it was done to.")
     detail = models.JSONField(default=dict, help_text="What changed, without secrets.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AuditEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ("-pk",)

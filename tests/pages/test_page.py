@@ -71,4 +71,8 @@ def test_an_audit_entry_can_be_neither_changed_nor_deleted(acme: Page) -> None:
         entry.save()
     with pytest.raises(TypeError):
         entry.delete()
+    with pytest.raises(TypeError):
+        AuditEntry.objects.update(actor="nobody")
+    with pytest.raises(TypeError):
+        AuditEntry.objects.all().delete()
     assert AuditEntry.objects.get().detail == {"name": ["A", "B"]}
