@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -66,9 +67,10 @@ class SubscriberAdmin(ReadOnly, AdministerOnly, admin.ModelAdmin):  # type: igno
     @admin.action(description="Unsubscribe", permissions=["act"])
     def unsubscribe(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
         now = timezone.now()
-        left = [subscriber for subscriber in queryset if subscriber.unsubscribe(now)]
-        for subscriber in left:
-            record_audit(subscriber.page, request.user.get_username(), "subscriber.unsubscribe", subscriber.code)
+        with transaction.atomic():
+            left = [subscriber for subscriber in queryset if subscriber.unsubscribe(now)]
+            for subscriber in left:
+                record_audit(subscriber.page, request.user.get_username(), "subscriber.unsubscribe", subscriber.code)
         messages.success(request, f"Unsubscribed: {len(left)}.")
 
     @admin.action(description="Delete their data", permissions=["act"])
@@ -131,5 +133,6 @@ class SuppressionAdmin(AdministerOnly, admin.ModelAdmin):  # type: ignore[type-a
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
-        for suppression in queryset:
-            self.delete_model(request, suppression)
+        with transaction.atomic():
+            for suppression in queryset:
+                self.delete_model(request, suppression)
