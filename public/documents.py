@@ -1,8 +1,6 @@
 """The documents for programs, published: JSON, feeds, calendar, badges, banner. Addresses: document_urls.py."""
 
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -12,7 +10,6 @@ from public import api, archive, badge, banner, calendar, feeds
 from public.api import to_json
 from public.edition import Rendered, View, published
 from public.snapshot import Data
-from public.timestamps import zone_name
 
 JSON_TYPE = "application/json; charset=utf-8"
 SCRIPT_TYPE = "text/javascript; charset=utf-8"
@@ -111,22 +108,8 @@ def banner_json(snapshot: Data) -> Rendered:
 @published(framed=True, params={"mobile": "true"})
 def embed_frame(snapshot: Data, mobile: str | None) -> Rendered:
     """The banner as a page for an iframe; the same on a phone, where its style sheet adapts."""
-    context = banner.banner(snapshot) | {"status": snapshot["status"], "page": snapshot["page"]}
-    chosen = banner.choose(snapshot)
-    if chosen and chosen["kind"] == "maintenance":
-        context["window"] = _window(chosen["scheduled_for"], chosen["scheduled_until"], api.zone_of(snapshot))
-    return Rendered(render_to_string("public/embed_frame.html", context))
-
-
-def _window(start: datetime, end: datetime, zone: ZoneInfo) -> str:
-    """ "Sun 12 December, 02:00 to 03:00 UTC"; the end has its day when that is another one."""
-    local_start, local_end = start.astimezone(zone), end.astimezone(zone)
-    until = f"{local_end:%H:%M}" if local_start.date() == local_end.date() else f"{local_end:%a} {_day(local_end)}"
-    return f"{local_start:%a} {_day(local_start)} to {until} {zone_name(end, zone)}"
-
-
-def _day(local: datetime) -> str:
-    return f"{local.day} {local:%B, %H:%M}"
+    context = {"page": snapshot["page"], "snapshot": snapshot, "chosen": banner.choose(snapshot)}
+    return Rendered(render_to_string("public/embed_frame.html", banner.banner(snapshot) | context))
 
 
 def _script(file_name: str) -> Rendered:
