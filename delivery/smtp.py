@@ -4,7 +4,6 @@ smtplib opens, encrypts and signs in; the commands of a message are sent here, b
 stops a batch at the first refused recipient and keeps using a connection that is gone.
 """
 
-import logging
 import re
 import smtplib
 import ssl
@@ -15,7 +14,6 @@ from django.core.mail.utils import DNS_NAME
 
 from delivery.channels.base import DeliveryError
 
-log = logging.getLogger(__name__)
 CLOSING = 421
 ENHANCED_CODE = re.compile(r"(\d\.\d{1,3}\.\d{1,3})\b")
 # The recipient's address is not there (RFC 3463): mailbox, domain, syntax, moved, no mail for this domain.

@@ -261,4 +261,3 @@ LOGGING = logging_config(
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.number("PORT", 8000, least=1, most=65535)
 WEB_PROCESSES = env.number("WEB_PROCESSES", min(4, os.cpu_count() or 1), least=1, most=64)
-WEB_PROTOCOL = "httptools"

@@ -1,6 +1,6 @@
-"""The web server: uvicorn, one process per core up to four, answering ready documents from its HTTP protocol.
+"""The web server: uvicorn, one process per core up to four unless WEB_PROCESSES says otherwise.
 
-Run as `python -m statuspage.web`; HOST, PORT and WEB_PROCESSES say where and how many.
+Run as `python -m statuspage.web`; HOST and PORT say where it listens.
 """
 
 import logging
@@ -24,7 +24,7 @@ def main() -> None:
         port=settings.PORT,
         workers=settings.WEB_PROCESSES,
         loop="uvloop",
-        http=settings.WEB_PROTOCOL,
+        http="httptools",
         log_config=None,  # that is Django's
         access_log=False,
         proxy_headers=False,  # Django reads them, as far as TRUSTED_PROXY_COUNT allows
