@@ -16,7 +16,7 @@ from statuspage.demo import build_demo
 if TYPE_CHECKING:
     from tests.public.conftest import Get
 
-LIMIT = 15 * 1024
+LIMIT = 15_000
 
 
 def first_load(get: "Get", host: str) -> dict[str, int]:

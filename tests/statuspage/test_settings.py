@@ -214,6 +214,13 @@ def test_no_process_starts_on_unsafe_production_settings(command: list[str], tmp
     assert "statuspage.E004" in done.stderr
 
 
+def test_no_process_starts_in_production_without_a_secret_key(tmp_path: Path) -> None:
+    done = run("manage.py", "migrate", tmp_path=tmp_path, **(SAFE | {"SECRET_KEY": ""}))
+    assert done.returncode == 1
+    assert "SECRET_KEY" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_bad_value_is_told_without_a_traceback(tmp_path: Path) -> None:
     done = run("manage.py", "check", tmp_path=tmp_path, PORT="eighty")
     assert done.returncode == 1
