@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 State = Delivery.State
 # How many rows try whether a paused channel works again.
 PROBE_SIZE = 5
+OVERTAKEN_AFTER = timedelta(hours=1)
 LOST = "the worker was lost before it could say what became of this"
 
 
@@ -80,11 +81,12 @@ def _lease() -> timedelta:
 
 
 def _load(batch: Batch, ids: list[int]) -> None:
-    """Fill the batch with what channels need, in four queries whatever its size."""
+    """Fill the batch with what channels need, in a few queries whatever its size."""
     rows = list(Delivery.objects.filter(pk__in=ids).select_related("subscriber").order_by("next_attempt_at", "pk"))
     notices = Notice.objects.select_related("page").in_bulk({row.notice_id for row in rows})
     accounts = Account.objects.in_bulk({row.account_id for row in rows if row.account_id})
     suppressed = Suppression.objects.among(batch.channel, [row.address for row in rows if not row.account_id])
+    overtaken = _overtaken(batch.channel, rows, notices)
     refused: list[Outcome] = []
     grouped: dict[int, list[Recipient]] = defaultdict(list)
     for row in rows:
@@ -98,7 +100,10 @@ def _load(batch: Batch, ids: list[int]) -> None:
             ambiguous=row.ambiguous,
         )
         batch.recipients[row.pk] = recipient
-        if error := _objection(row, notices[row.notice_id], account, suppressed):
+        error = _objection(row, notices[row.notice_id], account, suppressed)
+        if error is None and row.pk in overtaken:
+            error = DeliveryError("overtaken by a newer update", skip=True)
+        if error:
             refused.append(Outcome(row.pk, error))
         else:
             grouped[row.notice_id].append(recipient)
@@ -123,6 +128,25 @@ def _objection(row: Delivery, notice: Notice, account: Account | None, suppresse
     if timezone.now() - row.queued_at > age:
         return DeliveryError(f"not sent within {age / timedelta(hours=1):.0f} hours", permanent=True)
     return None
+
+
+def _overtaken(channel: str, rows: list[Delivery], notices: dict[int, Notice]) -> set[int]:
+    """Rows that have waited so long that their address gets a newer update of the same incident as well.
+
+    After hours without a mail server, people are told how things stand, not the whole story at once.
+    """
+    late = [row for row in rows if timezone.now() - row.queued_at > OVERTAKEN_AFTER]
+    if not late:
+        return set()
+    threads = {notices[row.notice_id].thread for row in late}
+    newest = (
+        Delivery.objects.filter(channel=channel, notice__thread__in=threads, address__in=[row.address for row in late])
+        .values_list("notice__thread", "address")
+        .annotate(newest=Max("notice_id"))
+        .order_by()
+    )
+    latest = {(thread, address): notice_id for thread, address, notice_id in newest}
+    return {row.pk for row in late if latest[notices[row.notice_id].thread, row.address] > row.notice_id}
 
 
 def record(batch: Batch, outcomes: Iterable[Outcome]) -> Counter[str]:

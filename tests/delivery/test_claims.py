@@ -19,7 +19,7 @@ from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.ledger import assert_ledger_balances
 
 if TYPE_CHECKING:
-    from tests.delivery.conftest import AddSubscribers
+    from tests.delivery.conftest import AddSubscribers, MakeNotice
 
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -202,6 +202,37 @@ def test_what_is_too_old_is_given_up(expanded: Notice):
 
     assert set(expanded.deliveries.values_list("state", "error")) == {("dead", "not sent within 24 hours")}
     assert_ledger_balances(expanded)
+
+
+def test_after_hours_without_a_server_people_hear_the_latest_only(
+    make_notice: MakeNotice, add_subscribers: AddSubscribers
+):
+    add_subscribers(1)
+    first, second = make_notice(), make_notice()
+    outbox.expand(first.pk)
+    add_subscribers(1)
+    outbox.expand(second.pk)
+    other = make_notice(thread="incident0002")
+    outbox.expand(other.pk)
+    Delivery.objects.filter(notice=first).update(queued_at=timezone.now() - timedelta(hours=2))
+    Delivery.objects.filter(notice=other).update(queued_at=timezone.now() - timedelta(hours=2))
+
+    batch = taken()
+
+    told = sorted((notice.pk, each.address) for notice, recipients in batch.work for each in recipients)
+    assert told == [
+        (notice.pk, address)
+        for notice in (second, other)
+        for address in ("person0001@example.com", "person0002@example.com")
+    ]
+    assert first.deliveries.get().error == "overtaken by a newer update"
+    assert_ledger_balances(first)
+
+
+def test_a_late_update_without_a_successor_is_still_told(expanded: Notice):
+    expanded.deliveries.update(queued_at=timezone.now() - timedelta(hours=2))
+
+    assert len(addresses(claim("email", 10))) == 4
 
 
 def test_an_account_switched_off_after_the_fan_out_posts_nothing(notice: Notice, x_account: Account):
