@@ -48,8 +48,9 @@ def browser_type(playwright: Playwright) -> BrowserType:
 
 
 @pytest.fixture(scope="package")
-def browser(browser_type: BrowserType) -> Iterator[Browser]:
-    launched = browser_type.launch(executable_path=find_chromium(browser_type), args=FLAGS)
+def browser(browser_type: BrowserType, browser_type_launch_args: dict[str, Any]) -> Iterator[Browser]:
+    ours = {"executable_path": find_chromium(browser_type), "args": FLAGS}
+    launched = browser_type.launch(**browser_type_launch_args | ours)
     yield launched
     launched.close()
 
