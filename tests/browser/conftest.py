@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +35,12 @@ NewContext = Callable[..., BrowserContext]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", metavar="DIR", help="keep the pictures that the screenshot tests take")
+
+
+@pytest.fixture(scope="session")
+def _pw_artifacts_folder(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """pytest-playwright's own is left behind, with a warning, by workers of pytest-xdist."""
+    return SimpleNamespace(name=str(tmp_path_factory.mktemp("artifacts")))
 
 
 @pytest.fixture(scope="package")
