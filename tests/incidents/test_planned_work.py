@@ -1,0 +1,82 @@
+"""Planned work as staff post it. What it does by itself: test_planned_work_by_itself.py."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from components.status import Impact, Status
+from delivery.models import Notice
+from incidents.models import Incident, Kind, Phase
+
+LATER = datetime(2020, 12, 13, 2, 0, tzinfo=UTC)
+WINDOW = {"scheduled_for": LATER, "scheduled_until": LATER + timedelta(hours=1)}
+
+
+def test_planned_work_names_its_components_without_moving_them(acme, chat):
+    incident = Incident.open(
+        acme,
+        "Database work",
+        "Read-only for a while.",
+        kind=Kind.MAINTENANCE,
+        components={chat: Status.UNDER_MAINTENANCE},
+        **WINDOW,
+    ).incident
+    chat.refresh_from_db()
+    assert (chat.status, incident.status, incident.impact) == (
+        Status.OPERATIONAL,
+        Phase.SCHEDULED,
+        Impact.MAINTENANCE,
+    )
+    notice = Notice.objects.get()
+    assert notice.component_lines == ["Chat - Chat API"]
+    assert notice.body == "When: Sun 13 December 2020, 02:00 to 03:00 UTC\n\nRead-only for a while."
+
+    incident.post_update("It begins.", Phase.IN_PROGRESS, components={chat: Status.UNDER_MAINTENANCE})
+    chat.refresh_from_db()
+    assert chat.status == Status.UNDER_MAINTENANCE
+    assert incident.monitoring_at is not None
+
+
+def test_a_window_is_told_in_the_pages_zone_and_over_midnight(acme):
+    acme.time_zone = "Asia/Singapore"
+    acme.save()
+    Incident.open(
+        acme,
+        "Work",
+        "Soon.",
+        kind="maintenance",
+        scheduled_for=datetime(2020, 12, 13, 15, 30, tzinfo=UTC),
+        scheduled_until=datetime(2020, 12, 13, 16, 30, tzinfo=UTC),
+    )
+    assert Notice.objects.get().body.startswith("When: Sun 13 December 2020, 23:30 to Mon 14 December 2020, 00:30 +08")
+
+
+def test_planned_work_that_goes_back_to_the_plan_frees_its_components(acme, chat):
+    incident = Incident.open(
+        acme,
+        "Work",
+        "Soon.",
+        kind="maintenance",
+        status="in_progress",
+        components={chat: Status.UNDER_MAINTENANCE},
+        **WINDOW,
+    ).incident
+    incident.post_update("Postponed.", Phase.SCHEDULED, components={chat: Status.OPERATIONAL})
+    chat.refresh_from_db()
+    assert chat.status == Status.OPERATIONAL
+
+
+def test_the_window_can_be_moved_with_an_update(acme):
+    incident = Incident.open(acme, "Work", "Soon.", kind="maintenance", **WINDOW).incident
+    moved = (LATER + timedelta(days=1), LATER + timedelta(days=1, hours=2))
+    incident.post_update("A day later.", Phase.SCHEDULED, window=moved)
+    incident.refresh_from_db()
+    assert incident.window == moved
+    with pytest.raises(ValidationError, match="end after it starts"):
+        incident.post_update("Hm.", Phase.SCHEDULED, window=(LATER, LATER))
+
+
+def test_only_planned_work_has_a_window(incident):
+    with pytest.raises(ValidationError, match="Only planned work"):
+        incident.post_update("Hm.", Phase.IDENTIFIED, window=(LATER, LATER + timedelta(hours=1)))
