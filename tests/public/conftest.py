@@ -76,3 +76,11 @@ def read(get: Get) -> Read:
         return BeautifulSoup(answer.content, "html.parser")
 
     return read
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generation is asked for once, and not again during the test."""
+    from public import directory
+
+    monkeypatch.setattr(directory, "CHECK_SECONDS", 3600.0)

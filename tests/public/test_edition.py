@@ -1,5 +1,4 @@
 import gzip
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -20,8 +19,8 @@ from components.status import Status
 from incidents.models import Incident
 from incidents.phases import Kind, Phase
 from pages.models import Page
-from public import directory, edition, shelf
-from public.edition import Editions, Rendered, editions
+from public import directory, edition
+from public.edition import Rendered, editions
 
 if TYPE_CHECKING:
     from tests.public.conftest import Get
@@ -38,12 +37,6 @@ def database_down() -> Iterator[None]:
 
     with connection.execute_wrapper(refuse):
         yield
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The generation is asked for once, and not again during the test."""
-    monkeypatch.setattr(directory, "CHECK_SECONDS", 3600.0)
 
 
 # Freshness
@@ -319,74 +312,6 @@ def test_a_document_that_cannot_be_rendered_any_more_is_served_as_it_was(acme: P
     assert served.age is not None
     with pytest.raises(ValueError, match="a bug"):
         editions.fetch(ACME, ("/y",), fails)
-
-
-# Many at once, and very many addresses
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_stampede_renders_once(acme: Page) -> None:
-    rendered: list[int] = []
-    answers: list[bytes] = []
-    gate = threading.Barrier(20)
-
-    def render(snapshot: dict[str, Any]) -> Rendered:
-        rendered.append(1)
-        return Rendered("body")
-
-    def visit() -> None:
-        gate.wait(timeout=20)
-        answers.append(editions.fetch(ACME, ("/",), render).edition.bodies["identity"])
-        connection.close()
-
-    threads = [threading.Thread(target=visit) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    assert (len(rendered), answers) == (1, [b"body"] * 20)
-
-
-def test_while_one_thread_renders_the_others_get_the_old_one(acme: Page) -> None:
-    old = editions.fetch(ACME, ("/",), lambda snapshot: Rendered("old")).edition
-    acme.raise_generation()
-
-    def render(snapshot: dict[str, Any]) -> Rendered:
-        seen = editions.fetch(ACME, ("/",), render)  # a second visitor, in the middle of the first one's rendering
-        assert seen.edition is old
-        return Rendered("new")
-
-    assert editions.fetch(ACME, ("/",), render).edition.bodies["identity"] == b"new"
-
-
-def test_a_hundred_thousand_addresses_do_not_fill_the_memory(patient: None, acme: Page) -> None:
-    mine = Editions()
-    wanted = mine.fetch(ACME, ("/",), lambda snapshot: Rendered("wanted")).edition
-    for number in range(100_000):
-        mine.fetch(ACME, (f"/?{number}",), lambda snapshot: Rendered(b"x"))
-        if number % 1000 == 0:
-            assert mine.fetch(ACME, ("/",), lambda snapshot: Rendered("again")).edition is wanted
-    assert len(mine._shelf) == shelf.SHELF_DOCUMENTS
-
-
-def test_large_documents_push_each_other_out(patient: None, acme: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "SHELF_BYTES", 1_000_000)
-    mine = Editions()
-    for number in range(30):
-        mine.fetch(
-            ACME,
-            (number,),
-            lambda snapshot: Rendered(bytes(timezone.now().microsecond % 255 for _ in range(1)) * 400_000),
-        )
-    assert len(mine._shelf) <= 3
-
-
-def test_addresses_that_do_not_exist_are_not_kept(get: "Get", acme: Page) -> None:
-    get("/")
-    before = len(editions._shelf)
-    answers: list[HttpResponse] = [get(f"/incidents/{number:012}") for number in range(50)]
-    assert {answer.status_code for answer in answers} == {404}
-    assert len(editions._shelf) == before
 
 
 def test_a_document_that_is_missing_raises_through(acme: Page) -> None:
