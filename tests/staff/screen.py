@@ -1,0 +1,17 @@
+"""The posting screen in words that its tests share."""
+
+from __future__ import annotations
+
+from bs4 import BeautifulSoup
+
+from incidents.models import Incident
+
+NEW = "/admin/post/"
+
+
+def again(incident: Incident) -> str:
+    return f"/admin/post/{incident.code}/"
+
+
+def soup(response) -> BeautifulSoup:
+    return BeautifulSoup(response.content, "html.parser")
