@@ -183,24 +183,16 @@ class RedisServer:
         if self.process and self.process.running():
             return
         self.socket.unlink(missing_ok=True)
-        self.process = Process(
-            [
-                redis_binary(),
-                "--port",
-                "0",
-                "--unixsocket",
-                self.socket,
-                "--unixsocketperm",
-                "700",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--dir",
-                self.directory,
-            ],
-            log=self.directory / "log",
-        )
+        options = {
+            "port": "0",
+            "unixsocket": self.socket,
+            "unixsocketperm": "700",
+            "save": "",
+            "appendonly": "no",
+            "dir": self.directory,
+        }
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        self.process = Process([redis_binary(), *words], log=self.directory / "log")
         wait_until(self.ping, what="Redis")
 
     def client(self) -> Any:
