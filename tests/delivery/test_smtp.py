@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import smtplib
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from pytest_django import Settings
 
 from delivery import outbox, sender
@@ -260,6 +262,28 @@ def test_what_a_server_receives_is_what_was_written(settings: Settings, servers:
     relay.close()
 
     assert mailbox.received == [("jane@example.com", mail)]
+
+
+def test_a_conversation_that_was_cut_short_is_never_continued(
+    four: Notice, settings: Settings, servers: ExitStack, monkeypatch: pytest.MonkeyPatch
+):
+    """A task's time limit may strike between a message and its answer."""
+    server = servers.enter_context(bad_server({}))
+    use(settings, server)
+    real, strikes = smtplib.SMTP.send, [SoftTimeLimitExceeded()]
+
+    def send_and_be_struck(self: smtplib.SMTP, data: object) -> None:
+        real(self, data)  # type: ignore[arg-type]
+        if isinstance(data, bytes) and data.endswith(b"\r\n.\r\n") and strikes:
+            raise strikes.pop()
+
+    monkeypatch.setattr(smtplib.SMTP, "send", send_and_be_struck)
+    send(four)
+
+    row = four.deliveries.get(attempts=1, state="pending")
+    assert (row.ambiguous, row.error) == (True, "internal error: SoftTimeLimitExceeded")
+    assert {state for state, _ in drain_later(four).values()} == {"sent"}
+    assert server.connections == 3, "one was cut short, one went on after it, one is the later round's"
 
 
 def test_an_address_that_would_break_the_conversation_is_not_sent_to(
