@@ -49,7 +49,16 @@ def test_template_syntax_is_only_text(literal: str) -> None:
 
 @pytest.mark.parametrize(
     "bomb",
-    ["[" * 12_000, "> " * 12_000, "*a" * 12_000, "`" * 12_500 + "a", "![" * 12_000, "[a](" * 6_000, "- " * 12_000, "_" * 25_000],
+    [
+        "[" * 12_000,
+        "> " * 12_000,
+        "*a" * 12_000,
+        "`" * 12_500 + "a",
+        "![" * 12_000,
+        "[a](" * 6_000,
+        "- " * 12_000,
+        "_" * 25_000,
+    ],
     ids=["brackets", "quotes", "stars", "ticks", "images", "links", "lists", "underscores"],
 )
 def test_a_body_of_the_largest_size_cannot_stall_the_server(bomb: str) -> None:
