@@ -84,6 +84,8 @@ class Editions:
         self._snapshots: dict[int, Data] = {}
         self._shelf = Shelf()
         self._rendering = threading.Lock()
+        self._renewing: set[Key] = set()
+        self._choosing = threading.Lock()
 
     def forget(self) -> None:
         """Start empty, as a new process does."""
@@ -151,10 +153,12 @@ class Editions:
         return snapshot
 
     def _renew(self, page_id: int, key: Key, render: Callable[[Data], Rendered], kept: Edition | None) -> Served:
-        if not self._rendering.acquire(blocking=kept is None):
-            return Served(kept, None)  # type: ignore[arg-type]  # blocking unless there is one
+        """One thread waits for its turn to render, whatever else is being rendered; the others get the old one."""
+        if kept is not None and not self._begin(key):
+            return Served(kept, None)
         try:
-            return Served(self._render(page_id, key, render), self._directory.age())
+            with self._rendering:
+                return Served(self._render(page_id, key, render), self._directory.age())
         except Http404:
             self._shelf.drop(key)
             raise
@@ -164,7 +168,16 @@ class Editions:
             log.exception("rendering failed, serving the last edition: %s", key)
             return Served(kept, int(monotonic() - kept.made_at))
         finally:
-            self._rendering.release()
+            if kept is not None:
+                self._renewing.discard(key)
+
+    def _begin(self, key: Key) -> bool:
+        """False when another thread is renewing this document."""
+        with self._choosing:
+            if key in self._renewing:
+                return False
+            self._renewing.add(key)
+            return True
 
     def _render(self, page_id: int, key: Key, render: Callable[[Data], Rendered]) -> Edition:
         snapshot = self._renew_snapshot(page_id)
@@ -232,7 +245,7 @@ def published(
             if request.method not in ("GET", "HEAD"):
                 return _answer_other_method(request, cors=cors)
             parts |= _read_params(request, params or {})
-            name = (request.path_info, *sorted(parts.items(), key=str))
+            name = _name(request, parts)
             try:
                 served = editions.fetch(request.get_host(), name, lambda snapshot: document(snapshot, **parts))
             except DatabaseError as error:
@@ -243,6 +256,12 @@ def published(
         return view
 
     return decorate if document is None else decorate(document)
+
+
+def _name(request: HttpRequest, parts: Mapping[str, Any]) -> Key:
+    """One for all spellings of an address: /history/2026-11 and /history/02026-011 are one document."""
+    match = request.resolver_match
+    return (match.route if match else request.path_info, *sorted(parts.items(), key=str))
 
 
 def _read_params(request: HttpRequest, patterns: Mapping[str, str]) -> dict[str, str | None]:

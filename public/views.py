@@ -95,7 +95,7 @@ def history(snapshot: Data, year: int | None = None, month: int | None = None) -
     today = snapshot["built_at"].astimezone(ZoneInfo(snapshot["page"]["time_zone"])).date()
     try:
         first = date(year, month, 1) if year is not None and month is not None else today.replace(day=1)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year of twenty digits
         raise Http404("No such month.") from None
     page = _get_page(snapshot)
     oldest = find_first_month(page) or today
@@ -155,7 +155,7 @@ def favicon(snapshot: Data) -> Rendered:
 def one_slash(request: HttpRequest, path: str) -> HttpResponse:
     """Answer //api/v2/summary.json as /api/v2/summary.json."""
     request.path_info = f"/{path}"
-    match = resolve(request.path_info)
+    match = request.resolver_match = resolve(request.path_info)
     return match.func(request, *match.args, **match.kwargs)
 
 
