@@ -176,3 +176,12 @@ class PauseAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.has_repair_permission(request)
+
+    def delete_model(self, request: HttpRequest, obj: Pause) -> None:
+        with transaction.atomic():
+            record_audit(None, request.user.get_username(), "pause.end", obj.key, reason=obj.reason)
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+        for pause in queryset:
+            self.delete_model(request, pause)

@@ -90,6 +90,19 @@ def test_a_pause_is_shown_and_ends_when_credentials_change(staff: Client, x_acco
     assert not Pause.objects.exists()
 
 
+def test_staff_end_pauses_and_it_is_written_down(staff: Client, db: None):
+    for key in ("email", "account:7"):
+        Pause.objects.begin(key, "no server")
+
+    staff.post("/admin/delivery/pause/email/delete/", {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": ["account:7"], "post": "yes"}
+    staff.post("/admin/delivery/pause/", chosen)
+
+    assert not Pause.objects.exists()
+    entries = AuditEntry.objects.order_by("pk").values_list("actor", "action", "target", "detail")
+    assert list(entries) == [("ann", "pause.end", key, {"reason": "no server"}) for key in ("email", "account:7")]
+
+
 def test_what_failed_can_be_sent_again_from_the_ledger(staff: Client, notice: Notice, add_subscribers: AddSubscribers):
     add_subscribers(3)
     outbox.expand(notice.pk)
