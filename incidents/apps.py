@@ -4,7 +4,7 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin_apps
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_delete
 
 # The rights each group gets. Administrators may publish too: in a small team they are the same people.
 STAFF_GROUPS = {"Publishers": ["publish"], "Administrators": ["publish", "administer"]}
@@ -16,6 +16,7 @@ class IncidentsConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(create_staff_groups, sender=self, dispatch_uid="incidents.staff_groups")
+        pre_delete.connect(forget_hidden, sender="components.Component", dispatch_uid="incidents.forget_hidden")
 
 
 class StaffAdminConfig(admin_apps.AdminConfig):
@@ -39,3 +40,11 @@ def create_staff_groups(using: str = "default", **kwargs: Any) -> None:
         group.permissions.add(
             *Permission.objects.using(using).filter(content_type__app_label="pages", codename__in=rights)
         )
+
+
+def forget_hidden(instance: Any, **kwargs: Any) -> None:
+    """What updates say of a hidden component goes with it: without the component nothing would hide it."""
+    from incidents.models import Affected
+
+    if instance.hidden:
+        Affected.objects.filter(component=instance).delete()
