@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+# Of planned work. Near the ends of the calendar, sums of times fail, and with them the page of every visitor.
+YEARS = range(1970, 2201)
+
+
 class IncidentQuerySet(models.QuerySet["Incident"]):
     def unresolved(self) -> IncidentQuerySet:
         """Real-time incidents that are still open."""
@@ -163,6 +167,9 @@ class Incident(models.Model):
                 raise ValidationError({"scheduled_for": "Planned work needs a start and an end."})
             if self.window[1] <= self.window[0]:
                 raise ValidationError({"scheduled_until": "Planned work must end after it starts."})
+            for name, moment in zip(("scheduled_for", "scheduled_until"), self.window, strict=True):
+                if moment.year not in YEARS:
+                    raise ValidationError({name: f"Choose a year from {YEARS[0]} to {YEARS[-1]}."})
 
     def post_update(
         self,

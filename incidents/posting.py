@@ -15,7 +15,7 @@ from components.status import Status
 from delivery.outbox import count_audience, unconnected_accounts
 from delivery.registry import label_of
 from incidents.holding import usual_statuses
-from incidents.models import Incident, Kind, Phase, Template, Update
+from incidents.models import Incident, Kind, Phase, StaleUpdateError, Template, Update
 from incidents.phases import likely_next, phases_after
 from pages.models import Page
 from statuspage.text import BODY_LIMIT, TITLE_LIMIT, clean_text
@@ -23,15 +23,21 @@ from statuspage.text import BODY_LIMIT, TITLE_LIMIT, clean_text
 DATE_TIME = "%Y-%m-%dT%H:%M"
 FIELDS = ("name", "status", "scheduled_for", "scheduled_until", "body", "token", "seen", "applied")
 COMPONENT = "component-"
+ANY_LENGTH = 10**6  # far more than a request may bring
 # What a component gets when a template only says that it is touched.
 TOUCHED = {Kind.INCIDENT: Status.DEGRADED_PERFORMANCE, Kind.MAINTENANCE: Status.UNDER_MAINTENANCE}
 Typed = dict[str, Any]
 
 
 def typed_fields(data: Mapping[str, str]) -> Typed:
-    """The form's fields as typed, cleaned, so that they can be shown again or kept as a draft."""
+    """The form's fields as typed, cleaned, so that they can be shown again or kept as a draft.
+
+    However long they are: only what is posted must be short.
+    """
     typed: Typed = {
-        name: clean_text(value) for name, value in data.items() if name in FIELDS or name.startswith(COMPONENT)
+        name: clean_text(value, limit=ANY_LENGTH)
+        for name, value in data.items()
+        if name in FIELDS or name.startswith(COMPONENT)
     }
     return typed | {"notify": "notify" in data}
 
@@ -41,7 +47,7 @@ def apply_template(typed: Typed, template: Template) -> Typed:
 
     They take the place of the last template's; what staff have written themselves is kept before them.
     """
-    before = Template.objects.filter(page=template.page, pk=_number(typed.get("applied"))).first()
+    before = Template.objects.filter(page=template.page, pk=read_number(typed.get("applied"))).first()
     touched = TOUCHED[Kind(template.kind)].slug
     components = {f"{COMPONENT}{component.code}": touched for component in template.components.all()}
     filled = {
@@ -59,7 +65,8 @@ def _own(text: str | None, prepared: str) -> str:
     return "" if not text or text == prepared else text
 
 
-def _number(text: str | None) -> int:
+def read_number(text: str | None) -> int:
+    """0 for whatever is not the number of a row."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
@@ -201,7 +208,17 @@ class PostForm(forms.Form):
         return unconnected_accounts(self.page)
 
     def post(self, actor: str) -> Update:
-        """Post what was typed. Call it once the form is valid. Raises StaleUpdateError and ValidationError."""
+        """Post what was typed. Call it once the form is valid. Raises StaleUpdateError and ValidationError.
+
+        A token that has posted something else is no doubled submit: somebody went back in the browser and
+        typed the next update there, which must not be lost without a word.
+        """
+        update = self._post(actor)
+        if (update.body, update.status) != (clean_text(self.cleaned_data["body"]), self.cleaned_data["status"]):
+            raise StaleUpdateError([update])
+        return update
+
+    def _post(self, actor: str) -> Update:
         fields = self.cleaned_data
         statuses = {row.component: row.shown for row in self.rows if row.is_touched}
         window: tuple[datetime, datetime] | None = None

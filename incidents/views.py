@@ -15,10 +15,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from delivery.models import Notice
 from incidents.models import Draft, Incident, Kind, StaleUpdateError, Template, Update
-from incidents.posting import PostForm, apply_template, typed_fields
+from incidents.posting import PostForm, apply_template, read_number, typed_fields
 from pages.models import Page
 from pages.rights import require_right
 from statuspage.markdown import render_markdown
+from statuspage.text import BODY_LIMIT
 
 log = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
@@ -97,13 +98,15 @@ def _after_posting(request: HttpRequest, update: Update) -> HttpResponse:
 
 def _show_stale(request: HttpRequest, page: Page, incident: Incident | None, error: StaleUpdateError) -> HttpResponse:
     """What was typed, beside what the others posted meanwhile; a second press posts."""
-    form = PostForm(page, incident, "", initial=typed_fields(request.POST) | {"seen": error.newer[-1].code})
+    typed = typed_fields(request.POST) | {"seen": error.newer[-1].code, "token": ""}  # a token of its own, too
+    form = PostForm(page, incident, _kind(request.POST.get("kind", "")), initial=typed)
     return _show(request, form, status=409, newer=error.newer)
 
 
 def _keep_draft(request: HttpRequest, page: Page, incident: Incident | None) -> HttpResponse:
     typed = typed_fields(request.POST) | {"kind": _kind(request.POST.get("kind", ""))}
-    del typed["token"], typed["seen"]  # taken anew when it is opened again
+    for name in ("token", "seen"):  # taken anew when it is opened again
+        typed.pop(name, None)
     draft = _get_draft(request.POST.get("draft"), page, incident) or Draft(page=page, incident=incident)
     draft.author, draft.fields = request.user, typed  # type: ignore[assignment]
     draft.save()
@@ -126,7 +129,7 @@ def delete_draft(request: HttpRequest, pk: int) -> HttpResponse:
 @require_right("publish")
 @require_POST
 def preview(request: HttpRequest) -> HttpResponse:
-    return render(request, "incidents/_preview.html", {"preview": render_markdown(request.POST.get("body", ""))})
+    return render(request, "incidents/_preview.html", {"preview": _preview(request.POST.get("body", ""))})
 
 
 @require_right("publish")
@@ -162,8 +165,8 @@ def _build_form(request: HttpRequest, page: Page, incident: Incident | None) -> 
     typed = typed_fields(request.POST)
     kind = _kind(request.POST.get("kind", ""))
     chosen = request.POST.get("template", "")
-    if chosen.isdigit() and chosen != typed.get("applied"):
-        template = Template.objects.filter(page=page, kind=kind, pk=int(chosen)).first()
+    if chosen and chosen != typed.get("applied"):
+        template = Template.objects.filter(page=page, kind=kind, pk=read_number(chosen)).first()
         typed = apply_template(typed, template) if template else typed
     return PostForm(page, incident, kind, initial=typed)
 
@@ -180,8 +183,13 @@ def _context(form: PostForm) -> dict[str, Any]:
         "page": form.page,
         "incident": form.incident,
         "kind": form.kind,
-        "preview": render_markdown(form["body"].value() or ""),
+        "preview": _preview(form["body"].value() or ""),
     }
+
+
+def _preview(body: str) -> str:
+    """No more than can be posted: what is longer may take many seconds."""
+    return render_markdown(body[:BODY_LIMIT])
 
 
 def _choose_page(request: HttpRequest) -> HttpResponse:
@@ -204,7 +212,7 @@ def _get_incident(code: str) -> Incident:
 
 def _get_draft(pk: str | None, page: Page, incident: Incident | None) -> Draft | None:
     """None also for a draft that a colleague has posted or deleted meanwhile."""
-    return Draft.objects.filter(pk=int(pk), page=page, incident=incident).first() if pk and pk.isdigit() else None
+    return Draft.objects.filter(pk=read_number(pk), page=page, incident=incident).first()
 
 
 def _kind(name: str) -> str:

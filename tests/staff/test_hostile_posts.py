@@ -1,0 +1,68 @@
+"""What a browser would not send, or only by mistake: no error page, and no word or update lost."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+
+from incidents.models import Draft, Incident, Update
+from statuspage.text import BODY_LIMIT
+from tests.staff.screen import NEW, again, soup
+
+TOO_LONG = "long " * (BODY_LIMIT // 4)
+NOT_NUMBERS = ["²", "٣", "-1", "9" * 30, "9" * 5000, "1 OR 1=1"]
+
+
+def test_a_message_that_is_too_long_to_post_can_be_kept_as_a_draft(signed_in, acme):
+    response = signed_in.post(NEW, {"name": "Errors", "body": TOO_LONG, "action": "draft"})
+    assert response.status_code == 302
+    assert Draft.objects.get().fields["body"] == TOO_LONG.strip()
+
+
+@pytest.mark.parametrize("fragment", ["post-fields", "post-grid", "post-audience", "post-preview"])
+def test_a_message_that_is_too_long_breaks_no_fragment(signed_in, acme, fragment):
+    assert signed_in.post(reverse(fragment), {"body": TOO_LONG}).status_code == 200
+
+
+def test_the_preview_renders_no_more_than_can_be_posted(signed_in, acme):
+    response = signed_in.post(reverse("post-preview"), {"body": "a" * (BODY_LIMIT + 1) + "beyond"})
+    assert b"beyond" not in response.content
+
+
+@pytest.mark.parametrize("number", NOT_NUMBERS, ids=lambda text: text[:8])
+def test_what_is_not_the_number_of_a_row_chooses_nothing(signed_in, acme, number):
+    assert signed_in.get(NEW, {"draft": number}).status_code == 200
+    fields = {"body": "x", "template": number, "applied": number, "draft": number, "action": "fields"}
+    assert signed_in.post(NEW, fields).status_code == 200
+
+
+def test_another_message_under_the_same_token_is_not_taken_for_a_doubled_submit(signed_in, follow, incident):
+    """Back from the receipt, the browser shows the form as it was; what is typed there now is news."""
+    fields = follow(again(incident)) | {"body": "Found it."}
+    signed_in.post(again(incident), fields)
+    response = signed_in.post(again(incident), fields | {"body": "Mended.", "status": "monitoring"})
+    assert response.status_code == 409
+    assert incident.updates.order_by("-pk")[0].body == "Found it."
+
+    shown = soup(response)
+    assert shown.select_one("textarea[name=body]").get_text().strip() == "Mended."
+    kept = {each["name"]: each.get("value", "") for each in shown.select("#post-form input[type=hidden]")}
+    assert kept["token"] != fields["token"]
+    signed_in.post(again(incident), fields | kept | {"body": "Mended.", "status": "monitoring"})
+    assert incident.updates.order_by("-pk")[0].body == "Mended."
+
+
+def test_a_new_incident_under_the_token_of_another_is_not_lost(signed_in, follow):
+    fields = follow(NEW) | {"name": "First", "body": "One."}
+    signed_in.post(NEW, fields)
+    assert signed_in.post(NEW, fields | {"name": "Second", "body": "Two."}).status_code == 409
+    assert signed_in.post(NEW, fields).status_code == 302
+    assert Update.objects.count() == 1
+
+
+@pytest.mark.parametrize("start", ["0001-01-01T00:00", "0001-01-03T00:00", "1969-12-31T00:00", "9999-12-30T23:00"])
+def test_planned_work_at_the_ends_of_the_calendar_is_refused(signed_in, follow, acme, start):
+    fields = follow(f"{NEW}?kind=maintenance") | {"name": "Move", "body": "We move."}
+    response = signed_in.post(NEW, fields | {"scheduled_for": start, "scheduled_until": "9999-12-31T23:59"})
+    assert response.status_code == 422
+    assert not Incident.objects.exists()
