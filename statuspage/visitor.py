@@ -7,7 +7,8 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> str:
-    """The visitor's IP address; "" when the server knows none.
+    """The visitor's IP address; "" when the server knows none. Of an IPv6 address, the first of its /64 network:
+    a visitor has all of one, and could otherwise use a new address for every guess.
 
     X-Forwarded-For is believed only as far as TRUSTED_PROXY_COUNT says: each trusted proxy appends one
     entry on the right, and everything further left was written by the visitor.
@@ -15,14 +16,19 @@ def client_address(request: HttpRequest) -> str:
     peer: str = request.META.get("REMOTE_ADDR", "")
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     count = settings.TRUSTED_PROXY_COUNT
-    if count and len(hops) >= count and _is_address(hops[-count]):
-        return hops[-count]
-    return peer
+    if count and len(hops) >= count and (network := _network(hops[-count])):
+        return network
+    return _network(peer) or peer
 
 
-def _is_address(text: str) -> bool:
+def _network(text: str) -> str:
+    """An IPv4 address as it is, the /64 of an IPv6 one; "" for anything else."""
     try:
-        ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return ""
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False).network_address)

@@ -92,7 +92,7 @@ def test_a_forged_forwarded_header_does_not_escape_the_lock(sign_in: SignIn) -> 
         (2, "1.2.3.4, 203.0.113.1, 10.0.0.9", "203.0.113.1"),
         (2, "203.0.113.1", "10.0.0.1"),  # fewer proxies than promised: believe none
         (1, "nonsense", "10.0.0.1"),
-        (1, "2001:db8::7", "2001:db8::7"),
+        (1, "2001:db8::7", "2001:db8::"),
         (1, "", "10.0.0.1"),
     ],
 )
@@ -125,3 +125,18 @@ def test_staff_pages_carry_a_strict_policy(client: Client) -> None:
 
 def test_an_unknown_host_is_refused(client: Client) -> None:
     assert client.get("/admin/login/", headers={"host": "evil.example"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"), ("2001:db8:1:2::7", "2001:db8:1:2::"), ("fe80::1%eth0", "fe80::"),
+     ("::ffff:192.0.2.66", "192.0.2.66"), ("192.0.2.66", "192.0.2.66"), ("", ""), ("a socket", "a socket")],
+)  # fmt: skip
+def test_all_addresses_of_one_ipv6_network_are_one_visitor(peer: str, expected: str) -> None:
+    assert client_address(RequestFactory().get("/", REMOTE_ADDR=peer)) == expected
+
+
+def test_a_new_ipv6_address_for_each_guess_gives_no_new_guesses(sign_in: SignIn) -> None:
+    answers = [sign_in("guess", f"2001:db8::{number}").status_code for number in range(1, 7)]
+    assert answers[-2:] == [429, 429]
+    assert sign_in(PASSWORD, "2001:db8:0:1::1").status_code == 302
