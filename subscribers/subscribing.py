@@ -19,7 +19,7 @@ from django.utils import timezone
 from components.models import Component
 from pages.models import Page
 from statuspage.bell import ring_on_commit
-from statuspage.text import CODE_LENGTH
+from statuspage.text import CODE_LENGTH, clean_text
 from subscribers.addresses import mailbox, normalise_address
 from subscribers.models import (
     CONFIRMATION_SLOT_SECONDS,
@@ -61,7 +61,7 @@ def request_subscription(
 
 def find_components(page: Page, codes: Iterable[str]) -> list[Component]:
     """The public components among `codes`; raises ValidationError when codes were given and none is one."""
-    wanted = set(codes)
+    wanted = {clean_text(code, multiline=False) for code in codes}
     found = list(page.components.public().filter(code__in=wanted)) if wanted else []
     if wanted and not found:
         raise ValidationError("Choose at least one component.", code="components")

@@ -82,3 +82,11 @@ def test_reading_it_changes_nothing(example: Example, client: Client) -> None:
     assert client.get(f"{ADDRESS}?subscriber[email]=a@example.com", headers={"host": HOST}).status_code == 405
     assert client.options(ADDRESS, headers={"host": HOST}).status_code == 204
     assert not Subscriber.objects.exists()
+
+
+@pytest.mark.parametrize("code", ["\\ud800", "\\u0000", "a" * 300, "ü", "' OR 1=1"])
+def test_a_component_that_cannot_be_is_refused(example: Example, client: Client, code: str) -> None:
+    body = f'{{"subscriber": {{"email": "ann@example.com", "component_ids": ["{code}"]}}}}'
+    response = client.post(ADDRESS, body, content_type="application/json", headers={"host": HOST})
+    assert response.status_code == 422
+    assert not Subscriber.objects.exists()
