@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -26,8 +26,10 @@ from subscribers.models import Subscriber, Suppression, address_hash
 
 log = logging.getLogger(__name__)
 State = Delivery.State
+WAITING = (State.PENDING, State.SENDING)
 # How many rows try whether a paused channel works again.
 PROBE_SIZE = 5
+# Who was out of reach for longer hears how things stand now, not the whole story at once.
 OVERTAKEN_AFTER = timedelta(hours=1)
 LOST = "the worker was lost before it could say what became of this"
 
@@ -131,22 +133,34 @@ def _objection(row: Delivery, notice: Notice, account: Account | None, suppresse
 
 
 def _overtaken(channel: str, rows: list[Delivery], notices: dict[int, Notice]) -> set[int]:
-    """Rows that have waited so long that their address gets a newer update of the same incident as well.
+    """Rows that have waited for over an hour while their address got, or is about to get, a newer update of
+    the same incident.
 
-    After hours without a mail server, people are told how things stand, not the whole story at once.
+    The first post on an account counts only when a newer one is out already: until then the others would
+    have nothing to reply to.
     """
     late = [row for row in rows if timezone.now() - row.queued_at > OVERTAKEN_AFTER]
     if not late:
         return set()
     threads = {notices[row.notice_id].thread for row in late}
+    told = Delivery.objects.filter(
+        channel=channel, notice__thread__in=threads, notice__cancelled_at=None, state__in=(*WAITING, State.SENT)
+    )
     newest = (
-        Delivery.objects.filter(channel=channel, notice__thread__in=threads, address__in=[row.address for row in late])
+        told.filter(address__in=[row.address for row in late])
         .values_list("notice__thread", "address")
-        .annotate(newest=Max("notice_id"))
+        .annotate(newest=Max("notice_id"), newest_sent=Max("notice_id", filter=Q(state=State.SENT)))
         .order_by()
     )
-    latest = {(thread, address): notice_id for thread, address, notice_id in newest}
-    return {row.pk for row in late if latest[notices[row.notice_id].thread, row.address] > row.notice_id}
+    latest = {(thread, address): notice_ids for thread, address, *notice_ids in newest}
+
+    def is_overtaken(row: Delivery) -> bool:
+        notice = notices[row.notice_id]
+        coming, sent = latest.get((notice.thread, row.address), (0, 0))
+        begins_thread = row.account_id is not None and notice.stage == Notice.Stage.FIRST
+        return ((sent or 0) if begins_thread else coming) > notice.pk
+
+    return {row.pk for row in late if is_overtaken(row)}
 
 
 def record(batch: Batch, outcomes: Iterable[Outcome]) -> Counter[str]:

@@ -204,7 +204,7 @@ def test_what_is_too_old_is_given_up(expanded: Notice):
     assert_ledger_balances(expanded)
 
 
-def test_after_hours_without_a_server_people_hear_the_latest_only(
+def test_after_an_hour_without_a_server_people_hear_the_latest_only(
     make_notice: MakeNotice, add_subscribers: AddSubscribers
 ):
     add_subscribers(1)
@@ -233,6 +233,47 @@ def test_a_late_update_without_a_successor_is_still_told(expanded: Notice):
     expanded.deliveries.update(queued_at=timezone.now() - timedelta(hours=2))
 
     assert len(addresses(claim("email", 10))) == 4
+
+
+def test_a_late_update_is_told_when_nobody_will_hear_the_newer_one(
+    make_notice: MakeNotice, add_subscribers: AddSubscribers
+):
+    add_subscribers(1)
+    first, failed, cancelled = (make_notice() for _ in range(3))
+    for each in (first, failed, cancelled):
+        outbox.expand(each.pk)
+    failed.deliveries.update(state="dead")
+    Notice.objects.filter(pk=cancelled.pk).update(cancelled_at=timezone.now())
+    Delivery.objects.update(queued_at=timezone.now() - timedelta(hours=2))
+
+    assert [notice for notice, _ in taken().work] == [first]
+
+
+def test_on_an_account_the_first_post_is_not_dropped_for_later_ones_that_reply_to_it(
+    make_notice: MakeNotice, x_account: Account
+):
+    first, middle, last = (make_notice(stage=stage) for stage in ("first", "middle", "last"))
+    for each in (first, middle, last):
+        outbox.expand(each.pk)
+    Delivery.objects.exclude(notice=last).update(queued_at=timezone.now() - timedelta(hours=2))
+
+    assert [notice for notice, _ in taken("x").work] == [first, last]
+
+    assert middle.deliveries.get().error == "overtaken by a newer update"
+
+
+def test_on_an_account_a_first_post_that_comes_after_a_newer_one_is_dropped(
+    make_notice: MakeNotice, x_account: Account
+):
+    first, last = make_notice(stage="first"), make_notice(stage="last")
+    for each in (first, last):
+        outbox.expand(each.pk)
+    first.deliveries.update(queued_at=timezone.now() - timedelta(hours=2))
+    last.deliveries.update(state="sent", sent_at=timezone.now())
+
+    assert taken("x").work == []
+
+    assert first.deliveries.get().error == "overtaken by a newer update"
 
 
 def test_an_account_switched_off_after_the_fan_out_posts_nothing(notice: Notice, x_account: Account):
