@@ -19,8 +19,16 @@ def validate_time_zone(name: str) -> None:
 
 
 def validate_public_url(url: str) -> None:
+    """It stands in mails and feeds as it is, and browsers send host names in ASCII (xn--…)."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    if (
+        not is_plain
+        or parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.path.strip("/")
+        or parts.query
+    ):
         raise ValidationError(f"“{url}” is not a page address; write one such as https://status.example.com.")
 
 

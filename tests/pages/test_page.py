@@ -30,7 +30,19 @@ def test_the_host_comes_from_the_public_address(db: None) -> None:
     assert page.absolute_url("/history") == "https://Status.Example.com:8443/history"
 
 
-@pytest.mark.parametrize("url", ["status.example.com", "ftp://status.example.com", "https://", "https://a.example/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "status.example.com",
+        "ftp://status.example.com",
+        "https://",
+        "https://a.example/x",
+        "https://störung.example",
+        "https://a.exam\u202eple",
+        "https://a.exam\x07ple",
+        "https://a b.example",
+    ],
+)
 def test_what_is_not_a_page_address_is_refused(url: str) -> None:
     with pytest.raises(ValidationError, match="not a page address"):
         Page(name="P", url=url).clean_fields(exclude=["code"])
