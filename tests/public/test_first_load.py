@@ -52,4 +52,4 @@ def test_forty_components_with_trouble_still_load_fast(get: "Get", acme: Page, t
             part.move_to(list(Status)[1 + (days + number) % 4], at)
             part.move_to(Status.OPERATIONAL, at + timedelta(minutes=number + days))
     sizes = first_load(get, acme.host)
-    assert sum(sizes.values()) <= 2 * LIMIT, sizes
+    assert sum(sizes.values()) <= LIMIT, sizes
