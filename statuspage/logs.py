@@ -4,9 +4,11 @@ Debug lines of HTTP and OAuth clients show headers and bodies, credentials inclu
 nothing below WARNING, whatever LOG_LEVEL is.
 """
 
+import re
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 QUIET = (
     "tweepy",
@@ -32,7 +34,18 @@ QUIET = (
     "uvicorn",
 )
 
+# The signed part of a subscriber's link (subscribers/signing.py): Django logs the address of what it refused.
+SIGNED = re.compile(r"\b([a-z0-9]{12})\.[0-9a-f]{13}\.[0-9a-f]{32}\b")
+
+
+def hide_signatures(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Who reads the logs must not be able to act for a subscriber."""
+    event["event"] = SIGNED.sub(r"\1.…", str(event["event"]))
+    return event
+
+
 SHARED: list[Any] = [
+    hide_signatures,
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,

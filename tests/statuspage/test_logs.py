@@ -42,3 +42,14 @@ def test_each_line_is_one_json_object() -> None:
 )
 def test_clients_of_other_services_say_nothing_below_a_warning(logger: str) -> None:
     assert "hunter2" not in logged(logger, "debug", "console")
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_links_of_subscribers_cannot_be_read_out_of_the_log(log_format: str) -> None:
+    link = f"/unsubscribe/abcdefghij12.{'0' * 13}.{'f' * 32}"
+    script = f"import logging, django; django.setup(); logging.getLogger('django.request').warning('Bad: %s', '{link}')"
+    env = {"DJANGO_SETTINGS_MODULE": "statuspage.settings", "LOG_FORMAT": log_format}
+    with running(python("-c", script), env=env) as process:
+        assert process.wait(60) == 0, process.output
+        assert "/unsubscribe/abcdefghij12." in process.output
+        assert "f" * 32 not in process.output
