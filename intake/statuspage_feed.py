@@ -312,5 +312,7 @@ def _window_end(window: re.Match[str], start: datetime, zone: ZoneInfo) -> datet
     month, day, time = re.fullmatch(r"(?:(\w+) +(\d+), *)?(\d\d:\d\d)", window["end"]).groups()  # type: ignore[union-attr]
     if month is None:
         hour, minute = map(int, time.split(":"))
+        if hour > 23 or minute > 59:
+            raise EntryError(f"not a time: {time}")
         return start.astimezone(zone).replace(hour=hour, minute=minute, second=0)
     return _place(month, day, time, zone, start + timedelta(days=330))

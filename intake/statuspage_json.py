@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ValidationError
 
 from components.status import Impact, Status
+from incidents.models import YEARS
 from incidents.phases import PHASES, Kind
 from intake.recordings import (
     AffectedRecord,
@@ -75,6 +76,8 @@ class Entry:
             raise EntryError(f"{self.what}: “{key}” is not a time: {text}") from None
         if moment.tzinfo is None:
             raise EntryError(f"{self.what}: “{key}” has no time zone: {text}")
+        if moment.year not in YEARS:
+            raise EntryError(f"{self.what}: “{key}” is not a time of our age: {text}")
         return moment
 
     def optional_moment(self, key: str) -> datetime | None:

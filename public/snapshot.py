@@ -23,6 +23,7 @@ Hidden components, drafts, authors and addresses never enter a snapshot.
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import zip_longest
 from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
@@ -196,10 +197,8 @@ def _describe_incident(row: Incident, components: dict[str, Data], tweets: dict[
 
 def _describe_updates(rows: list[Update], tweets: dict[str, str]) -> list[Data]:
     """Newest first. An update that repeats the status before it is labelled "Update"."""
-    former = [*(row.status for row in rows[1:]), None]
-    return [
-        _describe_update(row, tweets, repeats=row.status == before) for row, before in zip(rows, former, strict=True)
-    ]
+    former = [row.status for row in rows[1:]]
+    return [_describe_update(row, tweets, repeats=row.status == before) for row, before in zip_longest(rows, former)]
 
 
 def _describe_update(row: Update, tweets: dict[str, str], *, repeats: bool) -> Data:
