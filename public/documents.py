@@ -1,5 +1,6 @@
 """The documents for programs, published: JSON, feeds, calendar, badges, banner. Addresses: document_urls.py."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
@@ -8,7 +9,7 @@ from django.template.loader import render_to_string
 
 from public import api, archive, badge, banner, calendar, feeds
 from public.api import to_json
-from public.edition import Rendered, View, published
+from public.edition import POLLED, Rendered, View, published
 from public.snapshot import Data
 
 JSON_TYPE = "application/json; charset=utf-8"
@@ -102,7 +103,7 @@ def _component_badge(snapshot: Data, code: str) -> Data:
 
 @published(cors=True)
 def banner_json(snapshot: Data) -> Rendered:
-    return _json(banner.banner(snapshot))
+    return replace(_json(banner.banner(snapshot)), headers=POLLED)
 
 
 @published(framed=True, params={"mobile": "true"})

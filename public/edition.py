@@ -50,6 +50,9 @@ from public.shelf import Edition, Key, Shelf, Version
 from public.snapshot import Data, build
 
 CACHE_CONTROL = "public, max-age=10, s-maxage=15, stale-while-revalidate=60, stale-if-error=86400"
+# What scripts fetch again and again. A browser that may keep it, or use it stale while it asks, shows every
+# poll the answer before; asking costs a 304.
+POLLED = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-if-error=86400"}
 SMALLEST_PACKED = 256  # bytes; below it, headers weigh more than compression saves
 
 log = logging.getLogger(__name__)

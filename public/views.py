@@ -1,7 +1,7 @@
 """What people read: the front page, history, an incident's own page, and the error pages."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -15,7 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import resolve
 
 from pages.models import Page
-from public.edition import Rendered, editions, published
+from public.edition import POLLED, Rendered, editions, published
 from public.presentation import build_agenda, build_sections, write_headline
 from public.snapshot import Data, build_incident, build_month, find_first_month
 
@@ -46,7 +46,7 @@ def home(snapshot: Data) -> Rendered:
 
 @published
 def summary(snapshot: Data) -> Rendered:
-    return _render("public/_summary.html", snapshot, **_describe_now(snapshot))
+    return replace(_render("public/_summary.html", snapshot, **_describe_now(snapshot)), headers=POLLED)
 
 
 def _describe_now(snapshot: Data) -> Data:
@@ -66,7 +66,7 @@ def incident(snapshot: Data, code: str) -> Rendered:
 def incident_fragment(snapshot: Data, code: str) -> Rendered:
     found = _get_incident(snapshot, code)
     rendered = _render("public/_incident.html", snapshot, incident=found)
-    return Rendered(rendered.body, status=CLOSED_STATUS) if found["is_closed"] else rendered
+    return replace(rendered, status=CLOSED_STATUS if found["is_closed"] else 200, headers=POLLED)
 
 
 def _get_incident(snapshot: Data, code: str) -> Data:

@@ -34,7 +34,9 @@ tell(id && id !== remembered() ? "showFrame" : "dismissFrame");
 async function look() {
   if (document.hidden) return;
   try {
-    const answer = await fetch("/api/banner.json", { credentials: "omit", signal: AbortSignal.timeout(2000) });
+    const answer = await fetch("/api/banner.json", {
+      credentials: "omit", cache: "no-cache", signal: AbortSignal.timeout(2000),
+    });
     const { banner } = await answer.json();
     if ((banner ? banner.id : "") !== id) location.reload();
   } catch {

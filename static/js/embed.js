@@ -142,7 +142,7 @@
       const giveUp = setTimeout(() => control.abort(), GIVE_UP_MS);
       try {
         const answer = await fetch(`${origin}/api/banner.json`, {
-          mode: "cors", credentials: "omit", referrerPolicy: "no-referrer", signal: control.signal,
+          mode: "cors", credentials: "omit", cache: "no-cache", referrerPolicy: "no-referrer", signal: control.signal,
         });
         if (!answer.ok) throw new Error(`status ${answer.status}`);
         return await answer.json();

@@ -9,6 +9,7 @@ from tests.browser.conftest import NewContext
 from tests.browser.posting import posted
 from tests.browser.product import Product
 from tests.browser.watch import CONTRAST, Watch, find_barriers, width_needed
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 FIRST_LOAD_BYTES = 15_000
@@ -100,3 +101,16 @@ def test_an_open_page_shows_news_and_keeps_the_readers_place(
         assert after
         assert abs(after["y"] - top["y"]) < 2
     watch.assert_clean()
+
+
+def test_no_poll_is_answered_with_what_the_browser_kept(page: Page, staff: Page, product: Product) -> None:
+    """A page that has been open for minutes must learn at its next poll, not at the one after."""
+    page.goto("/")
+    ask = "path => fetch(path).then(answer => answer.text())"
+    polled = ("/fragments/summary", "/api/banner.json")
+    for path in polled:
+        assert "Polls are fresh" not in page.evaluate(ask, path)
+    with posted(staff, "Polls are fresh", "Everybody hears at once.", {"Chat API": "Major outage"}):
+        wait_until(lambda: "Polls are fresh" in product.get("/"), within=5, what="the update on the page")
+        for path in polled:
+            assert "Polls are fresh" in page.evaluate(ask, path), path
