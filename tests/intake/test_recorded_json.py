@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from pages.models import Page
 from public import api
@@ -18,11 +18,20 @@ pytestmark = [
     pytest.mark.skipif(not SAMPLES.is_dir(), reason="the recordings of other people's pages are not here: ../shared"),
     pytest.mark.django_db,
 ]
-COMPONENTS = sorted(path.name for path in SAMPLES.glob("*components*.json") if "webhook" not in path.name)
+COMPONENTS = sorted(path.name for path in SAMPLES.glob("*components*.json"))
+WEBHOOKS = sorted(path.name for path in SAMPLES.glob("webhook__*.json"))
+ONLY_IN_THE_API = {"group", "only_show_if_degraded", "started_at", "tweet_id"}
+# Of postmortems, of settings, of posts on Twitter; and an incident's window, which it has not.
+ONLY_IN_WEBHOOKS = {
+    "backfilled", "impact_override", "postmortem_body", "postmortem_body_last_updated_at", "postmortem_ignored",
+    "postmortem_notified_subscribers", "postmortem_notified_twitter", "postmortem_published_at",
+    "scheduled_auto_completed", "scheduled_auto_in_progress", "scheduled_for", "scheduled_remind_prior",
+    "scheduled_reminded_at", "scheduled_until", "twitter_updated_at", "wants_twitter_update",
+}  # fmt: skip
 
 
-def import_files(*names: str) -> str:
-    """What the command printed to stderr."""
+def import_files(*names: str | Path) -> str:
+    """What the command printed to stderr. A name is that of a recording; a whole path is taken as it is."""
     errors = StringIO()
     call_command("import_statuspage", *(str(SAMPLES / name) for name in names), stdout=StringIO(), stderr=errors)
     return errors.getvalue()
@@ -144,6 +153,30 @@ def test_importing_the_same_again_changes_nothing(name: str) -> None:
     assert " changed" not in output.getvalue().replace("unchanged", "")
     after = Page.objects.get()
     assert (after.generation, after.updated_at) == (before.generation, before.updated_at)
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_a_webhook_is_no_document_and_is_refused_with_the_reason(name: str) -> None:
+    """It is what a page sends out at one event. Importing reads what a page shows."""
+    with pytest.raises(CommandError, match="nothing to import: neither components nor incidents"):
+        import_files(name)
+    assert not Page.objects.exists()
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_what_a_webhook_holds_comes_back_when_it_stands_in_a_document(name: str, tmp_path: Path) -> None:
+    """Value by value; its keys are not all those of the public API, and come in another order."""
+    webhook = load(name)
+    kind = "components" if "component" in webhook else "incidents"
+    recorded = webhook[kind.removesuffix("s")]
+    page = {"id": webhook["page"]["id"], "name": "A", "url": "https://a.example", "updated_at": "2018-01-01T00:00:00Z"}
+    document = tmp_path / "document.json"
+    document.write_text(json.dumps({"page": page, kind: [recorded]}))
+    import_files(document)
+    for where, ours, theirs in differences(serve(kind)[kind][0], recorded):
+        key = where.rpartition(".")[2]
+        only_one_has_it = key in (ONLY_IN_THE_API if theirs == MISSING else ONLY_IN_WEBHOOKS if ours == MISSING else ())
+        assert only_one_has_it or key == "(order)" or is_expected((where, ours, theirs)), (where, ours, theirs)
 
 
 def test_no_rule_orders_components_of_one_position() -> None:
