@@ -153,7 +153,7 @@ class Incident(models.Model):
                 created_at=now,
                 updated_at=now,
             )
-            incident.full_clean()
+            incident.full_clean(exclude=["name"])  # an empty one is refused by clean(), in better words
             incident.save()
             return incident.post_update(
                 body, status, components=components, notify=notify, actor=actor, token=token, at=at

@@ -10,9 +10,12 @@ from django.core.management import CommandError, call_command
 
 from components.models import Component, Group
 from components.status import Status
-from delivery.models import Notice
+from delivery.models import Account, Notice
 from incidents.models import Incident, Phase, Update
 from pages.models import AuditEntry, Page
+from subscribers.models import Subscriber
+
+WORK = ("open", "E", "--body", "x", "--kind", "maintenance")
 
 
 @pytest.fixture
@@ -69,7 +72,7 @@ def test_planned_work_is_given_in_the_pages_zone_or_with_an_offset(run, acme, ch
 
 def test_update_keeps_status_and_components_that_it_does_not_name(run, acme, chat):
     incident = Incident.open(acme, "A", "a", status="identified", components={chat: Status.MAJOR_OUTAGE}).incident
-    assert run("update", incident.code, "--body", "Still.") == "A: Identified (told)\n"
+    assert run("update", incident.code, "--body", "Still.") == "A: Identified (nobody to tell)\n"
     assert incident.updates.first().affected.get().new_status == Status.MAJOR_OUTAGE
     run(
         "update",
@@ -85,12 +88,20 @@ def test_update_keeps_status_and_components_that_it_does_not_name(run, acme, cha
     assert chat.status == Status.OPERATIONAL
 
 
+def test_an_update_says_how_many_will_be_told(run, acme, chat, website):
+    incident = Incident.open(acme, "A", "a", components={chat: Status.MAJOR_OUTAGE}, notify=False).incident
+    for number in range(3):
+        Subscriber.objects.create(page=acme, address=f"p{number}@x.example", state=Subscriber.State.ACTIVE)
+    Account.objects.create(page=acme, channel="x", name="@acme")  # not connected: it will not be told
+    assert run("update", incident.code, "--body", "Still.") == "A: Investigating (3 will be told)\n"
+
+
 def test_resolve_frees_components_that_no_other_open_incident_holds(run, acme, chat, website):
     incident = Incident.open(
         acme, "A", "a", components={chat: Status.MAJOR_OUTAGE, website: Status.MAJOR_OUTAGE}
     ).incident
     Incident.open(acme, "B", "b", components={website: Status.PARTIAL_OUTAGE})
-    assert run("resolve", incident.code, "--no-notify") == "A: Resolved (nobody told)\n"
+    assert run("resolve", incident.code, "--no-notify") == "A: Resolved (nobody told, as you chose)\n"
     chat.refresh_from_db()
     website.refresh_from_db()
     assert (chat.status, website.status) == (Status.OPERATIONAL, Status.PARTIAL_OUTAGE)
@@ -128,16 +139,18 @@ def test_list_shows_what_is_open_and_all_on_demand(run, acme, chat):
         (["open", "E", "--body", "x", "--component", "Chat API"], "write NAME=STATUS"),
         (["open", "E", "--body", "x", "--status", "fixed"], "use one of investigating, identified"),
         (["open", "E", "--body", " "], "Write what visitors should know"),
-        (["open", " ", "--body", "x"], "Write a title"),
+        (["open", " ", "--body", "x"], r"^Write a title\.$"),
         (["open", "E", "--body", "x", "--kind", "maintenance"], "needs a start and an end"),
-        (["open", "E", "--body", "x", "--from", "tomorrow"], "is not a time; write one such as"),
-        (["open", "E", "--body", "x", "--from", "2030-02-31T10:00"], "is not a time; write one such as"),
+        (["open", "E", "--body", "x", "--from", "2030-01-06T02:00"], "add --kind maintenance"),
+        (["open", "E", "--body", "x", "--until", "2030-01-06T02:00"], "add --kind maintenance"),
+        ([*WORK, "--from", "tomorrow"], "is not a time; write one such as"),
+        ([*WORK, "--from", "2030-02-31T10:00"], "is not a time; write one such as"),
         (["open", "E", "--body", "x", "--page", "no.example"], "There is no page “no.example”. Pages: status.acme"),
         (["open", "E", "--body", "x", "--kind", "party"], "invalid choice"),
         (["open", "E"], "--body"),
         (["update", "nosuchcode00", "--body", "x"], "“manage.py incident list” shows the codes"),
         (["resolve", "nosuchcode00"], "There is no incident"),
-        ([], "the following arguments are required"),
+        ([], "the following arguments are required: {open,update,resolve,list}"),
     ],
 )
 def test_a_mistake_is_answered_with_what_would_be_right_and_posts_nothing(run, acme, chat, args, message):

@@ -14,6 +14,8 @@ from django.utils.dateparse import parse_datetime
 
 from components.models import Component
 from components.status import Status
+from delivery.models import Notice
+from delivery.outbox import count_audience
 from incidents.holding import usual_statuses
 from incidents.models import Incident, Kind, Phase, Update
 from pages.models import Page
@@ -27,12 +29,14 @@ class Command(BaseCommand):
     help = "Open, update, resolve and list incidents and planned maintenance."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        deeds = parser.add_subparsers(dest="deed", required=True, title="what to do")
+        deeds = parser.add_subparsers(
+            dest="deed", required=True, title="what to do", metavar="{open,update,resolve,list}"
+        )
         opening = deeds.add_parser("open", help="start an incident, or plan maintenance; prints its code alone")
         opening.add_argument("title")
         opening.add_argument("--kind", choices=Kind.values, default=Kind.INCIDENT.value)
         opening.add_argument(
-            "--from", dest="start", metavar="TIME", help="start of planned work, such as 2030-01-06T02:00"
+            "--from", dest="start", metavar="TIME", help="start of planned maintenance, such as 2030-01-06T02:00"
         )
         opening.add_argument("--until", dest="end", metavar="TIME", help="its end; times are in the page's zone")
         opening.add_argument("--page", metavar="HOST", help="which page, where there are several")
@@ -64,6 +68,8 @@ class Command(BaseCommand):
 
     def _open(self, given: Namespace) -> None:
         page = _find_page(given.page)
+        if given.kind != Kind.MAINTENANCE and (given.start or given.end):
+            raise CommandError("--from and --until are for planned work: add --kind maintenance.")
         update = Incident.open(
             page,
             given.title,
@@ -103,14 +109,22 @@ class Command(BaseCommand):
             )
 
     def _say(self, update: Update) -> None:
-        told = "told" if update.deliver_notifications else "nobody told"
-        self.stdout.write(f"{update.incident.name}: {update.get_status_display()} ({told})")
+        self.stdout.write(f"{update.incident.name}: {update.get_status_display()} ({_whom(update)})")
 
 
 def _post(incident: Incident, status: str, body: str, given: Namespace) -> Update:
     """What the command does not name keeps its usual status."""
     components = usual_statuses(incident, status) | _parse_components(incident.page, given.component)
     return incident.post_update(body, status, components=components, notify=given.notify, actor=_actor())
+
+
+def _whom(update: Update) -> str:
+    """Who is going to hear of it. Nothing has been sent yet when the command ends."""
+    if not update.deliver_notifications:
+        return "nobody told, as you chose"
+    notice = Notice.objects.get(code=update.code)
+    count = sum(count_audience(notice.page, notice.component_codes, notice.thread).values())
+    return f"{count:,} will be told" if count else "nobody to tell"
 
 
 def _find_page(host: str | None) -> Page:
