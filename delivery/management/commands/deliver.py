@@ -30,6 +30,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, watch: bool, **options: Any) -> None:
         if watch:
             return self._watch()
+        if not count_waiting():
+            return self.stdout.write("Nothing is due.")
         counts = deliver()
         self._print(counts)
         failed = sum(each[State.DEAD] + each[State.UNKNOWN] for each in counts.values())
