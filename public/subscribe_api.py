@@ -14,6 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from pages.models import Page
 from public.api import describe_page
 from public.edition import UnknownHostError, editions
+from statuspage.visitor import client_address
 from subscribers.subscribing import request_subscription
 
 
@@ -34,7 +35,13 @@ def subscribers_json(request: HttpRequest) -> HttpResponse:
         snapshot = editions.load_snapshot(request.get_host())
         wish = read_wish(request)
         page = Page.objects.get(code=snapshot["page"]["code"])
-        request_subscription(page, wish.email, component_codes=wish.component_codes, incident_code=wish.incident_code)
+        request_subscription(
+            page,
+            wish.email,
+            component_codes=wish.component_codes,
+            incident_code=wish.incident_code,
+            visitor=client_address(request),
+        )
     except UnknownHostError as error:
         return _allow_anyone(JsonResponse({"error": str(error)}, status=404))
     except ValidationError as error:

@@ -191,6 +191,8 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Confirmation mails an hour at most, of all pages together: anybody can ask for one to any address.
 CONFIRMATIONS_PER_HOUR = env.number("CONFIRMATIONS_PER_HOUR", 2000, least=1)
+# Of these, what one network address may ask for: enough for an office in an outage, too little to use up the rest.
+CONFIRMATIONS_PER_VISITOR = env.number("CONFIRMATIONS_PER_VISITOR", 20, least=1)
 
 # Staff sign-in. Locked by user name and address together: nobody elsewhere can lock the on-call out,
 # and who is signed in stays so.

@@ -28,6 +28,11 @@ def address_hashes(channel: str, address: str) -> list[str]:
     return [_hash_with(key, channel, address) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
 
 
+def visitor_hash(visitor: str) -> str:
+    """The same of a visitor's network address; "" stays ""."""
+    return address_hash("visitor", visitor) if visitor else ""
+
+
 def _hash_with(key: str, channel: str, address: str) -> str:
     purpose = key.encode() + b"subscribers.address_hash"
     return hmac.new(purpose, f"{channel}:{address}".encode(), hashlib.sha256).hexdigest()
@@ -199,6 +204,9 @@ class Confirmation(models.Model):
 
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.SET_NULL, related_name="confirmations")
     address_hash = models.CharField(max_length=64, help_text="Of the mailbox: without the “+tag” and dots.")
+    visitor_hash = models.CharField(
+        max_length=64, blank=True, db_index=True, help_text="Of the network address that asked; empty when unknown."
+    )
     slot = models.BigIntegerField(default=current_slot, editable=False, help_text="The quarter hour of the request.")
     state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -3,7 +3,7 @@
 The caller learns nothing: a new, a known and a suppressed address run through the same steps, and the only
 answer is the mail itself. Somebody who subscribed long ago gets a link to manage that subscription instead,
 and nothing about them changes. The confirmation mail is what an attacker would flood a stranger with, so
-there are limits per mailbox and for the whole deployment; a request past them is dropped silently.
+there are limits per mailbox, per visitor and for the whole deployment; a request past them is dropped silently.
 """
 
 import logging
@@ -27,6 +27,7 @@ from subscribers.models import (
     Subscriber,
     Suppression,
     address_hashes,
+    visitor_hash,
 )
 
 log = logging.getLogger(__name__)
@@ -37,11 +38,12 @@ INCIDENT_CODE = re.compile(f"[a-z0-9]{{{CODE_LENGTH}}}")
 
 
 def request_subscription(
-    page: Page, email: str, *, component_codes: Iterable[str] = (), incident_code: str = ""
+    page: Page, email: str, *, component_codes: Iterable[str] = (), incident_code: str = "", visitor: str = ""
 ) -> None:
     """Store a pending subscriber and the confirmation mail to send, in one transaction.
 
-    No `component_codes` means all components. Raises ValidationError, with a text for visitors, for an
+    No `component_codes` means all components. `visitor` is the network address that asks
+    (statuspage/visitor.py); "" is held to no limit of its own. Raises ValidationError, with a text for visitors, for an
     address that cannot be mailed, for codes of which none is a public component of the page, and for an
     incident code of the wrong form. Returns None whatever is known about the address.
     """
@@ -49,14 +51,14 @@ def request_subscription(
     components = find_components(page, component_codes)
     check_incident_code(incident_code)
     now = timezone.now()
-    if not _is_below_hourly_limit(now):
+    if not _is_below_hourly_limit(now) or not _is_below_visitors_limit(visitor, now):
         return
     with transaction.atomic():
         subscriber, _ = Subscriber.objects.select_for_update().get_or_create(
             page=page, channel="email", address=address, incident_code=incident_code
         )
         subscriber.ask(components)
-        queue_mail(subscriber, now)
+        queue_mail(subscriber, now, visitor)
 
 
 def find_components(page: Page, codes: Iterable[str]) -> list[Component]:
@@ -74,7 +76,7 @@ def check_incident_code(code: str) -> None:
         raise ValidationError("This incident does not exist.", code="incident")
 
 
-def queue_mail(subscriber: Subscriber, now: datetime) -> bool:
+def queue_mail(subscriber: Subscriber, now: datetime, visitor: str = "") -> bool:
     """Queue the mail that subscribers.letters builds, and ring for it; False when a limit forbids one more.
 
     A suppressed address gets a row like any other, so that nobody can time the difference, but a dead one.
@@ -92,6 +94,7 @@ def queue_mail(subscriber: Subscriber, now: datetime) -> bool:
         slot=int(now.timestamp()) // CONFIRMATION_SLOT_SECONDS,
         defaults={
             "subscriber": subscriber,
+            "visitor_hash": visitor_hash(visitor),
             "state": state,
             "requested_at": now,
             "error": "The address is suppressed." if suppressed else "",
@@ -109,3 +112,11 @@ def _is_below_hourly_limit(now: datetime) -> bool:
     if used + 1 == limit:
         log.warning("hourly limit of confirmation mails reached, further requests are dropped: limit=%d", limit)
     return used < limit
+
+
+def _is_below_visitors_limit(visitor: str, now: datetime) -> bool:
+    """So that one visitor cannot use up the hour of all others. Counted without a lock, too."""
+    if not visitor:
+        return True
+    asked = Confirmation.objects.filter(visitor_hash=visitor_hash(visitor), requested_at__gt=now - timedelta(hours=1))
+    return asked.count() < settings.CONFIRMATIONS_PER_VISITOR

@@ -18,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from pages.models import Page
+from statuspage.visitor import client_address
 from subscribers.forgetting import forget
 from subscribers.forms import ManageForm, SubscribeForm
 from subscribers.models import Subscriber
@@ -65,6 +66,7 @@ def subscribe(request: HttpRequest, page: Page) -> HttpResponse:
             form.cleaned_data["email"],
             component_codes=form.component_codes,
             incident_code=form.wanted_incident,
+            visitor=client_address(request),
         )
     response = HttpResponseRedirect("/subscribe/sent")
     response.status_code = 303

@@ -102,6 +102,15 @@ class Migration(migrations.Migration):
                     models.CharField(help_text="Of the mailbox: without the “+tag” and dots.", max_length=64),
                 ),
                 (
+                    "visitor_hash",
+                    models.CharField(
+                        blank=True,
+                        db_index=True,
+                        help_text="Of the network address that asked; empty when unknown.",
+                        max_length=64,
+                    ),
+                ),
+                (
                     "slot",
                     models.BigIntegerField(
                         default=subscribers.models.current_slot,

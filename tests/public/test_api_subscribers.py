@@ -90,3 +90,16 @@ def test_a_component_that_cannot_be_is_refused(example: Example, client: Client,
     response = client.post(ADDRESS, body, content_type="application/json", headers={"host": HOST})
     assert response.status_code == 422
     assert not Subscriber.objects.exists()
+
+
+def test_past_a_visitors_limit_the_answer_is_the_same_by_api_and_by_form(
+    example: Example, client: Client, settings: Any
+) -> None:
+    settings.CONFIRMATIONS_PER_VISITOR = 2
+    first, *_, last = [post_json(client, {"email": f"reader{number}@example.com"}) for number in range(4)]
+    assert (last.status_code, last.content) == (201, first.content.replace(b"reader0", b"reader3"))
+    form = {"email": "other@example.com", "scope": "everything"}
+    assert client.post("/subscribe", form, headers={"host": HOST}).status_code == 303
+    assert Confirmation.objects.count() == 2
+    client.post("/subscribe", form, headers={"host": HOST}, REMOTE_ADDR="198.51.100.7")
+    assert Confirmation.objects.count() == 3

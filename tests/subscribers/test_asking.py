@@ -18,7 +18,7 @@ from pages.models import Page
 from statuspage import bell
 from subscribers.models import Confirmation, Subscriber, Suppression, address_hash
 from subscribers.subscribing import request_subscription
-from tests.subscribers.queue import waiting
+from tests.subscribers.waiting_mails import waiting
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -162,6 +162,26 @@ def test_the_hourly_limit_drops_requests_and_warns_once(
     assert len(caplog.records) == 1
     assert "limit=2" in caplog.text
     assert "@" not in caplog.text
+
+
+def test_one_visitor_cannot_use_up_the_hour_of_the_others(page: Page, settings: Settings) -> None:
+    settings.CONFIRMATIONS_PER_VISITOR = 2
+    for number in range(4):
+        request_subscription(page, f"flood{number}@example.com", visitor="192.0.2.66")
+    request_subscription(page, "ann@example.com", visitor="198.51.100.7")
+    request_subscription(page, "nobody-knows-whose@example.com")
+    assert waiting() == ["flood0@example.com", "flood1@example.com", "ann@example.com",
+                         "nobody-knows-whose@example.com"]  # fmt: skip
+    assert page.subscribers.count() == 4
+    assert not Confirmation.objects.filter(visitor_hash__contains="192.0.2.66").exists()
+
+
+def test_a_visitor_may_ask_again_after_an_hour(page: Page, settings: Settings) -> None:
+    settings.CONFIRMATIONS_PER_VISITOR = 1
+    for hours, name in enumerate(["first", "next"]):
+        with time_machine.travel(NOW + hours * timedelta(hours=1, seconds=1), tick=False):
+            request_subscription(page, f"{name}@example.com", visitor="192.0.2.66")
+    assert waiting() == ["first@example.com", "next@example.com"]
 
 
 @pytest.mark.django_db(transaction=True)
