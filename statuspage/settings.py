@@ -194,8 +194,8 @@ CONFIRMATIONS_PER_HOUR = env.number("CONFIRMATIONS_PER_HOUR", 2000, least=1)
 # Of these, what one network address may ask for: enough for an office in an outage, too little to use up the rest.
 CONFIRMATIONS_PER_VISITOR = env.number("CONFIRMATIONS_PER_VISITOR", 20, least=1)
 
-# Staff sign-in. Locked by user name and address together: nobody elsewhere can lock the on-call out,
-# and who is signed in stays so.
+# Staff sign-in. Locked by user name and address together, or by an address that tries many names: nobody
+# elsewhere can lock the on-call out, and who is signed in stays so.
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -207,7 +207,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_PARAMETERS = "statuspage.sign_in.lockout_parameters"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False

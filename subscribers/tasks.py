@@ -1,9 +1,12 @@
 from celery import shared_task
 from django.utils import timezone
 
+from statuspage.sign_in import prune_attempts
 from subscribers import forgetting
 
 
 @shared_task
 def prune() -> None:
-    forgetting.prune(timezone.now())
+    now = timezone.now()
+    forgetting.prune(now)
+    prune_attempts(now)

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
+from django.utils import timezone
 
 from statuspage.visitor import client_address
+from subscribers import tasks
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-7"
@@ -140,3 +142,41 @@ def test_a_new_ipv6_address_for_each_guess_gives_no_new_guesses(sign_in: SignIn)
     answers = [sign_in("guess", f"2001:db8::{number}").status_code for number in range(1, 7)]
     assert answers[-2:] == [429, 429]
     assert sign_in(PASSWORD, "2001:db8:0:1::1").status_code == 302
+
+
+def test_an_address_that_tries_many_names_is_locked_for_all_of_them(sign_in: SignIn) -> None:
+    answers = [sign_in("guess", ATTACKER, name=f"name{number}").status_code for number in range(31)]
+    assert answers == [200] * 29 + [429, 429]
+    assert sign_in(PASSWORD, ATTACKER).status_code == 429
+    assert AccessAttempt.objects.count() == 30
+
+
+def test_the_lock_of_an_address_spares_other_addresses_and_who_is_signed_in(sign_in: SignIn) -> None:
+    browser = Client(REMOTE_ADDR=ATTACKER)
+    browser.post("/admin/login/", {"username": "oncall", "password": PASSWORD})
+    for number in range(30):
+        sign_in("guess", ATTACKER, name=f"name{number}")
+    assert sign_in(PASSWORD, ATTACKER).status_code == 429
+    assert browser.get("/admin/").status_code == 200
+    assert sign_in(PASSWORD, ONCALL).status_code == 302
+
+
+def test_the_lock_of_an_address_opens_after_a_while(sign_in: SignIn) -> None:
+    for number in range(30):
+        sign_in("guess", ATTACKER, name=f"name{number}")
+    assert sign_in(PASSWORD, ATTACKER).status_code == 429
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=11))
+    assert sign_in(PASSWORD, ATTACKER).status_code == 302
+
+
+def test_failures_that_no_longer_count_and_old_sign_ins_are_pruned(sign_in: SignIn) -> None:
+    for name in ("old", "young"):
+        sign_in(PASSWORD)
+        sign_in("guess", ATTACKER, name=name)
+    AccessAttempt.objects.filter(username="old").update(attempt_time=timezone.now() - timedelta(minutes=11))
+    AccessLog.objects.filter(pk=AccessLog.objects.earliest("pk").pk).update(
+        attempt_time=timezone.now() - timedelta(days=91)
+    )
+    tasks.prune.apply(throw=True)
+    assert list(AccessAttempt.objects.values_list("username", flat=True)) == ["young"]
+    assert AccessLog.objects.count() == 1
