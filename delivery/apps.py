@@ -5,7 +5,7 @@ class DeliveryConfig(AppConfig):
     name = "delivery"
 
     def ready(self) -> None:
-        from delivery.forgotten import blank_address
+        from delivery.forgetting import blank_address
         from subscribers.forgetting import address_forgotten
 
         address_forgotten.connect(blank_address, dispatch_uid="delivery.blank_address")

@@ -15,7 +15,7 @@ from components.models import Component, StatusSpan
 from components.status import Impact, Status
 from incidents.notices import publish_notice
 from incidents.phases import CLOSED, PHASES, WATCHED, Kind, Phase, check_phase
-from incidents.prepared import Draft, Template
+from incidents.templates_and_drafts import Draft, Template
 from incidents.updates import Affected, StaleUpdateError, Update
 from pages.models import Page, record_audit
 from statuspage.markdown import render_markdown

@@ -14,7 +14,7 @@ from components.models import Component
 from components.status import Status
 from delivery.outbox import count_audience, unconnected_accounts
 from delivery.registry import label_of
-from incidents.holding import usual_statuses
+from incidents.component_statuses import usual_statuses
 from incidents.models import Incident, Kind, Phase, StaleUpdateError, Template, Update
 from incidents.phases import likely_next, phases_after
 from pages.models import Page

@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 
 from components.models import Component
 from components.status import Impact
-from delivery.recent import delivery_warnings, recently_told
+from delivery.overview import delivery_warnings, recently_told
 from incidents.models import Draft, Incident
 from incidents.updates import Update
 from pages.models import Page

@@ -7,7 +7,7 @@ from celery import shared_task
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from incidents.holding import usual_statuses
+from incidents.component_statuses import usual_statuses
 from incidents.models import Incident, Phase, StaleUpdateError, Update
 
 log = logging.getLogger(__name__)

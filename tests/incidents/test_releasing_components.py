@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from components.status import Status
-from incidents.holding import released_statuses, usual_statuses
+from incidents.component_statuses import released_statuses, usual_statuses
 from incidents.models import Incident, Phase
 
 WINDOW = {

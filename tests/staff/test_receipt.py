@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.outbox import expand
-from delivery.recent import recently_told
+from delivery.overview import recently_told
 from incidents.models import Phase
 from pages.models import AuditEntry
 from subscribers.models import Subscriber

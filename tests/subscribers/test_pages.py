@@ -10,8 +10,8 @@ from components.models import Component
 from pages.models import AuditEntry, Page
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.signing import Purpose, sign, unsubscribe_token
-from tests.subscribers.queue import waiting
 from tests.subscribers.visits import FORM, ONE_CLICK, manage, state_of
+from tests.subscribers.waiting_mails import waiting
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 

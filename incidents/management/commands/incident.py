@@ -16,7 +16,7 @@ from components.models import Component
 from components.status import Status
 from delivery.models import Notice
 from delivery.outbox import count_audience
-from incidents.holding import usual_statuses
+from incidents.component_statuses import usual_statuses
 from incidents.models import Incident, Kind, Phase, Update
 from pages.models import Page
 
