@@ -130,12 +130,40 @@ class ReadOnlyAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    list_display = ("notice", "channel", "address", "state", "attempts", "next_attempt_at", "sent_at", "error")
+    """Publishers see how each delivery went, but only who administers sees, or finds by, somebody's address."""
+
+    list_display = ("notice", "channel", "recipient", "state", "attempts", "next_attempt_at", "sent_at", "error")
+    list_display_links = ("notice",)
     list_filter = ("channel", "state", "ambiguous", "notice__page")
-    list_select_related = ("notice",)
-    search_fields = ("address", "notice__title", "notice__code", "remote_id")
+    list_select_related = ("notice", "account")
+    search_fields = ("notice__title", "notice__code", "remote_id")
     ordering = ("-pk",)
     actions = ("try_again",)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        shown = "address" if _sees_addresses(request) else "recipient"
+        return [shown if name == "recipient" else name for name in self.list_display]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return [*self.search_fields, *(["address"] if _sees_addresses(request) else [])]
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if _sees_addresses(request) else ["address", "subscriber"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if _sees_addresses(request) else ["recipient"]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """`?address__startswith=a` would tell letter by letter what is not shown."""
+        if lookup.partition("__")[0] in ("address", "subscriber") and not _sees_addresses(request):
+            return False
+        return super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description="to")
+    def recipient(self, obj: Delivery) -> str:
+        if obj.account:
+            return str(obj.account)
+        return f"subscriber {obj.subscriber_id}" if obj.subscriber_id else "somebody who has left"
 
     @admin.action(description="Try again what failed", permissions=["repair"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
@@ -146,6 +174,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 count = outbox.requeue(chosen)
                 record_audit(page, request.user.get_username(), "delivery.requeue", f"{count} deliveries", count=count)
                 self.message_user(request, f"{page}: {count} deliveries wait to be sent again.")
+
+
+def _sees_addresses(request: HttpRequest) -> bool:
+    return request.user.has_perm(ADMINISTER)
 
 
 @admin.register(Notice)

@@ -211,4 +211,4 @@ class Delivery(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.channel} to {self.address}: {self.state}"
+        return f"{self.channel} delivery {self.pk}: {self.state}"

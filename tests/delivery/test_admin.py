@@ -144,6 +144,32 @@ def test_the_ledger_is_found_filtered_and_not_edited(staff: Client, notice: Noti
     assert staff.post(f"/admin/delivery/delivery/{row.pk}/change/", {"state": "sent"}).status_code == 403
 
 
+@pytest.mark.parametrize("right", ["publish", "administer"])
+def test_only_who_administers_sees_and_finds_addresses(
+    right: str, client: Client, notice: Notice, add_subscribers: AddSubscribers, x_account: Account
+):
+    from django.contrib.auth.models import Permission
+
+    bob = User.objects.create_user("bob", is_staff=True)
+    bob.user_permissions.add(Permission.objects.get(codename=right))
+    client.force_login(bob)
+    add_subscribers(2)
+    outbox.expand(notice.pk)
+    row = notice.deliveries.get(address="person0001@example.com")
+    may = right == "administer"
+
+    listed = client.get("/admin/delivery/delivery/").content.decode()
+    shown = client.get(f"/admin/delivery/delivery/{row.pk}/change/").content.decode()
+    found = client.get("/admin/delivery/delivery/?q=person0001").content.decode()
+    guessed = client.get("/admin/delivery/delivery/?address__startswith=person0001")
+
+    assert [f"{person}@example.com" in listed for person in ("person0001", "person0002")] == [may, may]
+    assert (row.address in shown) == may
+    assert (f"subscriber {row.subscriber_id}" in listed, f"subscriber {row.subscriber_id}" in shown) == (not may,) * 2
+    assert ("1 delivery" in found, "0 deliveries" in found) == (may, not may)
+    assert guessed.status_code == (200 if may else 400)
+
+
 @pytest.mark.parametrize("right", ["publish", ""])
 def test_who_may_not_administer_repairs_nothing(
     right: str, client: Client, notice: Notice, add_subscribers: AddSubscribers, x_account: Account
