@@ -1,19 +1,22 @@
 """What was told last: the newest notices with what became of them, counted in one query for all."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from delivery import registry
 from delivery.models import Account, Delivery, Notice, Pause
-from delivery.outbox import unconnected_accounts
+from delivery.outbox import NOT_CONNECTED, unconnected_accounts
 from pages.models import Page
 
 State = Delivery.State
+Counts = dict[str, Any]
 # The sweep comes every few seconds. What is due for longer has met neither bell nor sweep.
 LATE_AFTER = timedelta(seconds=60)
 LATE = (
@@ -32,6 +35,21 @@ class Told:
     failed: int
     pending: int
     suppressed: int
+    """Not sent on purpose, other than for lack of a connection."""
+    unconnected: int
+    to_files: int
+    """Of the sent: mails written to files, for there is no mail server. They reached nobody."""
+
+    @property
+    def tone(self) -> str:
+        """ "bad", "waiting", "caution" (not all that was meant to go out did), "good", or "" for nothing sent."""
+        if self.failed:
+            return "bad"
+        if self.pending:
+            return "waiting"
+        if self.unconnected or self.to_files:
+            return "caution"
+        return "good" if self.sent else ""
 
     @property
     def summary(self) -> str:
@@ -40,28 +58,48 @@ class Told:
             return "Nobody had asked to be told" if self.notice.expanded_at else "Waiting for a worker"
         failed = f", {self.failed:,} failed" if self.failed else ""
         pending = f", {self.pending:,} waiting" if self.pending else ""
+        unconnected = f", {self.unconnected:,} not connected" if self.unconnected else ""
         spared = f", {self.suppressed:,} not sent on purpose" if self.suppressed else ""
-        return f"{self.sent:,} of {self.expected:,} sent{failed}{pending}{spared}"
+        return f"{self.sent:,} of {self.expected:,} sent{self._files}{failed}{pending}{unconnected}{spared}"
+
+    @property
+    def _files(self) -> str:
+        if not self.to_files:
+            return ""
+        return " to files" if self.to_files == self.sent else f" ({self.to_files:,} to files)"
 
 
 def recently_told(limit: int) -> list[Told]:
     """The newest notices of all pages, newest first."""
     notices = list(Notice.objects.select_related("page")[:limit])
     rows = Delivery.objects.filter(notice__in=notices).order_by()
-    counts = {
-        (row["notice"], row["state"]): row["rows"] for row in rows.values("notice", "state").annotate(rows=Count("pk"))
-    }
-    return [_told(notice, {state: counts.get((notice.pk, state), 0) for state in State.values}) for notice in notices]
+    groups = rows.values("notice", "state").annotate(
+        rows=Count("pk"),
+        unconnected=Count("pk", filter=Q(error=NOT_CONNECTED)),
+        mails=Count("pk", filter=Q(channel="email")),
+    )
+    counts: dict[int, Counts] = defaultdict(dict)
+    for group in groups:
+        counts[group["notice"]][group["state"]] = group
+    return [_told(notice, counts[notice.pk]) for notice in notices]
 
 
-def _told(notice: Notice, rows: dict[str, int]) -> Told:
+def _told(notice: Notice, groups: Counts) -> Told:
+    """`groups` holds the counts of a notice by state."""
+
+    def count(state: State, key: str = "rows") -> int:
+        return groups[state][key] if state in groups else 0
+
+    unconnected = count(State.SUPPRESSED, "unconnected")
     return Told(
         notice=notice,
-        expected=sum(rows.values()),
-        sent=rows[State.SENT],
-        failed=rows[State.DEAD] + rows[State.UNKNOWN],
-        pending=rows[State.PENDING] + rows[State.SENDING],
-        suppressed=rows[State.SUPPRESSED],
+        expected=sum(count(state) for state in State),
+        sent=count(State.SENT),
+        failed=count(State.DEAD) + count(State.UNKNOWN),
+        pending=count(State.PENDING) + count(State.SENDING),
+        suppressed=count(State.SUPPRESSED) - unconnected,
+        unconnected=unconnected,
+        to_files=count(State.SENT, "mails") if settings.MAIL_DIR else 0,
     )
 
 

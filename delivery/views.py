@@ -68,7 +68,6 @@ def _context(notice: Notice, counted: Receipt) -> dict[str, Any]:
     return {
         "notice": notice,
         "receipt": counted,
-        "done": counted.expected - counted.pending,
         "pace_seconds": 0 if counted.is_finished else _pace(timezone.now() - notice.created_at),
         "said": _say(counted),
     }
@@ -81,7 +80,8 @@ def _pace(age: timedelta) -> int:
 def _say(counted: Receipt) -> str:
     """What a screen reader hears: coarse, so that it speaks a few times and not each second."""
     if counted.is_finished:
-        return f"Finished. {counted.sent:,} of {counted.expected:,} sent, {counted.failed:,} failed."
+        spared = f", {counted.suppressed:,} not sent" if counted.suppressed else ""
+        return f"Finished. {counted.sent:,} of {counted.expected:,} sent, {counted.failed:,} failed{spared}."
     if not counted.expected:
         return "Waiting to be sent."
     quarters = 25 * (4 * (counted.expected - counted.pending) // counted.expected)

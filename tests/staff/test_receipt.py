@@ -13,7 +13,7 @@ from delivery.outbox import expand
 from delivery.overview import recently_told
 from incidents.models import Phase
 from pages.models import AuditEntry
-from subscribers.models import Subscriber
+from subscribers.models import Subscriber, Suppression, address_hash
 
 State = Delivery.State
 
@@ -139,13 +139,77 @@ def test_trying_again_is_never_a_get(signed_in, notice):
 
 
 def test_an_unconnected_account_is_shown_as_not_told(signed_in, acme, incident):
-    Account.objects.create(page=acme, channel="x", name="@acme")
+    account = Account.objects.create(page=acme, channel="x", name="@acme")
     update = incident.post_update("Found it.", Phase.IDENTIFIED)
     expand(Notice.objects.get(code=update.code).pk)
     response = signed_in.get(f"/admin/notices/{update.code}/receipt/")
-    assert counts(response)["Not sent on purpose"] == "1"
+    assert (counts(response)["Not connected"], counts(response)["Not sent on purpose"]) == ("1", "0")
     assert counts(response)["Sent"] == "0"
-    assert "not connected" in response.text
+    (reasons,) = BeautifulSoup(response.content, "html.parser").select(".reasons")
+    assert reasons.caption.text == "Not sent"
+    assert reasons.tbody.get_text(" ", strip=True) == "@acme is not connected: it had no credentials. Accounts 1"
+    assert reasons.a["href"] == f"/admin/delivery/account/{account.pk}/change/"
+    assert signed_in.get(reasons.a["href"]).status_code == 200
+
+
+def test_people_who_left_are_told_apart_from_what_failed(signed_in, notice):
+    settle(notice, 8, State.SENT)
+    settle(notice, 1, State.DEAD, error="550 mailbox full")
+    settle(notice, 1, State.SUPPRESSED, error="unsubscribed")
+    page = BeautifulSoup(signed_in.get(address(notice)).content, "html.parser")
+    tables = {each.caption.text: each.tbody.get_text(" ", strip=True) for each in page.select(".reasons")}
+    assert tables == {"Why some failed": "550 mailbox full 1", "Not sent": "unsubscribed 1"}
+    assert page.find(id="receipt")["data-said"] == "Finished. 8 of 10 sent, 1 failed, 1 not sent."
+
+
+def bar(client, notice):
+    """What the bar shows, and what its key says."""
+    page = BeautifulSoup(client.get(address(notice)).content, "html.parser")
+    drawn = [(each["class"][0], each["x"], each["width"]) for each in page.select(".shares rect")]
+    return drawn, [each.get_text(" ", strip=True) for each in page.select(".shares-key li")]
+
+
+def test_the_bar_shows_each_outcome_by_colour_and_in_words(signed_in, notice, settings):
+    settings.MAIL_DIR = None
+    settle(notice, 5, State.SENT)
+    settle(notice, 2, State.DEAD, error="550")
+    settle(notice, 1, State.UNKNOWN)
+    settle(notice, 1, State.SUPPRESSED)
+    drawn, said = bar(signed_in, notice)
+    assert drawn == [
+        ("share-sent", "0.000", "50.000"),
+        ("share-dead", "50.000", "20.000"),
+        ("share-unknown", "70.000", "10.000"),
+        ("share-suppressed", "80.000", "10.000"),
+        ("share-pending", "90.000", "10.000"),
+    ]
+    assert said == ["5 sent", "2 failed", "1 outcome unknown", "1 not sent on purpose", "1 waiting"]
+
+
+def test_mail_in_files_is_not_shown_as_sent(signed_in, notice, settings, tmp_path):
+    settings.MAIL_DIR = tmp_path
+    settle(notice, 10, State.SENT)
+    assert bar(signed_in, notice) == ([("share-diverted", "0.000", "100.000")], ["10 to files"])
+    page = BeautifulSoup(signed_in.get(address(notice)).content, "html.parser")
+    assert page.select_one(".channel h2 .tag").text == "to files"
+    assert not page.select(".good")
+
+
+def test_try_again_leaves_out_addresses_that_do_not_exist(signed_in, notice):
+    settle(notice, 8, State.SENT)
+    settle(notice, 2, State.DEAD, error="550 5.1.1 no such mailbox")
+    gone, full = notice.deliveries.filter(state=State.DEAD)
+    Suppression.objects.create(
+        channel="email", address_hash=address_hash("email", gone.address), reason=Suppression.Reason.HARD_BOUNCE
+    )
+    assert "Try the 1 again" in signed_in.get(address(notice)).text
+    signed_in.post(address(notice, "retry/"), {"channel": "email"})
+    assert notice.deliveries.get(pk=full.pk).state == State.PENDING
+    assert notice.deliveries.get(pk=gone.pk).state == State.DEAD
+    settle(notice, 1, State.SENT)
+    text = signed_in.get(address(notice)).text
+    assert "Trying again would not help" in text
+    assert "1 again" not in text
 
 
 def test_a_notice_for_nobody_is_finished_and_says_so(signed_in, incident):
@@ -161,12 +225,38 @@ def test_an_unknown_notice_is_not_found(signed_in, db):
 # What was told last, and what is in the way
 
 
-def test_the_overview_says_in_one_line_what_became_of_each_notice(signed_in, notice):
+def test_the_overview_says_in_one_line_what_became_of_each_notice(signed_in, notice, settings):
     assert recently_told(5)[0].summary == "0 of 10 sent, 10 waiting"
+    settings.MAIL_DIR = None
     settle(notice, 8, State.SENT)
     settle(notice, 2, State.DEAD)
     assert recently_told(5)[0].summary == "8 of 10 sent, 2 failed"
-    assert "8 of 10 sent, 2 failed" in signed_in.get("/admin/").text
+    assert row_of(signed_in) == ("bad", "8 of 10 sent, 2 failed")
+
+
+def row_of(client):
+    """The tone and the words of the newest notice on the overview."""
+    shown = BeautifulSoup(client.get("/admin/").content, "html.parser").select_one(".told-counts")
+    return " ".join(shown["class"]).removeprefix("told-counts").strip(), shown.text
+
+
+def test_only_what_was_sent_is_shown_as_a_success(signed_in, acme, notice, settings):
+    settings.MAIL_DIR = None
+    assert row_of(signed_in) == ("waiting", "0 of 10 sent, 10 waiting")
+    settle(notice, 10, State.SUPPRESSED, error="unsubscribed")
+    assert row_of(signed_in) == ("", "0 of 10 sent, 10 not sent on purpose")
+    notice.deliveries.filter(address="p0@x.example").update(error="not connected")
+    assert row_of(signed_in) == ("caution", "0 of 10 sent, 1 not connected, 9 not sent on purpose")
+    notice.deliveries.update(state=State.SENT, sent_at=timezone.now(), error="")
+    assert row_of(signed_in) == ("good", "10 of 10 sent")
+
+
+def test_the_overview_says_when_mail_went_to_files(signed_in, notice, settings, tmp_path):
+    settings.MAIL_DIR = tmp_path
+    settle(notice, 10, State.SENT)
+    assert row_of(signed_in) == ("caution", "10 of 10 sent to files")
+    notice.deliveries.filter(address="p0@x.example").update(channel="x")
+    assert row_of(signed_in) == ("caution", "10 of 10 sent (9 to files)")
 
 
 def test_the_overview_counts_all_notices_in_two_queries(notice, incident, django_assert_num_queries):
