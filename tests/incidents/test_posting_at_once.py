@@ -103,15 +103,6 @@ def test_a_raising_callback_neither_fails_the_post_nor_silences_the_bell(inciden
     assert rung == [("delivery.tasks.fan_out", Notice.objects.get(code=update.code).pk)]
 
 
-def test_a_broker_that_is_gone_does_not_fail_the_post(incident, monkeypatch):
-    def refuse(*args: Any, **kwargs: Any) -> None:
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr("celery.current_app.send_task", refuse)
-    update = incident.post_update("Found.", Phase.IDENTIFIED)
-    assert Notice.objects.filter(code=update.code, expanded_at=None).exists()
-
-
 def test_a_post_that_fails_half_way_leaves_nothing(incident, chat, monkeypatch):
     before = (Page.objects.get().generation, AuditEntry.objects.count(), Notice.objects.count())
 
