@@ -17,7 +17,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, TextIO
+from typing import IO
+
+from statuspage.stream import Stream, Terminal
 
 RESTART_AFTER_SECONDS = 1.0
 ENDS_TOLERATED = 4
@@ -25,24 +27,10 @@ ENDS_WINDOW_SECONDS = 60
 GRACE_SECONDS = 20
 LINES_HELD_BACK = 30
 PR_SET_PDEATHSIG = 1
-COLOURS = ("36", "33", "32", "35", "34", "31")
-
-
-class Terminal:
-    """One line each: time, name, what was said. Coloured on a terminal only."""
-
-    def __init__(self, output: TextIO, width: int) -> None:
-        self.output, self.width = output, width
-        self.coloured = output.isatty()
-        self.names: list[str] = []
-
-    def write(self, name: str, line: str) -> None:
-        if name not in self.names:
-            self.names.append(name)
-        prefix = f"{time.strftime('%H:%M:%S')} {name.ljust(self.width)} |"
-        if self.coloured:
-            prefix = f"\033[{COLOURS[self.names.index(name) % len(COLOURS)]}m{prefix}\033[0m"
-        print(prefix, line, file=self.output, flush=True)
+# `timeout` and make pass one and the same SIGTERM on to us twice.
+ONE_REQUEST_SECONDS = 1.0
+# Exit code of a process that no restart helps, such as one with a module missing.
+CANNOT_START = 3
 
 
 @dataclass
@@ -65,11 +53,12 @@ class Child:
 class Supervisor:
     """Add children, then `run()` until a signal or a child that cannot be kept alive; returns the exit code."""
 
-    def __init__(self, children: Sequence[Child], output: TextIO = sys.stdout) -> None:
+    def __init__(self, children: Sequence[Child], stream: Stream | None = None) -> None:
         self.children = children
-        self.terminal = Terminal(output, max(len(child.name) for child in children))
+        self.stream = stream or Terminal(sys.stdout, max(len(child.name) for child in children))
         self._lines: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._signalled_at = float("-inf")
 
     def say(self, line: str) -> None:
         """Add a line of one's own; from any thread."""
@@ -77,7 +66,7 @@ class Supervisor:
 
     def run(self, on_start: Callable[[], None] = lambda: None) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda received, _frame: self._signals.put(received))
+            signal.signal(number, self._note_signal)
         try:
             for child in self.children:
                 self._start(child)
@@ -87,6 +76,12 @@ class Supervisor:
             self._stop_all()
             self.say("Everything has stopped.")
             self._show_lines()
+
+    def _note_signal(self, number: int, _frame: object) -> None:
+        now = time.monotonic()
+        if now - self._signalled_at >= ONE_REQUEST_SECONDS:
+            self._signalled_at = now
+            self._signals.put(number)
 
     def _start(self, child: Child) -> None:
         # In a session of its own: Ctrl-C reaches the supervisor alone, which then stops all in order.
@@ -115,9 +110,7 @@ class Supervisor:
     def _show_lines(self, wait_seconds: float = 0.0) -> None:
         try:
             while True:
-                self.terminal.write(
-                    *self._lines.get(timeout=wait_seconds) if wait_seconds else self._lines.get_nowait()
-                )
+                self.stream.write(*self._lines.get(timeout=wait_seconds) if wait_seconds else self._lines.get_nowait())
                 wait_seconds = 0.0
         except queue.Empty:
             pass
@@ -144,6 +137,9 @@ class Supervisor:
         now = time.monotonic()
         child.ends = [end for end in child.ends if end > now - ENDS_WINDOW_SECONDS] + [now]
         reason = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        if code == CANNOT_START:
+            self.say(f"{child.name} cannot start, and starting it again would not help; stopping. Its lines say why.")
+            return False
         if len(child.ends) > ENDS_TOLERATED:
             self.say(
                 f"{child.name} ended again ({reason}) and cannot be kept running; stopping. Its last lines say why."
@@ -159,7 +155,7 @@ class Supervisor:
             self._stop(stopping)
 
     def _stop(self, children: Sequence[Child]) -> None:
-        """Ask politely; force what is still there after the grace, or after a second signal."""
+        """Ask politely; force what is still there after the grace, or after a second request to stop."""
         for child in children:
             if child.process and child.running:
                 child.process.terminate()

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,13 +17,20 @@ SCRIPT = """
 import sys
 from statuspage import supervisor
 supervisor.RESTART_AFTER_SECONDS = 0.1
-supervisor.GRACE_SECONDS = 2
+supervisor.GRACE_SECONDS = 3
+supervisor.ONE_REQUEST_SECONDS = 0.5
 children = [supervisor.Child(f"child{n}", [sys.executable, "-c", code]) for n, code in enumerate(sys.argv[1:])]
 sys.exit(supervisor.Supervisor(children).run())
 """
 # Says its process id, then waits for ever.
 WAITING = "import os, time; print('pid', os.getpid(), flush=True); time.sleep(600)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {WAITING}"
+SLOW_TO_END = f"""
+import signal, sys, time
+def end(*_): time.sleep(0.3); print("ended in order", flush=True); sys.exit()
+signal.signal(signal.SIGTERM, end)
+{WAITING}
+"""
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {WAITING!r}]); {WAITING}"
 
 Start = Callable[..., Process]
@@ -74,7 +82,7 @@ def test_a_child_that_ignores_the_signal_is_killed_after_the_grace(supervise: St
     process = supervise(STUBBORN, WAITING)
     found = pids(process, 2)
     process.send(signal.SIGTERM)
-    assert process.wait(8) == 0
+    assert process.wait(10) == 0
     assert all_gone(found)
     assert "child0 did not stop, killing it" in process.output
 
@@ -84,9 +92,28 @@ def test_a_second_signal_does_not_wait_for_the_grace(supervise: Start) -> None:
     found = pids(process, 1)
     process.send(signal.SIGINT)
     wait_until(lambda: "received" in process.output)
+    time.sleep(0.6)  # longer than signals that count as one are apart
     process.send(signal.SIGINT)
     assert process.wait(1.5) == 0
     assert all_gone(found)
+
+
+def test_a_signal_that_comes_twice_at_once_is_one_request_to_stop(supervise: Start) -> None:
+    process = supervise(SLOW_TO_END)
+    pids(process, 1)
+    process.send(signal.SIGTERM)
+    wait_until(lambda: "received" in process.output)
+    process.send(signal.SIGTERM)
+    assert process.wait(8) == 0
+    assert "ended in order" in process.output
+    assert "killing" not in process.output
+
+
+def test_a_child_that_says_it_cannot_start_is_not_tried_again(supervise: Start) -> None:
+    process = supervise("print('No module named x', flush=True); raise SystemExit(3)", WAITING)
+    assert process.wait(15) == 1
+    assert "child0 cannot start, and starting it again would not help; stopping" in process.output
+    assert process.output.count("No module named x") == 1
 
 
 def test_a_killed_child_is_started_again(supervise: Start) -> None:
