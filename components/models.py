@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Max, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from components.status import Status
@@ -33,10 +33,6 @@ class Group(models.Model):
 class ComponentQuerySet(models.QuerySet["Component"]):
     def public(self) -> "ComponentQuerySet":
         return self.filter(hidden=False)
-
-    def worst_status(self) -> Status:
-        """Highest severity in the set; OPERATIONAL when it is empty."""
-        return Status(self.aggregate(worst=Max("status"))["worst"] or Status.OPERATIONAL)
 
 
 class Component(models.Model):

@@ -177,8 +177,6 @@ CELERY_BEAT_SCHEDULE = {
 SMTP = env.mail("EMAIL_URL")
 # Where mail goes, one .eml file per message, until an SMTP server is configured; None when it is.
 MAIL_DIR = None if SMTP else DATA_DIR / "mail"
-EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if SMTP else 'filebased'}.EmailBackend"
-EMAIL_FILE_PATH = str(DATA_DIR / "mail")
 EMAIL_HOST = SMTP.get("EMAIL_HOST", "")
 EMAIL_PORT = SMTP.get("EMAIL_PORT", 25)
 EMAIL_HOST_USER = SMTP.get("EMAIL_HOST_USER", "")
@@ -187,7 +185,6 @@ EMAIL_USE_TLS = SMTP.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = SMTP.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT_SECONDS", 30, least=1)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Status <status@localhost>")
-SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Confirmation mails an hour at most, of all pages together: anybody can ask for one to any address.
 CONFIRMATIONS_PER_HOUR = env.number("CONFIRMATIONS_PER_HOUR", 2000, least=1)

@@ -60,10 +60,6 @@ def manage_url(subscriber: Subscriber) -> str:
     return _url(subscriber, Purpose.MANAGE)
 
 
-def unsubscribe_url(subscriber: Subscriber) -> str:
-    return _url(subscriber, Purpose.UNSUBSCRIBE)
-
-
 def manage_token(code: str) -> str:
     """For mails in bulk; its address is `page.absolute_url(PATHS[Purpose.MANAGE] + token)`."""
     return sign(Purpose.MANAGE, code)

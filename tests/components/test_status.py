@@ -58,12 +58,6 @@ def test_moving_to_the_same_status_changes_nothing(chat: Component) -> None:
     assert chat.spans.count() == 1
 
 
-def test_the_worst_status_of_some_components(acme: Page, chat: Component) -> None:
-    assert Component.objects.none().worst_status() == OK
-    chat.move_to(PART, timezone.now())
-    assert acme.components.all().worst_status() == PART
-
-
 def test_a_group_of_another_page_is_refused(acme: Page, chat: Component) -> None:
     other = Page.objects.create(name="Other", url="https://other.example")
     chat.group = Group.objects.create(page=other, name="Elsewhere")

@@ -76,7 +76,6 @@ def test_a_retired_key_still_verifies_and_a_removed_one_does_not(settings: Setti
 def test_links_begin_with_the_pages_own_address(subscriber: Subscriber) -> None:
     assert signing.confirm_url(subscriber).startswith("http://acme.localhost/subscribe/confirm/")
     assert signing.manage_url(subscriber).startswith("http://acme.localhost/subscriptions/")
-    assert signing.unsubscribe_url(subscriber).startswith("http://acme.localhost/unsubscribe/")
 
 
 def test_a_link_ends_in_what_mail_programs_keep() -> None:
