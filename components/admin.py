@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import F
 
 from components.models import Component, Group, StatusSpan
 from pages.admin import StaffModelAdmin
@@ -23,7 +24,10 @@ class GroupAdmin(StaffModelAdmin):
 class ComponentAdmin(StaffModelAdmin):
     """A component's status is moved by an update, never here."""
 
-    list_display = ("name", "group", "page", "status", "position", "hidden")
+    list_display = ("name", "group", "page", "status", "position", "visibility")
+    list_editable = ("position",)
+    # As on the posting screen; lists to choose components from follow it.
+    ordering = ("page", F("group__position").asc(nulls_first=True), "group_id", "position", "pk")
     list_filter = ("page", "status", "hidden", "group")
     list_select_related = ("page", "group")
     search_fields = ("name", "code", "description")
@@ -32,6 +36,11 @@ class ComponentAdmin(StaffModelAdmin):
         (None, {"fields": ("page", "name", "description", "group", "position", "status", "code")}),
         ("On the page", {"fields": ("hidden", "only_show_if_degraded", "showcase", "start_date")}),
     )
+
+    @admin.display(description="", ordering="hidden", empty_value=" ")
+    def visibility(self, component: Component) -> str:
+        """Only what is out of the ordinary."""
+        return "Hidden" if component.hidden else ""
 
 
 @admin.register(StatusSpan)

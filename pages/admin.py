@@ -61,6 +61,12 @@ class StaffModelAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]
         belongs = any(field.name == "page" for field in self.opts.fields)
         return [*fixed, "page"] if obj and belongs else fixed
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Where there is one page only, it is chosen."""
+        pages = list(Page.objects.values_list("pk", flat=True)[:2])
+        chosen = {"page": pages[0]} if len(pages) == 1 else {}
+        return chosen | super().get_changeform_initial_data(request)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001  # Django's
         with transaction.atomic():
             self._tell_public(obj)

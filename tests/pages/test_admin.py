@@ -1,4 +1,5 @@
 import pytest
+from bs4 import BeautifulSoup
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -107,3 +108,63 @@ def test_every_screen_of_data_opens(client: Client, administrator: User, chat: C
     for model in ("pages/page", "components/component", "components/group", "components/statusspan"):
         assert client.get(f"/admin/{model}/?q=chat").status_code == 200, model
         assert client.get(f"/admin/{model}/add/").status_code == 200, model
+
+
+def test_the_only_page_is_chosen_for_what_is_added(client: Client, administrator: User, acme: Page) -> None:
+    chosen = f'<option value="{acme.pk}" selected>'
+    for model in ("components/component", "delivery/account", "incidents/template"):
+        assert chosen in client.get(f"/admin/{model}/add/").text, model
+    Page.objects.create(name="Globex", url="https://status.globex.example")
+    assert chosen not in client.get("/admin/components/component/add/").text
+
+
+@pytest.fixture
+def ordered(acme: Page) -> list[Component]:
+    """As the posting screen has them: without a group first, then group by group."""
+    second = Group.objects.create(page=acme, name="Alpha", position=2)
+    first = Group.objects.create(page=acme, name="Omega", position=1)
+    rows = ((second, "A", 1), (first, "Z", 1), (first, "B", 2), (None, "Website", 9))
+    made = [Component.objects.create(page=acme, group=group, name=name, position=at) for group, name, at in rows]
+    return [made[3], made[1], made[2], made[0]]
+
+
+def test_components_are_listed_group_by_group_wherever_staff_choose(
+    client: Client, administrator: User, ordered: list[Component]
+) -> None:
+    listed = BeautifulSoup(client.get("/admin/components/component/").content, "html.parser")
+    assert [row.text for row in listed.select("#result_list .field-name a")] == [each.name for each in ordered]
+    chooser = BeautifulSoup(client.get("/admin/incidents/template/add/").content, "html.parser")
+    options = chooser.select("#id_components option")
+    assert [option.text for option in options] == [each.full_name for each in ordered]
+
+
+def list_form(components: list[Component]) -> dict[str, object]:
+    fields: dict[str, object] = {"_save": "Save", "form-TOTAL_FORMS": 4, "form-INITIAL_FORMS": 4}
+    for number, component in enumerate(components):
+        fields |= {f"form-{number}-id": component.pk, f"form-{number}-position": component.position}
+    return fields
+
+
+def test_a_position_changed_in_the_list_is_public_and_audited(
+    client: Client, administrator: User, acme: Page, ordered: list[Component]
+) -> None:
+    changed = list_form(ordered) | {"form-1-position": 7}
+    assert client.post("/admin/components/component/", changed).status_code == 302
+    ordered[1].refresh_from_db()
+    assert ordered[1].position == 7
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.detail) == ("component.change", {"fields": {"position": ["1", "7"]}})
+    acme.refresh_from_db()
+    assert acme.generation == 2
+
+
+def test_who_may_only_publish_moves_nothing_in_the_list(client: Client, looker: User, ordered: list[Component]) -> None:
+    assert client.post("/admin/components/component/", list_form(ordered) | {"form-1-position": 7}).status_code == 403
+    assert 'name="form-1-position"' not in client.get("/admin/components/component/").text
+
+
+def test_only_hidden_components_are_marked(client: Client, administrator: User, ordered: list[Component]) -> None:
+    Component.objects.filter(pk=ordered[0].pk).update(hidden=True)
+    listed = BeautifulSoup(client.get("/admin/components/component/").content, "html.parser")
+    assert [cell.text.strip() for cell in listed.select("td.field-visibility")] == ["Hidden", "", "", ""]
+    assert not listed.select("#result_list img")
