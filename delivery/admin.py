@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 
 from delivery import outbox, registry
 from delivery.models import Account, Delivery, Notice, Pause
@@ -107,7 +108,12 @@ class AccountAdmin(StaffModelAdmin):
         if not obj.is_connected:
             return "not connected"
         pause = Pause.objects.filter(key=obj.address).first()
-        return f"paused: {pause.reason}" if pause else "connected"
+        if pause:
+            return f"paused: {pause.reason}"
+        posted = obj.last_post_at
+        if posted is None:
+            return "credentials stored, no post has got through yet"
+        return f"connected, last post {timezone.localtime(posted):%Y-%m-%d %H:%M %Z}"
 
 
 class ReadOnlyAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]

@@ -7,7 +7,7 @@ counts rows that wait or are in a worker's hands. States only move forward; see 
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -93,6 +93,12 @@ class Account(models.Model):
         """Whether it has all the credentials its channel needs."""
         return self.channel in registry.CHANNELS and registry.load(self.channel).is_connected(self)
 
+    @property
+    def last_post_at(self) -> datetime | None:
+        """When a post last got through; None when none ever did, so that nobody knows whether it works."""
+        posted: datetime | None = Delivery.objects.posted_by(self).aggregate(last=Max("sent_at"))["last"]
+        return posted
+
 
 class PauseQuerySet(models.QuerySet["Pause"]):
     def closed(self) -> "PauseQuerySet":
@@ -147,8 +153,11 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         posted = self.filter(account=account, notice__thread=thread, state=Delivery.State.SENT)
         return posted.exclude(remote_id="").order_by("pk").values_list("remote_id", flat=True).first() or ""
 
+    def posted_by(self, account: Account) -> "DeliveryQuerySet":
+        return self.filter(account=account, state=Delivery.State.SENT)
+
     def posted_since(self, account: Account, since: datetime) -> int:
-        return self.filter(account=account, state=Delivery.State.SENT, sent_at__gte=since).count()
+        return self.posted_by(account).filter(sent_at__gte=since).count()
 
 
 class Delivery(models.Model):

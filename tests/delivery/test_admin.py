@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,9 +39,23 @@ def test_an_account_is_added_and_then_connected(staff: Client, page: Page):
     account.refresh_from_db()
     assert account.credentials["consumer_key"] == "value-consumer_key"
     assert account.credentials["access_token_secret"] == "padded"
+    assert connection(staff) == "credentials stored, no post has got through yet"
+
+
+def connection(staff: Client) -> str:
+    """What the list says of the only account."""
     listed = staff.get(ACCOUNTS).content.decode()
-    assert "connected" in listed
-    assert "not connected" not in listed
+    return listed.split('<td class="field-connection">')[1].split("<")[0]
+
+
+def test_an_account_is_called_connected_once_a_post_got_through(staff: Client, notice: Notice, x_account: Account):
+    outbox.expand(notice.pk)
+    notice.deliveries.update(state=Delivery.State.DEAD, attempts=1)
+    assert connection(staff) == "credentials stored, no post has got through yet"
+    notice.deliveries.update(state=Delivery.State.SENT, sent_at=datetime(2026, 3, 1, 12, 30, tzinfo=UTC))
+    assert connection(staff) == "connected, last post 2026-03-01 12:30 UTC"
+    Account.objects.update(credentials={})
+    assert connection(staff) == "not connected"
 
 
 def test_secrets_are_written_and_never_shown(staff: Client, x_account: Account):
