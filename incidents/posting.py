@@ -1,5 +1,7 @@
 """The posting form: what staff typed, checked, and handed to the one way to post."""
 
+import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,6 +65,11 @@ def apply_template(typed: Typed, template: Template) -> Typed:
 def _own(text: str | None, prepared: str) -> str:
     """What staff wrote themselves; "" when the field still holds the prepared words."""
     return "" if not text or text == prepared else text
+
+
+def _digest(text: str) -> str:
+    """32 characters: those of a form's token and of what it posted make one token of an update."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def read_number(text: str | None) -> int:
@@ -213,12 +220,19 @@ class PostForm(forms.Form):
         A token that has posted something else is no doubled submit: somebody went back in the browser and
         typed the next update there, which must not be lost without a word.
         """
-        update = self._post(actor)
-        if (update.body, update.status) != (clean_text(self.cleaned_data["body"]), self.cleaned_data["status"]):
-            raise StaleUpdateError([update])
-        return update
+        form, content = _digest(self.cleaned_data["token"]), self._content()
+        others = Update.objects.filter(token__startswith=form).exclude(token=form + content)
+        if other := others.first():
+            raise StaleUpdateError([other])
+        return self._post(actor, form + content)
 
-    def _post(self, actor: str) -> Update:
+    def _content(self) -> str:
+        """The digest of all that is posted: two that differ in anything, if only a component, are two posts."""
+        about = ("token", "seen", "applied")
+        posted = {name: value for name, value in self.cleaned_data.items() if value and name not in about}
+        return _digest(json.dumps(posted, default=str, sort_keys=True))
+
+    def _post(self, actor: str, token: str) -> Update:
         fields = self.cleaned_data
         statuses = {row.component: row.shown for row in self.rows if row.is_touched}
         window: tuple[datetime, datetime] | None = None
@@ -232,7 +246,7 @@ class PostForm(forms.Form):
                 window=window,
                 notify=fields["notify"],
                 actor=actor,
-                token=fields["token"],
+                token=token,
                 seen=fields["seen"],
             )
         return Incident.open(
@@ -246,7 +260,7 @@ class PostForm(forms.Form):
             scheduled_until=window and window[1],
             notify=fields["notify"],
             actor=actor,
-            token=fields["token"],
+            token=token,
         )
 
     def absorb(self, error: ValidationError) -> None:

@@ -60,6 +60,28 @@ def test_a_new_incident_under_the_token_of_another_is_not_lost(signed_in, follow
     assert Update.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    "change", [{"chat": "major_outage"}, {"chat": ""}, {"name": "Errors everywhere"}, {"notify": None}]
+)
+def test_one_other_field_under_the_same_token_is_not_taken_for_a_doubled_submit(signed_in, follow, chat, change):
+    component = f"component-{chat.code}"
+    fields = follow(NEW) | {"name": "Errors", "body": "Looking.", component: "partial_outage"}
+    signed_in.post(NEW, fields)
+    changed = fields | {component if name == "chat" else name: value for name, value in change.items()}
+    changed = {name: value for name, value in changed.items() if value is not None}
+    assert signed_in.post(NEW, changed).status_code == 409
+    assert signed_in.post(NEW, fields).status_code == 302
+    assert Update.objects.count() == 1
+
+
+def test_only_another_component_under_the_same_token_is_news_of_an_incident(signed_in, follow, incident, chat):
+    fields = follow(again(incident)) | {"body": "Found it."}
+    signed_in.post(again(incident), fields)
+    assert signed_in.post(again(incident), fields | {f"component-{chat.code}": "major_outage"}).status_code == 409
+    assert signed_in.post(again(incident), fields).status_code == 302
+    assert incident.updates.count() == 2
+
+
 @pytest.mark.parametrize("start", ["0001-01-01T00:00", "0001-01-03T00:00", "1969-12-31T00:00", "9999-12-30T23:00"])
 def test_planned_work_at_the_ends_of_the_calendar_is_refused(signed_in, follow, acme, start):
     fields = follow(f"{NEW}?kind=maintenance") | {"name": "Move", "body": "We move."}
