@@ -33,6 +33,7 @@ env = Environment()
 
 def run(*, demo: bool) -> int:
     """The exit code: 0 after Ctrl-C or SIGTERM, 1 when a part could not be kept running."""
+    os.umask(0o077)  # the database, mails and logs are nobody else's, also in a directory that others may enter
     with claim_data_dir(), contextlib.ExitStack() as stack:
         refuse_busy_port(settings.HOST, settings.PORT)
         migrate()

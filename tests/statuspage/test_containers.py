@@ -102,3 +102,14 @@ def test_continuous_integration_calls_the_readmes_test_command() -> None:
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make test"
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert "make test" in (ROOT / "README.md").read_text()
+
+
+def test_what_a_container_writes_is_for_its_user_only(tmp_path: Path) -> None:
+    (tmp_path / "python").write_text("#!/bin/sh\numask\n")
+    (tmp_path / "python").chmod(0o700)
+    script = (ROOT / "deploy" / "entrypoint").read_text().replace("/tmp/role", shlex.quote(str(tmp_path / "role")))
+    said = subprocess.run(
+        ["sh", "-c", script, "entrypoint", "migrate"], env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True, text=True, check=True, timeout=30,
+    )  # fmt: skip
+    assert said.stdout == "0077\n"

@@ -4,6 +4,7 @@ import http.cookiejar
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import urllib.parse
@@ -115,6 +116,15 @@ def test_secrets_and_the_broker_are_for_this_user_only(first_run: Process, data:
     socket = (data / "redis.sock").resolve(strict=True)
     assert stat.S_ISSOCK(socket.stat().st_mode)
     assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+
+
+def test_what_is_written_into_a_directory_open_to_others_is_for_this_user_only(tmp_path: Path) -> None:
+    data = tmp_path / "open"
+    data.mkdir()
+    data.chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        assert run_to_its_end(data, busy.getsockname()[1]).returncode == 1
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) & 0o077 for path in data.glob("up.*")} == {"up.lock": 0}
 
 
 def test_static_files_have_hashed_names_and_may_be_kept_for_ever(first_run: Process, port: int) -> None:
