@@ -1,10 +1,14 @@
 """The admin site. Its front page answers what is open, what is planned and what was sent."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.views.main import ERROR_FLAG
+from django.db import DataError, transaction
 from django.db.models import Prefetch
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from components.models import Component
@@ -18,12 +22,33 @@ from pages.rights import refuse
 SHOWN = 6
 
 
+def ignore_odd_filters(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A list whose address asks for what no database can compare, such as the year 99999999999, is shown without
+    its filters. Django does the same for filters that it cannot read; these fail only when the rows are fetched."""
+
+    @wraps(view)
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            with transaction.atomic():
+                return view(request, *args, **kwargs)
+        except (OverflowError, ValueError, DataError):
+            if request.method != "GET" or not request.GET.keys() - {ERROR_FLAG}:
+                raise
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+
+    return shown
+
+
 class StaffSite(AdminSite):
     site_header = "Status"
     site_title = "Status staff"
     index_title = "Now"
     index_template = "admin/index.html"
     enable_nav_sidebar = False
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002  # Django's
+        is_list = getattr(view, "__name__", "") == "changelist_view"
+        return super().admin_view(ignore_odd_filters(view) if is_list else view, cacheable)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return super().each_context(request) | {"may_publish": request.user.has_perm("pages.publish")}

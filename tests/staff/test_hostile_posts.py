@@ -36,6 +36,14 @@ def test_what_is_not_the_number_of_a_row_chooses_nothing(signed_in, acme, number
     assert signed_in.post(NEW, fields).status_code == 200
 
 
+@pytest.mark.parametrize("value", ["99999999999", "0", "-1", "9" * 30])
+@pytest.mark.parametrize("filter_", ["incidents/incident/?started_at__year", "incidents/incident/?started_at__day",
+                                     "delivery/notice/?created_at__year", "auth/user/?date_joined__month"])  # fmt: skip
+def test_a_list_is_shown_whatever_its_address_asks_for(admin_client, incident, filter_, value):
+    response = admin_client.get(f"/admin/{filter_}={value}", follow=True)
+    assert response.status_code == 200
+
+
 def test_another_message_under_the_same_token_is_not_taken_for_a_doubled_submit(signed_in, follow, incident):
     """Back from the receipt, the browser shows the form as it was; what is typed there now is news."""
     fields = follow(again(incident)) | {"body": "Found it."}
