@@ -29,6 +29,14 @@ CLOSED = frozenset({Phase.RESOLVED, Phase.POSTMORTEM, Phase.COMPLETED})
 WATCHED = frozenset({Phase.MONITORING, Phase.IN_PROGRESS})
 
 
+# Said when nobody wrote anything: planned work that moves on by itself, and closing from a terminal.
+WORDS = {
+    Phase.IN_PROGRESS: "The planned work has begun.",
+    Phase.COMPLETED: "The planned work is complete.",
+    Phase.RESOLVED: "This incident has been resolved.",
+}
+
+
 def phases_after(kind: str, current: str | None) -> list[Phase]:
     """What may be posted next: everything but a postmortem, which needs a resolved incident before it."""
     if kind == Kind.INCIDENT and current not in CLOSED:

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from incidents.component_statuses import usual_statuses
 from incidents.models import Incident, Phase, StaleUpdateError, Update
+from incidents.phases import WORDS
 
 log = logging.getLogger(__name__)
 ACTOR = "schedule"
-WORDS = {Phase.IN_PROGRESS: "The planned work has begun.", Phase.COMPLETED: "The planned work is complete."}
 
 
 @shared_task

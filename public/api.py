@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from incidents.phases import Kind, Phase
 from public.snapshot import RECENT, Data
 from public.timestamps import optional_timestamp, timestamp
 
-ACTIVE = ("in_progress", "verifying")
+ACTIVE = (Phase.IN_PROGRESS, Phase.VERIFYING)
 # Rails escapes them too: a browser that guesses a type must never find markup in a JSON document.
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
@@ -59,7 +60,7 @@ def maintenances(snapshot: Data) -> Data:
 
 
 def upcoming_maintenances(snapshot: Data) -> Data:
-    return _maintenances(snapshot, (each for each in snapshot["maintenances"] if each["status"] == "scheduled"))
+    return _maintenances(snapshot, (each for each in snapshot["maintenances"] if each["status"] == Phase.SCHEDULED))
 
 
 def active_maintenances(snapshot: Data) -> Data:
@@ -160,7 +161,7 @@ def describe_incident(incident: Data, page_code: str, zone: ZoneInfo) -> Data:
         "components": [describe_component(each, page_code, zone) for each in incident["components"]],
         "reminder_intervals": None,
     }
-    if incident["kind"] == "maintenance":
+    if incident["kind"] == Kind.MAINTENANCE:
         described["scheduled_for"] = optional_timestamp(incident["scheduled_for"], zone)
         described["scheduled_until"] = optional_timestamp(incident["scheduled_until"], zone)
     return described

@@ -7,11 +7,9 @@ in the wild read. Reference: docs/api.md.
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from pages.models import Page
 from public.api import describe_incident, list_components, zone_of
-from public.feeds import day_and_time
-from public.snapshot import Data, build_incident, build_month
-from public.timestamps import zone_name
+from public.feeds import describe_window
+from public.snapshot import Data, build_incident, build_month, load_page
 from statuspage.markdown import render_line
 
 MONTHS_A_PAGE = 3
@@ -19,7 +17,7 @@ MONTHS_A_PAGE = 3
 
 def history(snapshot: Data, number: int) -> Data:
     """Page `number` (from 1): the months, newest first, each with what began in it."""
-    page, zone = Page.objects.get(code=snapshot["page"]["code"]), zone_of(snapshot)
+    page, zone = load_page(snapshot), zone_of(snapshot)
     today = snapshot["built_at"].astimezone(zone).date()
     months = [month_before(today, back) for back in range((number - 1) * MONTHS_A_PAGE, number * MONTHS_A_PAGE)]
     return {
@@ -47,24 +45,19 @@ def _describe(incident: Data, zone: ZoneInfo) -> Data:
         "code": incident["code"],
         "name": incident["name"],
         "impact": incident["impact"],
-        "timestamp": _span(incident, zone),
+        "timestamp": _window(incident, zone),
         "message": render_line(latest),
     }
 
 
-def _span(incident: Data, zone: ZoneInfo) -> str:
-    """ "Sep 11, 07:46 - 09:10 UTC" with the numbers marked up as in the feeds; without an end while open."""
+def _window(incident: Data, zone: ZoneInfo) -> str:
+    """When it was, as in the feeds; without an end while it is open."""
     start = incident["scheduled_for"] or incident["started_at"]
-    end = incident["scheduled_until"] or incident["resolved_at"]
-    text = day_and_time(start, zone)
-    if end is not None:
-        same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
-        text += f" - {day_and_time(end, zone, with_day=not same_day)}"
-    return f"{text} {zone_name(start, zone)}"
+    return describe_window(start, incident["scheduled_until"] or incident["resolved_at"], zone)
 
 
 def incident(snapshot: Data, code: str) -> Data | None:
     """One incident however old, with the keys of the v2 API; None when the page has no such incident."""
-    page = Page.objects.get(code=snapshot["page"]["code"])
+    page = load_page(snapshot)
     found = build_incident(page, code)
     return describe_incident(found, page.code, page.zone) if found else None

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from components.status import Impact
+from incidents.phases import Phase
 from public.api import zone_of
 from public.snapshot import Data
 from public.timestamps import optional_timestamp, timestamp
@@ -36,11 +37,11 @@ def choose(snapshot: Data) -> Data | None:
         return max(open_incidents, key=lambda each: (Impact(each["impact"]).rank, each["updated_at"]))
     until = snapshot["built_at"] + timedelta(hours=snapshot["page"]["maintenance_notice_hours"])
     near = [work for work in snapshot["maintenances"] if _is_near(work, until)]
-    return min(near, key=lambda work: (work["status"] == "scheduled", work["scheduled_for"]), default=None)
+    return min(near, key=lambda work: (work["status"] == Phase.SCHEDULED, work["scheduled_for"]), default=None)
 
 
 def _is_near(work: Data, until: datetime) -> bool:
-    return not work["is_closed"] and (work["status"] != "scheduled" or work["scheduled_for"] <= until)
+    return not work["is_closed"] and (work["status"] != Phase.SCHEDULED or work["scheduled_for"] <= until)
 
 
 def _describe(incident: Data, zone: ZoneInfo) -> Data:

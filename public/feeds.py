@@ -15,6 +15,7 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
+from incidents.phases import Kind, Phase
 from public.api import zone_of
 from public.snapshot import Data
 from public.timestamps import timestamp, zone_name
@@ -72,35 +73,42 @@ def feed_items(snapshot: Data) -> list[Data]:
 
 def item_date(incident: Data) -> datetime:
     """A postmortem written days later does not bring an item up again."""
-    if incident["status"] == "scheduled":
+    if incident["status"] == Phase.SCHEDULED:
         date: datetime = incident["scheduled_for"]
         return date
-    told = [update["display_at"] for update in incident["updates"] if update["status"] != "postmortem"]
+    told = [update["display_at"] for update in incident["updates"] if update["status"] != Phase.POSTMORTEM]
     latest: datetime = max(told, default=incident["created_at"])
     return latest
 
 
 def item_html(incident: Data, zone: ZoneInfo) -> str:
     """One paragraph per update, newest first; while planned work has not begun, its window before them."""
-    paragraphs = [_window(incident, zone)] if incident["status"] == "scheduled" else []
+    paragraphs = [_window(incident, zone)] if incident["status"] == Phase.SCHEDULED else []
     paragraphs += [_paragraph(update, zone) for update in incident["updates"]]
     return "".join(paragraphs)
 
 
 def _paragraph(update: Data, zone: ZoneInfo) -> str:
-    when = f"{day_and_time(update['display_at'], zone)} {zone_name(update['display_at'], zone)}"
+    when = f"{_day_and_time(update['display_at'], zone)} {zone_name(update['display_at'], zone)}"
     label, text = update["label"], render_line(update["body"])
     return f"<p><small>{when}</small><br><strong>{label}</strong> - {text}</p>"
 
 
 def _window(incident: Data, zone: ZoneInfo) -> str:
-    start, end = incident["scheduled_for"], incident["scheduled_until"]
-    same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
-    span = f"{day_and_time(start, zone)} - {day_and_time(end, zone, with_day=not same_day)} {zone_name(end, zone)}"
-    return f"<p><strong>THIS IS A SCHEDULED EVENT {span}</strong></p>"
+    window = describe_window(incident["scheduled_for"], incident["scheduled_until"], zone)
+    return f"<p><strong>THIS IS A SCHEDULED EVENT {window}</strong></p>"
 
 
-def day_and_time(moment: datetime, zone: ZoneInfo, *, with_day: bool = True) -> str:
+def describe_window(start: datetime, end: datetime | None, zone: ZoneInfo) -> str:
+    """ "Sep 11, 07:46 - 09:10 UTC" with the numbers marked up; the day is said twice when it differs."""
+    text = _day_and_time(start, zone)
+    if end is not None:
+        same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
+        text += f" - {_day_and_time(end, zone, with_day=not same_day)}"
+    return f"{text} {zone_name(end or start, zone)}"
+
+
+def _day_and_time(moment: datetime, zone: ZoneInfo, *, with_day: bool = True) -> str:
     """ "Jan  8, 16:20"; programs find the two numbers by their data-var."""
     local = moment.astimezone(zone)
     day = f"{local:%b} <var data-var='date'>{local.day:>2}</var>, " if with_day else ""
@@ -162,7 +170,7 @@ def _add_entry(feed: FeedGenerator, incident: Data, zone: ZoneInfo) -> FeedEntry
     entry.content(item_html(incident, zone), type="html")
     entry.published(_local(item_date(incident), zone))
     entry.updated(_local(incident["updated_at"], zone))
-    if incident["kind"] == "maintenance":
+    if incident["kind"] == Kind.MAINTENANCE:
         entry.item.maintenance_end = _local(incident["scheduled_until"], zone)
     return entry
 

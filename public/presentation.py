@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from components.status import Status
 from components.uptime import DayUptime, Uptime
+from incidents.phases import Kind, Phase
 from public.snapshot import Data
 
 NAMED = 3  # more names than these in one sentence are counted instead
@@ -48,7 +49,7 @@ def _write_calm_headline(snapshot: Data) -> Headline:
     open_incidents = [incident for incident in snapshot["incidents"] if not incident["is_closed"]]
     if not open_incidents:
         return Headline("All systems are working", Status.OPERATIONAL.slug, "")
-    watched = all(incident["status"] == "monitoring" for incident in open_incidents)
+    watched = all(incident["status"] == Phase.MONITORING for incident in open_incidents)
     text = "All systems are working again; we are watching them" if watched else "We are looking into a problem"
     return Headline(text, Status.OPERATIONAL.slug if watched else Status.DEGRADED_PERFORMANCE.slug, "")
 
@@ -100,10 +101,10 @@ class Agenda:
 def build_agenda(snapshot: Data) -> Agenda:
     """Open incidents, newest first; planned work under way; planned work to come, the next first."""
     work = [each for each in snapshot["maintenances"] if not each["is_closed"]]
-    planned = [each for each in work if each["status"] == "scheduled"]
+    planned = [each for each in work if each["status"] == Phase.SCHEDULED]
     return Agenda(
         incidents=[each for each in snapshot["incidents"] if not each["is_closed"]],
-        working=[each for each in work if each["status"] != "scheduled"],
+        working=[each for each in work if each["status"] != Phase.SCHEDULED],
         planned=sorted(planned, key=lambda each: each["scheduled_for"]),
     )
 
@@ -150,10 +151,10 @@ def describe_day(day: DayUptime) -> str:
 
 def describe_outcome(incident: Data, now: datetime) -> str:
     """ "Resolved after 14 minutes", "Ongoing": one line about an incident in a list of days."""
-    if incident["kind"] == "maintenance":
+    if incident["kind"] == Kind.MAINTENANCE:
         if incident["is_closed"]:
             return "Planned work, completed"
-        return "Planned work, to come" if incident["status"] == "scheduled" else "Planned work, under way"
+        return "Planned work, to come" if incident["status"] == Phase.SCHEDULED else "Planned work, under way"
     if incident["is_closed"] and incident["resolved_at"]:
         return f"Resolved after {describe_duration(incident['resolved_at'] - incident['started_at'])}"
     return f"{incident['label']}, ongoing"

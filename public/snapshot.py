@@ -5,7 +5,7 @@ Shapes (datetimes are aware UTC, statuses and impacts are the slugs of the JSON 
 Snapshot     page, status {indicator, description}, built_at, changes_at (when it must be built again although
              nobody changed anything), groups, components, incidents, maintenances,
              days (the front page's "recent days": [{date, incidents}], newest first, quiet days included)
-page         code, name, url, host, time_zone, about, support_url, maintenance_notice_hours, generation,
+page         pk (to load the row by, see load_page), code, name, url, host, time_zone, about, support_url, maintenance_notice_hours, generation,
              created_at, updated_at
 group        code, name, description, position, status (its worst child's), created_at, updated_at,
              component_codes (by position)
@@ -86,8 +86,14 @@ def _next_midnight(now: datetime) -> datetime:
     return datetime.combine(now.date() + timedelta(days=1), time(), tzinfo=now.tzinfo)
 
 
+def load_page(snapshot: Data) -> Page:
+    """The row, for what reaches beyond the snapshot. Raises Page.DoesNotExist once it is deleted."""
+    return Page.objects.get(pk=snapshot["page"]["pk"])
+
+
 def describe_page(page: Page) -> Data:
     fields = (
+        "pk",
         "code",
         "name",
         "url",

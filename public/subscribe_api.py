@@ -11,9 +11,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
-from pages.models import Page
 from public.api import describe_page
 from public.edition import UnknownHostError, editions
+from public.snapshot import load_page
 from statuspage.visitor import client_address
 from subscribers.subscribing import request_subscription
 
@@ -34,7 +34,7 @@ def subscribers_json(request: HttpRequest) -> HttpResponse:
     try:
         snapshot = editions.load_snapshot(request.get_host())
         wish = read_wish(request)
-        page = Page.objects.get(code=snapshot["page"]["code"])
+        page = load_page(snapshot)
         request_subscription(
             page,
             wish.email,

@@ -17,7 +17,7 @@ from django.urls import resolve
 from pages.models import Page
 from public.edition import POLLED, Rendered, editions, published
 from public.presentation import build_agenda, build_sections, write_headline
-from public.snapshot import Data, build_incident, build_month, find_first_month
+from public.snapshot import Data, build_incident, build_month, find_first_month, load_page
 
 DOCUMENTS = (
     ("/api/v2/summary.json", "Everything at once: the overall status, components, open incidents and planned work."),
@@ -74,7 +74,7 @@ def _get_incident(snapshot: Data, code: str) -> Data:
     for recent in (*snapshot["incidents"], *snapshot["maintenances"]):
         if recent["code"] == code:
             return recent
-    found = build_incident(_get_page(snapshot), code)
+    found = build_incident(load_page(snapshot), code)
     if found is None:
         raise Http404("No such incident.")
     return found
@@ -97,7 +97,7 @@ def history(snapshot: Data, year: int | None = None, month: int | None = None) -
         first = date(year, month, 1) if year is not None and month is not None else today.replace(day=1)
     except (ValueError, OverflowError):  # the latter for a year of twenty digits
         raise Http404("No such month.") from None
-    page = _get_page(snapshot)
+    page = load_page(snapshot)
     oldest = find_first_month(page) or today
     if not (oldest.replace(day=1) <= first <= today):
         raise Http404("Nothing is known of that month.")
@@ -126,10 +126,6 @@ def _group_by_day(incidents: list[Data], page: Page) -> Iterator[Data]:
 
     for day, found in groupby(incidents, key=day_of):
         yield {"date": day, "incidents": list(found)}
-
-
-def _get_page(snapshot: Data) -> Page:
-    return Page.objects.get(code=snapshot["page"]["code"])
 
 
 def _render(template: str, snapshot: Data, **context: Any) -> Rendered:

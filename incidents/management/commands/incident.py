@@ -18,11 +18,11 @@ from delivery.models import Notice
 from delivery.outbox import count_audience
 from incidents.component_statuses import usual_statuses
 from incidents.models import Incident, Kind, Phase, Update
+from incidents.phases import WORDS
 from pages.models import Page
 
 STATUSES = ", ".join(status.slug for status in Status)
 ENDS = {Kind.INCIDENT.value: Phase.RESOLVED, Kind.MAINTENANCE.value: Phase.COMPLETED}
-WORDS = {Phase.RESOLVED: "This incident has been resolved.", Phase.COMPLETED: "The planned work is complete."}
 
 
 class Command(BaseCommand):
