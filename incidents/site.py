@@ -16,7 +16,7 @@ from components.status import Impact
 from delivery.overview import delivery_warnings, recently_told
 from incidents.models import Draft, Incident
 from incidents.updates import Update
-from pages.models import Page
+from pages.models import Page, record_audit
 from pages.rights import refuse
 
 SHOWN = 6
@@ -57,6 +57,15 @@ class StaffSite(AdminSite):
         if not request.user.has_perm("pages.publish") and not request.user.has_perm("pages.administer"):
             return refuse(request, "publish")
         return super().index(request, build_overview() | (extra_context or {}))
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """One's own; an administrator's change of somebody's: staff_accounts.py."""
+        with transaction.atomic():
+            response = super().password_change(request, extra_context)
+            if request.method == "POST" and response.status_code == 302:
+                name = request.user.get_username()
+                record_audit(None, name, "user.password", name)
+        return response
 
 
 def build_overview() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from delivery.models import Notice
 from incidents.models import Draft, Incident, Kind, StaleUpdateError, Template, Update
 from incidents.posting import PostForm, apply_template, read_number, typed_fields
-from pages.models import Page
+from pages.models import Page, record_audit
 from pages.rights import require_right
 from statuspage.markdown import render_markdown
 from statuspage.text import BODY_LIMIT
@@ -118,7 +118,11 @@ def _keep_draft(request: HttpRequest, page: Page, incident: Incident | None) -> 
 @require_right("publish")
 @require_POST
 def delete_draft(request: HttpRequest, pk: int) -> HttpResponse:
-    get_object_or_404(Draft, pk=pk).delete()
+    draft = get_object_or_404(Draft.objects.select_related("page", "incident", "author"), pk=pk)
+    with transaction.atomic():
+        actor, author = request.user.get_username(), draft.author.get_username()
+        record_audit(draft.page, actor, "draft.delete", str(draft), author=author, fields=draft.fields)
+        draft.delete()
     messages.success(request, "The draft is gone.")
     return redirect("admin:index")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from pages.models import AuditEntry
 from tests.staff.conftest import PASSWORD
 
 LOGIN = "/admin/login/"
@@ -51,3 +52,13 @@ def test_the_lock_tells_no_more_than_the_guess_did(ada, name):
         locked = attempt(client, name, "wrong")
     assert locked.status_code == 429
     assert name not in locked.text
+
+
+def test_who_changed_their_own_password_is_kept_without_the_password(signed_in, ada):
+    new = "battery horse correct"
+    fields = {"old_password": "wrong", "new_password1": new, "new_password2": new}
+    assert signed_in.post("/admin/password_change/", fields).status_code == 200
+    assert not AuditEntry.objects.exists()
+    assert signed_in.post("/admin/password_change/", fields | {"old_password": PASSWORD}).status_code == 302
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.target, entry.detail) == ("ada", "user.password", "ada", {})

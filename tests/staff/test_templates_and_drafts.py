@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from incidents.models import Draft, Incident, Template, Update
-from pages.models import Page
+from pages.models import AuditEntry, Page
 from tests.staff.screen import NEW, again, soup
 
 # Templates
@@ -89,6 +89,15 @@ def test_a_draft_of_an_incident_is_a_draft_of_its_next_update(signed_in, follow,
     draft = Draft.objects.get()
     assert draft.incident == incident
     assert follow(f"{again(incident)}?draft={draft.pk}")["body"].strip() == "Half"
+
+
+def test_who_deleted_a_draft_is_kept_with_what_it_said(signed_in, follow, incident):
+    signed_in.post(again(incident), follow(again(incident)) | {"body": "Half", "action": "draft"})
+    signed_in.post(f"/admin/post/drafts/{Draft.objects.get().pk}/delete/")
+    assert not Draft.objects.exists()
+    entry = AuditEntry.objects.get(action="draft.delete")
+    assert (entry.page, entry.actor, entry.target) == (incident.page, "ada", incident.name)
+    assert (entry.detail["author"], entry.detail["fields"]["body"]) == ("ada", "Half")
 
 
 def test_an_offered_but_deleted_draft_shows_an_empty_form(signed_in, follow, chat):
