@@ -19,7 +19,7 @@ from public.edition import POLLED, Rendered, editions, published
 from public.presentation import build_agenda, build_sections, write_headline
 from public.snapshot import Data, build_incident, build_month, find_first_month, load_page
 
-DOCUMENTS = (
+DESCRIPTIONS = (
     ("/api/v2/summary.json", "Everything at once: the overall status, components, open incidents and planned work."),
     ("/api/v2/status.json", "The overall status only."),
     ("/api/v2/components.json", "Components and groups with their status."),
@@ -28,6 +28,7 @@ DOCUMENTS = (
     ("/api/v2/scheduled-maintenances.json", "The 50 newest pieces of planned work."),
     ("/api/v2/scheduled-maintenances/upcoming.json", "Planned work that has not started."),
     ("/api/v2/scheduled-maintenances/active.json", "Planned work under way."),
+    ("/history.json", "Older incidents, three months a page: /history.json?page=2."),
     ("/history.rss", "RSS feed of all updates."),
     ("/history.atom", "Atom feed of all updates."),
     ("/feed.json", "The same as JSON Feed."),
@@ -134,7 +135,7 @@ def _render(template: str, snapshot: Data, **context: Any) -> Rendered:
 
 @published
 def documents(snapshot: Data) -> Rendered:
-    return _render("public/documents.html", snapshot, documents=DOCUMENTS)
+    return _render("public/documents.html", snapshot, documents=DESCRIPTIONS)
 
 
 @published

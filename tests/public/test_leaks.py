@@ -15,6 +15,7 @@ from delivery.models import Account
 from incidents.models import Draft, Incident, Template
 from incidents.phases import Kind, Phase
 from pages.models import Page, record_audit
+from public.views import DESCRIPTIONS
 from subscribers.models import Subscriber
 
 if TYPE_CHECKING:
@@ -37,6 +38,15 @@ def public_routes() -> list[str]:
                 yield route
 
     return sorted(walk(get_resolver("public.urls").url_patterns, ""))
+
+
+def test_the_list_of_documents_names_every_one_for_programs() -> None:
+    """Those about the whole page, that is."""
+    for_people = {"", "history", "api", "fragments/summary"}
+    for_browsers = {"favicon.ico", "robots.txt", "livez", "readyz", "embed.js", "embed/script.js", "embed/frame"}
+    about_all = {route for route in public_routes() if "<" not in route}
+    listed = [path.removeprefix("/") for path, _ in DESCRIPTIONS]
+    assert sorted(listed) == sorted(about_all - for_people - for_browsers - NOT_DOCUMENTS)
 
 
 def addresses_of(route: str, incident: Incident, others: list[str], components: list[Component]) -> list[str]:

@@ -16,7 +16,7 @@ from intake.statuspage_json import parse_json
 from pages.models import Page
 from statuspage.http import FetchError, fetch
 
-DOCUMENTS = (
+IMPORTED_PATHS = (
     "/api/v2/summary.json",
     "/api/v2/incidents.json",
     "/api/v2/scheduled-maintenances.json",
@@ -88,7 +88,7 @@ class Command(BaseCommand):
 def list_documents(source: str) -> list[str]:
     """A page's address stands for all its documents; anything else for itself."""
     if is_address(source) and not urlsplit(source).path.strip("/"):
-        return [source.rstrip("/") + path for path in DOCUMENTS]
+        return [source.rstrip("/") + path for path in IMPORTED_PATHS]
     return [source]
 
 
