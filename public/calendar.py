@@ -1,12 +1,14 @@
 """Planned work as an iCalendar file that calendar programs can subscribe to: /maintenance.ics (RFC 5545)."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from icalendar import Calendar, Event
 
 from public.snapshot import Data
 from statuspage.markdown import plain_text
+
+if TYPE_CHECKING:
+    from icalendar import Event
 
 CALENDAR_TYPE = "text/calendar; charset=utf-8"
 REFRESH = timedelta(hours=1)
@@ -14,6 +16,8 @@ REFRESH = timedelta(hours=1)
 
 def calendar(snapshot: Data) -> bytes:
     """All planned work of the snapshot: coming, running and the latest completed."""
+    from icalendar import Calendar  # a fifth of a web process's start, for a file that is seldom asked for
+
     page = snapshot["page"]
     document = Calendar()
     document.add("prodid", "-//statuspage//maintenance//EN")
@@ -27,8 +31,10 @@ def calendar(snapshot: Data) -> bytes:
     return document.to_ical()
 
 
-def _event(maintenance: Data, host: str) -> Event:
+def _event(maintenance: Data, host: str) -> "Event":
     """One event; its UID stays, and SEQUENCE rises with every change, so that calendars replace it."""
+    from icalendar import Event
+
     event = Event()
     event.add("uid", f"{maintenance['code']}@{host}")
     event.add("dtstamp", maintenance["updated_at"])

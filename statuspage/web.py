@@ -1,28 +1,67 @@
 """The web server: uvicorn, one process per core up to four unless WEB_PROCESSES says otherwise.
 
-Run as `python -m statuspage.web`; HOST and PORT say where it listens.
+Run as `python -m statuspage.web`; HOST and PORT say where it listens. The application is loaded once, before
+the processes are forked: that halves the work of a start, and one that cannot be loaded ends it.
 """
 
 import logging
+import multiprocessing
 import os
+import signal
+import socket
+import sys
+import time
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkProcess
 
 import uvicorn
 from django.conf import settings
 from django.utils.log import configure_logging
 
+from statuspage.bodies import App
+from statuspage.supervisor import CANNOT_START
+
+GRACE_SECONDS = 5
+REPLACE_AFTER_SECONDS = 1.0
+
 log = logging.getLogger(__name__)
 
 
-def main() -> None:
+def main() -> int:
+    """The exit code; CANNOT_START when the application cannot be loaded."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "statuspage.settings")
-    # The application itself is loaded by the processes that serve it.
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
-    log.info("serving on %s port %s with %s processes", settings.HOST, settings.PORT, settings.WEB_PROCESSES)
-    uvicorn.run(
-        "statuspage.asgi:application",
+    try:
+        application = load_application()
+    except Exception:
+        log.exception("the application cannot be loaded")
+        return CANNOT_START
+    count = settings.WEB_PROCESSES
+    log.info("serving on %s port %s with %s processes", settings.HOST, settings.PORT, count)
+    config = configure(application)
+    with config.bind_socket() as listener:
+        if count == 1:
+            uvicorn.Server(config).run([listener])
+        else:
+            Crew(config, listener, count).run()
+    return 0
+
+
+def load_application() -> App:
+    """With all its addresses, which Django would otherwise import at the first request."""
+    from django.urls import get_resolver
+
+    from statuspage.asgi import application
+
+    assert get_resolver().url_patterns  # noqa: S101 - reading them is what imports them
+    return application
+
+
+def configure(application: App) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
         host=settings.HOST,
         port=settings.PORT,
-        workers=settings.WEB_PROCESSES,
         loop="uvloop",
         http="httptools",
         log_config=None,  # that is Django's
@@ -30,9 +69,61 @@ def main() -> None:
         proxy_headers=False,  # Django reads them, as far as TRUSTED_PROXY_COUNT allows
         server_header=False,
         ws="none",
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
 
 
+class Crew:
+    """Processes that serve one socket, until SIGTERM or SIGINT. One that ends by itself is replaced."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket, count: int) -> None:
+        self.config, self.listener, self.count = config, listener, count
+        self.members: list[ForkProcess] = []
+        self.stopping = False
+
+    def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        self.members = [self._start() for _ in range(self.count)]
+        while not self.stopping:
+            wait([each.sentinel for each in self.members], timeout=REPLACE_AFTER_SECONDS)
+            self._replace_ended()
+        for each in self.members:
+            self._end(each)
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self.stopping = True
+        for each in self.members:
+            each.terminate()
+
+    def _replace_ended(self) -> None:
+        ended = [each for each in self.members if not each.is_alive()]
+        if self.stopping or not ended:
+            return
+        log.error("a web process ended (exit code %s), starting another", ended[0].exitcode)
+        time.sleep(REPLACE_AFTER_SECONDS)  # one that ends at once must not keep the machine busy
+        self.members = [self._start() if each in ended else each for each in self.members]
+
+    def _start(self) -> ForkProcess:
+        member = multiprocessing.get_context("fork").Process(target=self._serve, daemon=True)
+        member.start()
+        return member
+
+    def _serve(self) -> None:
+        """In the new process. The handlers it inherits are this crew's own."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        uvicorn.Server(self.config).run([self.listener])
+
+    def _end(self, member: ForkProcess) -> None:
+        """Asked again: one that was just being started has not heard the first time."""
+        for _ in range(2 * GRACE_SECONDS):
+            if member.is_alive():
+                member.terminate()
+                member.join(1)
+        member.kill()
+        member.join()
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
