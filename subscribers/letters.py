@@ -32,4 +32,4 @@ def build_letter(subscriber: Subscriber) -> Letter:
     subject, text, html = (
         render_to_string(f"subscribers/email/{kind}.{part}", context) for part in ("subject.txt", "txt", "html")
     )
-    return Letter(clean_text(subject, multiline=False), text, html)
+    return Letter(clean_text(subject, multiline=False), text.rstrip() + "\n", html)

@@ -120,7 +120,7 @@ def prebuild_notice(notice: Notice) -> PrebuiltMail:
         "unsubscribe_url": page.absolute_url(PATHS[Purpose.UNSUBSCRIBE]) + names.mark("unsubscribe"),
         "manage_url": page.absolute_url(PATHS[Purpose.MANAGE]) + names.mark("manage"),
     }
-    text = render_to_string("delivery/email/notice.txt", context)
+    text = render_to_string("delivery/email/notice.txt", context).rstrip() + "\n"
     html = render_to_string("delivery/email/notice.html", context)
     domain = domain_of(sender_address())
     headers = {
@@ -131,7 +131,6 @@ def prebuild_notice(notice: Notice) -> PrebuiltMail:
         "List-Id": f"<{page.code}.{domain}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Auto-Submitted": "auto-generated",
-        "Precedence": "bulk",
     }
     return prebuild(headers, text, html, names)
 

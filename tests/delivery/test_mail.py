@@ -62,7 +62,7 @@ def test_headers_are_those_of_a_well_behaved_list(mail: EmailMessage, notice: No
     assert mail["List-Id"] == f"<{notice.page.code}.localhost>"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert mail["Auto-Submitted"] == "auto-generated"
-    assert mail["Precedence"] == "bulk"
+    assert mail["Precedence"] is None, "relays send such mail last; Auto-Submitted and List-Id say the rest"
     assert abs(mail["Date"].datetime - datetime.now(UTC)).total_seconds() < 60
     assert len(set(mail.keys())) == len(mail.keys()), "no header stands twice"
 
@@ -74,6 +74,11 @@ def test_it_says_the_same_in_text_and_html_text_first(mail: EmailMessage):
     for words in ("Elevated error rates on Chat API", "Stored messages are safe.", "Chat API: Partial outage"):
         assert words in part(mail, "plain")
         assert words in html
+
+
+def test_the_text_ends_with_its_last_line(mail: EmailMessage):
+    text = part(mail, "plain")
+    assert text == text.rstrip() + "\n"
 
 
 def test_its_links_act_for_this_subscriber_and_no_other(mail: EmailMessage, notice: Notice):
