@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Model
 
 from components.models import Component, Group
@@ -53,9 +53,12 @@ def store(recording: Recording, *, address: str | None = None) -> tuple[Page, Re
 
     Raises RecordingError when it cannot be stored; then nothing has changed.
     """
-    with transaction.atomic():
-        importer = Importer(recording, address)
-        importer.run()
+    try:
+        with transaction.atomic():
+            importer = Importer(recording, address)
+            importer.run()
+    except IntegrityError:
+        raise RecordingError("Two things in it have one id, or an id belongs to something else here.") from None
     return importer.page, importer.report
 
 

@@ -19,6 +19,7 @@ from django.core.exceptions import ValidationError
 from lxml import etree
 
 from components.status import Impact
+from incidents.models import YEARS
 from incidents.phases import CLOSED, PHASES, WATCHED, Kind, Phase
 from intake.recordings import (
     EntryError,
@@ -38,17 +39,17 @@ UPDATE = re.compile(
     rf"\s*<small>{DATE} [^<]*</small>\s*<br ?/?>\s*<strong>(?P<label>[^<]+)</strong>\s*-\s*(?P<body>.*)", re.DOTALL
 )
 WINDOW = re.compile(rf"THIS IS A SCHEDULED EVENT {DATE} - (?P<end>(?:[A-Z][a-z]{{2}} +\d{{1,2}}, *)?\d\d:\d\d)")
-PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.DOTALL)
 TITLE_END = " Status - Incident History"
 PHASE_BY_LABEL = {phase.value.replace("_", " "): phase for phase in Phase}
+# None of these may look at the same text again from each of many beginnings: a feed can be megabytes of one tag.
 KEPT_MARKUP = (
-    (re.compile(r"[ \t]*\r?\n?<br ?/?>[ \t]*\r?\n?"), "\n"),
-    (re.compile(r"<a [^>]*href=['\"]([^'\"]*)['\"][^>]*>(.*?)</a>", re.DOTALL), r"[\2](\1)"),
+    (re.compile(r"(?:(?<![ \t])[ \t]+)?\r?\n?<br ?/?>[ \t]*\r?\n?"), "\n"),
+    (re.compile(r"<a [^<>]{0,500}?href=['\"]([^'\"<>]*)['\"][^<>]*>((?:(?!</?a[ >]).)*)</a>", re.DOTALL), r"[\2](\1)"),
     (re.compile(r"</?(?:strong|b)>"), "**"),
     (re.compile(r"</?(?:em|i)>"), "*"),
     (re.compile(r"</?code>"), "`"),
 )
-TAG = re.compile(r"</?[a-z][^>]*>")
+TAG = re.compile(r"</?[a-z][^<>]*>")
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _read_xml(content: bytes) -> Any:
 def _choose_zone(known: str | None, content: bytes, updated_at: datetime) -> str:
     if known:
         return known
-    abbreviations = set(re.findall(rb"(\w+)\s*(?:</small>|&lt;/small&gt;)", content))
+    abbreviations = set(re.findall(rb"\b(\w{1,40})\s*(?:</small>|&lt;/small&gt;)", content))
     if updated_at.utcoffset() == timedelta(0) and abbreviations <= {b"UTC"}:
         return "Etc/UTC"
     raise RecordingError("A feed does not tell its time zone by name: say it with --time-zone, such as Europe/London.")
@@ -126,7 +127,7 @@ def _mail_date(text: str) -> datetime:
         date = parsedate_to_datetime(text)
     except ValueError:
         raise EntryError(f"not a date: {text}") from None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+    return _of_our_age(date)
 
 
 def _iso_date(text: str) -> datetime:
@@ -134,6 +135,13 @@ def _iso_date(text: str) -> datetime:
         date = datetime.fromisoformat(text)
     except ValueError:
         raise EntryError(f"not a date: {text}") from None
+    return _of_our_age(date)
+
+
+def _of_our_age(date: datetime) -> datetime:
+    """In UTC where it names no zone. Raises EntryError at the ends of the calendar, as for dates in JSON."""
+    if date.year not in YEARS:
+        raise EntryError(f"not a time of our age: {date}")
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
@@ -182,9 +190,9 @@ def _read_atom_item(element: Any) -> Item:
 
 def _parse_item(item: Item, zone: ZoneInfo, notes: Counter[str]) -> IncidentRecord:
     code = keep_code(urlsplit(item.link).path.rpartition("/")[2], notes)
-    html = re.sub(r"</?var[^>]*>", "", item.body)
+    html = re.sub(r"</?var[^<>]*>", "", item.body)
     window = WINDOW.search(html)
-    paragraphs = [text for text in PARAGRAPH.findall(html) if not WINDOW.search(text)]
+    paragraphs = [text for text in _split_paragraphs(html) if not WINDOW.search(text)]
     try:
         name = clean_text(item.title, limit=TITLE_LIMIT, multiline=False)
         updates = _parse_updates(paragraphs, item, code, zone, notes)
@@ -209,6 +217,12 @@ def _parse_item(item: Item, zone: ZoneInfo, notes: Counter[str]) -> IncidentReco
         feed_number=item.number,
         from_feed=True,
     )
+
+
+def _split_paragraphs(html: str) -> list[str]:
+    """What stands between <p> and </p>, in one pass: a pattern would look for each </p> to the very end."""
+    *closed, _ = html.split("</p>")
+    return [text.partition("<p>")[2] for text in closed if "<p>" in text]
 
 
 def _first(updates: list[UpdateRecord], phases: frozenset[Phase]) -> datetime | None:

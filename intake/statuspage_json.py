@@ -222,6 +222,18 @@ def _parse_component(data: Any, notes: Counter[str]) -> ComponentRecord:
 def _parse_incidents(items: list[Any], kind: Kind, recording: Recording) -> None:
     notes = recording.notes
     recording.incidents += _collect(items, lambda item: _parse_incident(item, kind, recording), notes)
+    _refuse_doubles(recording.incidents)
+
+
+def _refuse_doubles(incidents: list[IncidentRecord]) -> None:
+    """Two of one id: it cannot be told which is meant."""
+    for what, codes in (
+        ("incidents", [incident.code for incident in incidents]),
+        ("updates", [update.code for incident in incidents for update in incident.updates]),
+    ):
+        for code, times in Counter(codes).items():
+            if times > 1:
+                raise EntryError(f"{times} {what} have the id {code}")
 
 
 def _parse_incident(data: Any, kind: Kind, recording: Recording) -> IncidentRecord:

@@ -1,12 +1,16 @@
 """Documents that would break more than their own import."""
 
 import json
+import time
+from html import escape
 from typing import Any
 
 import pytest
 
+from incidents.models import Incident
 from intake.recordings import RecordingError
 from intake.statuspage import store
+from intake.statuspage_feed import parse_feed
 from intake.statuspage_json import parse_json
 from public import feeds
 from public.snapshot import build
@@ -37,3 +41,59 @@ def test_a_time_at_the_ends_of_the_calendar_leaves_its_entry_out(moment: str) ->
     assert any("not a time of our age" in note for note in recording.notes)
     with pytest.raises(RecordingError, match="not a time of our age"):
         parse_json(make_document(page={"updated_at": moment}))
+
+
+UPDATE = {"id": "u" * 12, "status": "investigating", "body": "Looking.", "created_at": NOW, "updated_at": NOW,
+          "display_at": NOW, "affected_components": []}  # fmt: skip
+
+
+def test_two_updates_of_one_id_are_refused() -> None:
+    with pytest.raises(RecordingError, match="2 updates have the id uuuuuuuuuuuu"):
+        parse_json(make_document(incident_updates=[UPDATE, UPDATE | {"body": "Another."}]))
+
+
+def test_two_incidents_of_one_id_are_refused() -> None:
+    document = json.loads(make_document())
+    with pytest.raises(RecordingError, match="2 incidents have the id iiiiiiiiiiii"):
+        parse_json(json.dumps(document | {"incidents": document["incidents"] * 2}).encode())
+
+
+@pytest.mark.django_db
+def test_an_update_that_another_incident_has_already_is_refused_and_changes_nothing() -> None:
+    store(parse_json(make_document(incident_updates=[UPDATE])))
+    with pytest.raises(RecordingError, match="belongs to something else"):
+        store(parse_json(make_document(id="j" * 12, incident_updates=[UPDATE])))
+    assert list(Incident.objects.values_list("code", flat=True)) == ["i" * 12]
+
+
+def make_feed(body: str, updated: str = NOW) -> bytes:
+    entry = (
+        f"<entry><id>tag:acme.example,2005:Incident/1</id><title>Errors</title><published>{updated}</published>"
+        f"<updated>{updated}</updated><link rel='alternate' href='https://acme.example/incidents/{'i' * 12}'/>"
+        f"<content type='html'>{escape(body)}</content></entry>"
+    )
+    head = f"<title>Acme</title><updated>{NOW}</updated><link rel='alternate' href='https://acme.example'/>"
+    return f"<feed xmlns='http://www.w3.org/2005/Atom'>{head}{entry}</feed>".encode()
+
+
+HEAD = "<p><small>Jan  1, 00:00 UTC</small><br><strong>Investigating</strong> - "
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["<p>" * 70_000, "<var" * 50_000, "x" * 200_000, f"{HEAD}{'<a href=x' * 20_000}</p>",
+     HEAD + '<a href="x">' * 15_000 + "</p>", f"{HEAD}{' ' * 200_000}x</p>", f"{HEAD}{'<b' * 70_000}</p>"],
+    ids=["paragraphs", "variables", "one word", "broken links", "open links", "spaces", "tags"],
+)  # fmt: skip
+def test_a_feed_of_one_thing_over_and_over_is_read_in_time(body: str) -> None:
+    began = time.process_time()
+    parse_feed(make_feed(body), lambda url: None)
+    assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize("moment", OUT_OF_REACH)
+def test_a_feeds_time_at_the_ends_of_the_calendar_leaves_its_entry_out(moment: str) -> None:
+    recording = parse_feed(make_feed(f"{HEAD}Looking.</p>", moment), lambda url: None)
+    assert recording.incidents == []
+    assert any("not a time of our age" in note for note in recording.notes)
+    assert len(parse_feed(make_feed(f"{HEAD}Looking.</p>"), lambda url: None).incidents) == 1
