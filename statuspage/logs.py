@@ -4,6 +4,7 @@ Debug lines of HTTP and OAuth clients show headers and bodies, credentials inclu
 nothing below WARNING, whatever LOG_LEVEL is.
 """
 
+import logging
 import re
 from typing import Any
 
@@ -44,6 +45,35 @@ def hide_signatures(logger: WrappedLogger, method: str, event: EventDict) -> Eve
     return event
 
 
+class ClientFaults(logging.Filter):
+    """What a visitor's client got wrong is no fault of ours: no traceback, and no warning for an address that is
+    not there. A wrong host, and whatever else looks like an attempt at something, stays a warning of one line."""
+
+    def __init__(self, level: str) -> None:
+        super().__init__()
+        self.least = logging.getLevelNamesMapping()[level]
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "django.request" and 400 <= getattr(record, "status_code", 500) < 500:
+            _tone_down(record, logging.DEBUG)
+        elif record.name.startswith("django.security"):
+            _tone_down(record, logging.WARNING)
+        return record.levelno >= self.least
+
+
+class OneLineForEachSignIn(logging.Filter):
+    """django-axes also tells of its housekeeping; kept are who signed in or out, who failed, and who is locked out."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        is_news = record.levelno >= logging.WARNING or str(record.msg).startswith("AXES: Successful")
+        return is_news or record.name.partition(".")[0] != "axes"
+
+
+def _tone_down(record: logging.LogRecord, level: int) -> None:
+    record.levelno, record.levelname = level, logging.getLevelName(level)
+    record.exc_info = record.exc_text = None
+
+
 SHARED: list[Any] = [
     hide_signatures,
     structlog.contextvars.merge_contextvars,
@@ -78,7 +108,13 @@ def logging_config(log_format: str, level: str) -> dict[str, Any]:
         "formatters": {
             "line": {"()": structlog.stdlib.ProcessorFormatter, "foreign_pre_chain": SHARED, "processors": rendering}
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {
+            "client_faults": {"()": ClientFaults, "level": level},
+            "sign_ins": {"()": OneLineForEachSignIn},
+        },
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["client_faults", "sign_ins"]}
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             **{name: {"level": "WARNING"} for name in QUIET},

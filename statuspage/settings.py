@@ -60,7 +60,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "statuspage.assets.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -250,8 +250,9 @@ CONTENT_SECURITY_POLICY = {
 
 # Logs
 
+LOG_FORMAT = env.one_of("LOG_FORMAT", ("console", "json"), "json" if PRODUCTION else "console")
 LOGGING = logging_config(
-    env.one_of("LOG_FORMAT", ("console", "json"), "json" if PRODUCTION else "console"),
+    LOG_FORMAT,
     env.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
 )
 

@@ -25,6 +25,7 @@ from statuspage.demo import build_demo
 from statuspage.environment import Environment
 from statuspage.health import web_answers
 from statuspage.lanes import LANES
+from statuspage.stream import JsonLines
 from statuspage.supervisor import Child, Supervisor
 
 LATE_SECONDS = 60
@@ -42,6 +43,7 @@ def run(*, demo: bool) -> int:
         if demo and not Page.objects.exists():
             say("Filling an empty database with a demo page")
             build_demo(public_url())
+        has_page = Page.objects.exists()
         connections.close_all()
         children = []
         broker_url = env.text("REDIS_URL")
@@ -49,11 +51,14 @@ def run(*, demo: bool) -> int:
             redis = stack.enter_context(EmbeddedRedis(settings.DATA_DIR / "redis.sock"))
             children, broker_url = [Child("redis", redis.command, quiet=True, last_to_stop=True)], redis.url
         children += list(commands(broker_url))
-        supervisor = Supervisor(children)
-        return supervisor.run(lambda: announce(supervisor))
+        supervisor = Supervisor(children, JsonLines(sys.stdout) if settings.LOG_FORMAT == "json" else None)
+        return supervisor.run(lambda: announce(supervisor, has_page=has_page))
 
 
 def say(line: str) -> None:
+    if settings.LOG_FORMAT == "json":
+        JsonLines(sys.stdout).write("up", line.strip())
+        return
     print(line, flush=True)  # noqa: T201 - the command's own words, before there is a stream to prefix
 
 
@@ -142,6 +147,8 @@ def say_account(account: tuple[str, str] | None) -> None:
 def commands(broker_url: str) -> Iterator[Child]:
     """Web, one worker per lane so that a slow one never holds up another, and the clock."""
     shared = {"REDIS_URL": broker_url, "PYTHONUNBUFFERED": "1"}
+    # This command has made Django's checks; four more rounds of them would double the start.
+    shared["CELERY_SKIP_CHECKS"] = "1"
     # Said three times over nine lines to whoever tries this as root; a container runs as its own user.
     shared["PYTHONWARNINGS"] = "ignore:You're running the worker with superuser privileges"
     python = [sys.executable, "-m"]
@@ -154,7 +161,7 @@ def commands(broker_url: str) -> Iterator[Child]:
     yield Child("beat", [*celery, "beat", "--pidfile="], shared)
 
 
-def announce(supervisor: Supervisor) -> None:
+def announce(supervisor: Supervisor, *, has_page: bool) -> None:
     """Say the addresses once the page really answers; in a thread, so that lines are shown meanwhile."""
 
     def wait() -> None:
@@ -164,7 +171,10 @@ def announce(supervisor: Supervisor) -> None:
                 supervisor.say("The page does not answer yet. If the lines of “web” show an error, that is why.")
                 late += LATE_SECONDS
             time.sleep(0.2)
-        supervisor.say(f"Page    {public_url()}/")
+        if has_page:
+            supervisor.say(f"Page    {public_url()}/")
+        else:
+            supervisor.say(f"Page    none yet: make the first one at {public_url()}/admin/pages/page/add/")
         supervisor.say(f"Staff   {public_url()}/admin/")
         if settings.MAIL_DIR:
             supervisor.say(f"Mail    {settings.MAIL_DIR}/ (no SMTP server is configured)")

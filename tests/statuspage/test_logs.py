@@ -53,3 +53,34 @@ def test_links_of_subscribers_cannot_be_read_out_of_the_log(log_format: str) -> 
         assert process.wait(60) == 0, process.output
         assert "/unsubscribe/abcdefghij12." in process.output
         assert "f" * 32 not in process.output
+
+
+CLIENT_FAULTS = """
+import logging, django
+django.setup()
+from django.test import Client
+client = Client(raise_request_exception=False)
+for path, host in (("/no/such/thing", "localhost"), ("/admin/pages/page/?p=x", "localhost"), ("/", "evil.example")):
+    print(client.get(path, headers={"host": host}).status_code)
+logging.getLogger("django.request").error("a fault of ours", extra={"status_code": 500})
+log = logging.getLogger("axes.handlers.database")
+log.info("AXES: Successful login by %s.", "ada")
+log.info("AXES: Deleted %d failed login attempts by %s from database.", 0, "ada")
+log.warning("AXES: New login failure by %s.", "eve")
+"""
+
+
+def test_what_clients_get_wrong_makes_no_noise_and_a_sign_in_one_line(tmp_path) -> None:
+    database = f"sqlite:///{tmp_path}/empty.sqlite3"
+    env = {"DJANGO_SETTINGS_MODULE": "statuspage.settings", "LOG_FORMAT": "json", "LOG_LEVEL": "INFO"}
+    with running(python("-c", CLIENT_FAULTS), env=env | {"DATABASE_URL": database}) as process:
+        assert process.wait(60) == 0, process.output
+        lines = [json.loads(line) for line in process.output.splitlines() if line.startswith("{")]
+    said = [(line["level"], line["event"]) for line in lines if line["logger"].startswith(("django", "axes"))]
+    assert said == [
+        ("warning", "Invalid HTTP_HOST header: 'evil.example'. You may need to add 'evil.example' to ALLOWED_HOSTS."),
+        ("error", "a fault of ours"),
+        ("info", "AXES: Successful login by ada."),
+        ("warning", "AXES: New login failure by eve."),
+    ]
+    assert not any("exception" in line for line in lines)
