@@ -102,6 +102,13 @@ class Editions:
             return False
         return True
 
+    def is_empty(self) -> bool:
+        """Whether there is no page at all yet; False when nobody knows."""
+        try:
+            return not self._directory.listing().hosts
+        except DatabaseError:
+            return False
+
     def load_snapshot(self, host: str) -> Data:
         """The public state of the page on `host`, for views that are not documents, such as a form.
 

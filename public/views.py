@@ -162,4 +162,4 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
         page = editions.load_snapshot(request.get_host())["page"]
     except (Http404, DatabaseError):
         page = None
-    return render(request, "404.html", {"page": page}, status=404)
+    return render(request, "404.html", {"page": page, "is_empty": editions.is_empty()}, status=404)

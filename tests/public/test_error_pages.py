@@ -46,3 +46,11 @@ def test_an_error_of_ours_is_admitted_without_details(
 def test_browsers_find_an_icon_and_robots_their_rules(get: "Get", acme: Page) -> None:
     assert get("/favicon.ico")["Content-Type"] == "image/svg+xml"
     assert "Disallow: /admin/" in get("/robots.txt").content.decode()
+
+
+def test_without_any_page_staff_are_led_to_make_the_first(db: None, client: Client) -> None:
+    answer = client.get("/")
+    page = BeautifulSoup(answer.content, "html.parser")
+    assert answer.status_code == 404
+    assert "There is no status page here yet" in page.get_text()
+    assert [link["href"] for link in page.select("main a")] == ["/admin/pages/page/add/"]
