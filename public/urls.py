@@ -1,6 +1,7 @@
 """Every public address. Documents for programs (JSON, feeds, calendar, badge, banner): document_urls.py."""
 
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 
 from public import health, views
 
@@ -12,6 +13,8 @@ urlpatterns = [
     path("incidents/<slug:code>", views.incident, name="incident"),
     path("fragments/incidents/<slug:code>", views.incident_fragment, name="incident-fragment"),
     path("api", views.documents, name="documents"),
+    # As people type them; programs get what they asked for, and a redirect keeps one address for each document.
+    *(path(f"{word}/", RedirectView.as_view(url=f"/{word}")) for word in ("api", "history", "subscribe")),
     path("robots.txt", views.robots, name="robots"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("livez", health.livez, name="livez"),

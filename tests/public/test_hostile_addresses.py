@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from incidents.models import Incident
 from pages.models import Page
@@ -78,3 +79,9 @@ def test_a_rendering_of_something_else_keeps_nobody_from_the_news(acme: Page) ->
     for thread in (other, reader):
         thread.join(timeout=20)
     assert sorted(answers) == [b"new", b"other"]
+
+
+@pytest.mark.parametrize("path", ["/api", "/history"])
+def test_an_address_with_a_slash_too_many_leads_to_the_right_one(path: str, acme: Page, client: Client) -> None:
+    answer = client.get(f"{path}/", headers={"host": "status.acme.localhost"})
+    assert (answer.status_code, answer["Location"]) == (302, path)
