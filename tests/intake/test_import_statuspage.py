@@ -1,6 +1,7 @@
 """manage.py import_statuspage on documents of our own: what is stored, what is reported, what is refused."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from components.status import Status
 from delivery.models import Notice
 from incidents.models import Incident, Update
 from incidents.tasks import advance_due
+from intake.management.commands.import_statuspage import describe
 from pages.models import AuditEntry, Page
 from public import api, feeds
 from public.snapshot import build
@@ -246,3 +248,17 @@ def test_a_document_that_fails_half_way_leaves_nothing(changed: Any) -> None:
         run(SUMMARY)
     assert list(Page.objects.all()) == [other]
     assert not Component.objects.exists()
+
+
+def test_a_new_page_comes_with_what_to_do_next() -> None:
+    Page.objects.create(name="Ours", url="http://localhost:8000")
+    output, _ = run(SUMMARY)
+    host = Page.objects.exclude(name="Ours").get().host
+    assert f"answers on the host {host}; set ALLOWED_HOSTS so that it holds this name too" in output
+    assert "--page http://localhost:8000" in output
+    assert "Next:" not in run(SUMMARY)[0]
+
+
+def test_counts_are_told_in_plain_english() -> None:
+    counts = Counter({("update", "new"): 2, ("page", "new"): 1, ("component status", "changed"): 3})
+    assert describe(counts) == "3 component statuses changed, 1 page new, 2 updates new"

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from intake.recordings import Recording, RecordingError
@@ -54,14 +55,18 @@ class Command(BaseCommand):
         # The JSON first: it knows the page's id, which feeds do not tell.
         documents.sort(key=lambda document: is_feed(document[1]))
         total: Counter[tuple[str, str]] = Counter()
+        is_new = False
         for number, (name, content) in enumerate(documents, start=1):
             self.stderr.write(f"[{number}/{len(documents)}] {name}")
             page, report = self._import(name, content, address, zone)
+            is_new = is_new or bool(report.counts["page", "new"])
             total += report.counts
             self._tell(report)
             self.stdout.write(f"{name}: {describe(report.counts)}; page {page.name} ({page.url})")
         if len(documents) > 1:
             self.stdout.write(f"In all: {describe(total)}")
+        if is_new:
+            self.stdout.write(next_steps(page))
 
     def _read(self, name: str) -> bytes:
         try:
@@ -110,5 +115,23 @@ def parse(content: bytes, address: str | None, zone: str | None) -> Recording:
 
 def describe(counts: Counter[tuple[str, str]]) -> str:
     """ "12 components new, 1 page unchanged"."""
-    words = [f"{number} {kind} {outcome}" for (kind, outcome), number in sorted(counts.items())]
+    words = [f"{_count(number, kind)} {outcome}" for (kind, outcome), number in sorted(counts.items())]
     return ", ".join(words) or "nothing to import"
+
+
+def _count(number: int, kind: str) -> str:
+    if number == 1:
+        return f"1 {kind}"
+    return f"{number} {kind}{'es' if kind.endswith('s') else 's'}"
+
+
+def next_steps(page: Page) -> str:
+    """What to do so that a page just made can be seen."""
+    if Page.objects.count() == 1:
+        where = f"{page.name} is the only page here, so it answers on every host that ALLOWED_HOSTS holds."
+    else:
+        where = f"{page.name} answers on the host {page.host}; set ALLOWED_HOSTS so that it holds this name too."
+    return (
+        f"Next: {where} Links in its feeds and mails start with {page.url}. To try it on this machine instead, "
+        f"import it into an empty installation with --page http://localhost:{settings.PORT}."
+    )
