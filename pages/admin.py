@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db import models, transaction
 from django.db.models import QuerySet
@@ -124,6 +125,12 @@ class PageAdmin(StaffModelAdmin):
         ("Times", {"fields": ("time_zone", "maintenance_notice_hours")}),
         ("Known as", {"fields": ("code", "generation", "created_at", "updated_at")}),
     )
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The first page is most likely to be where this installation is."""
+        given = super().get_changeform_initial_data(request)
+        first = {} if Page.objects.exists() else {"url": settings.PUBLIC_URL or f"http://localhost:{settings.PORT}"}
+        return first | given
 
 
 @admin.register(AuditEntry)

@@ -168,3 +168,13 @@ def test_only_hidden_components_are_marked(client: Client, administrator: User, 
     listed = BeautifulSoup(client.get("/admin/components/component/").content, "html.parser")
     assert [cell.text.strip() for cell in listed.select("td.field-visibility")] == ["Hidden", "", "", ""]
     assert not listed.select("#result_list img")
+
+
+def test_the_first_page_is_offered_the_address_of_the_installation(
+    client: Client, administrator: User, settings
+) -> None:
+    address = 'value="https://status.example.com"'
+    settings.PUBLIC_URL = "https://status.example.com"
+    assert address in client.get("/admin/pages/page/add/").content.decode()
+    Page.objects.create(name="First", url="https://status.example.com")
+    assert address not in client.get("/admin/pages/page/add/").content.decode()
