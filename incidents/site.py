@@ -58,7 +58,7 @@ class StaffSite(AdminSite):
             return refuse(request, "publish")
         return super().index(request, build_overview() | (extra_context or {}))
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """One's own; an administrator's change of somebody's: staff_accounts.py."""
         with transaction.atomic():
             response = super().password_change(request, extra_context)

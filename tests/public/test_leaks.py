@@ -27,14 +27,14 @@ NOT_DOCUMENTS = {"api/v2/subscribers.json", "healthz", "^[/]+(?P<path>.+)$"}
 
 
 def public_routes() -> list[str]:
-    """Every route of public/urls.py, written as in the source."""
+    """Every route of public/urls.py, written as in the source; those that end in a slash only redirect."""
 
     def walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[str]:
         for each in patterns:
             route = prefix + str(each.pattern)
             if isinstance(each, URLResolver):
                 yield from walk(each.url_patterns, route)
-            else:
+            elif not route.endswith("/"):
                 yield route
 
     return sorted(walk(get_resolver("public.urls").url_patterns, ""))
