@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from delivery.channels.base import Channel
 
 CHANNELS = {
-    "email": ("Email", "delivery.channels.email.Email"),
+    "email": ("E-mail", "delivery.channels.email.Email"),
     "x": ("X", "delivery.channels.x.X"),
 }
 

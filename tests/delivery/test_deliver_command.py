@@ -29,7 +29,7 @@ def deliver() -> str:
 def test_it_tells_everybody_without_any_broker(notice: Notice, add_subscribers: AddSubscribers, mail_dir: Path):
     add_subscribers(3)
 
-    assert deliver() == "Email: 3 sent\n"
+    assert deliver() == "E-mail: 3 sent\n"
 
     assert len(list(mail_dir.glob("*.eml"))) == 3
     assert_ledger_balances(notice)
@@ -56,7 +56,7 @@ def test_it_fails_when_something_failed_for_good(notice: Notice, add_subscribers
         use(settings, mailbox)
         told = deliver()
 
-    assert told == "Email: 1 failed for good, 1 sent\nERROR 1 failed, 0 still waiting."
+    assert told == "E-mail: 1 failed for good, 1 sent\nERROR 1 failed, 0 still waiting."
 
 
 def test_an_account_that_is_not_connected_is_no_failure(notice: Notice, x_account: Account):

@@ -101,7 +101,7 @@ def test_staff_see_why_a_channel_or_an_account_is_paused(
     notice.refresh_from_db()
 
     assert {each.label: each.paused for each in build_receipt(notice).channels} == {
-        "Email": "the SMTP server does not answer",
+        "E-mail": "the SMTP server does not answer",
         "X": "X's credits are used up (402)",
     }
 

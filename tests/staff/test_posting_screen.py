@@ -232,10 +232,10 @@ def test_the_audience_follows_from_the_components(signed_in, follow, acme, chat,
         page = soup(signed_in.post("/admin/post/audience/", fields | chosen))
         return [item.get_text(" ", strip=True) for item in page.select("#audience li")]
 
-    assert told() == ["Email 1"]
-    assert told(**{f"component-{chat.code}": "major_outage"}) == ["Email 2"]
+    assert told() == ["E-mail 1"]
+    assert told(**{f"component-{chat.code}": "major_outage"}) == ["E-mail 2"]
     both = {f"component-{each.code}": "major_outage" for each in (chat, website)}
-    assert told(**both) == ["Email 3"]
+    assert told(**both) == ["E-mail 3"]
 
 
 def test_the_audience_of_an_incident_counts_its_followers(signed_in, follow, acme, incident):
@@ -243,7 +243,7 @@ def test_the_audience_of_an_incident_counts_its_followers(signed_in, follow, acm
         page=acme, address="a@x.example", state=Subscriber.State.ACTIVE, incident_code=incident.code
     )
     page = soup(signed_in.get(again(incident)))
-    assert page.select_one("#audience li").get_text(" ", strip=True) == "Email 1"
+    assert page.select_one("#audience li").get_text(" ", strip=True) == "E-mail 1"
 
 
 def test_an_account_without_credentials_is_named(signed_in, acme, chat):

@@ -271,7 +271,7 @@ def test_the_overview_warns_of_what_keeps_messages_from_people(signed_in, acme, 
     Pause.objects.begin("email", "535 authentication failed")
     text = signed_in.get("/admin/").text
     assert "X: @acme is not connected." in text
-    assert "Email is paused since" in text
+    assert "E-mail is paused since" in text
     assert "535 authentication failed" in text
     assert "No SMTP server is configured" in text
     assert "Notifications are late" not in text
