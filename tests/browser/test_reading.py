@@ -37,6 +37,11 @@ def test_the_answer_stands_in_the_first_screen_without_script(new_context: NewCo
     expect(page.get_by_text("vendor's service that has become slow")).to_be_visible()
     page.get_by_role("link", name="History").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"[A-Z][a-z]+ \d{4}"))
+    page.get_by_role("link", name="API", exact=True).click()
+    expect(page.get_by_role("link", name="/api/v2/summary.json")).to_be_visible()
+    page.goto("/nothing-here")
+    page.get_by_role("link", name="History").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"[A-Z][a-z]+ \d{4}"))
 
 
 def test_every_page_is_readable_for_all_and_fits_a_phone(new_context: NewContext, paths: list[str]) -> None:
