@@ -11,6 +11,7 @@ from pages.models import Page, choose_by_host
 
 CHECK_SECONDS = 0.25  # an update is seen within a second, in every process, without a worker or a message
 RETRY_SECONDS = 1.0  # a database that is down is not asked at every request
+OVERDUE_SECONDS = 3.0  # a database that takes the question and never answers is down too
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,12 @@ class Listing:
 class Directory:
     """Reads the listing at most every CHECK_SECONDS in this process, one thread at a time.
 
-    When the database does not answer, what it said last stays in force and `age` grows.
+    When the database does not answer, what it said last stays in force and `age` grows. With `keepers`, only they
+    read (public/keeper.py): then no request ever waits for the database to find a document.
     """
 
     def __init__(self) -> None:
+        self.keepers = 0
         self._listing: Listing | None = None
         self._read_at = 0.0
         self._due_at = 0.0
@@ -44,24 +47,27 @@ class Directory:
         if self._listing is None:
             return self._read_first()
         # One thread asks; for the others what we have is good enough meanwhile.
-        if monotonic() >= self._due_at and self._reading.acquire(blocking=False):
+        if not self.keepers and monotonic() >= self._due_at and self._reading.acquire(blocking=False):
             try:
-                return self._read()
+                return self.read()
             except DatabaseError:
-                pass  # _read() has noted it, and what we have stays in force
+                return self._listing
             finally:
                 self._reading.release()
         return self._listing
 
+    def known(self) -> Listing | None:
+        """What is known without asking anybody."""
+        return self._listing
+
     def age(self) -> int | None:
         """Whole seconds since the database last answered; None when it answers."""
-        return int(monotonic() - self._read_at) if self._failing else None
+        age = monotonic() - self._read_at
+        overdue = self.keepers > 0 and self._listing is not None and age > OVERDUE_SECONDS
+        return int(age) if self._failing or overdue else None
 
-    def _read_first(self) -> Listing:
-        with self._reading:
-            return self._listing or self._read()
-
-    def _read(self) -> Listing:
+    def read(self) -> Listing:
+        """Ask the database now. Raises django.db.Error."""
         try:
             rows = list(Page.objects.values_list("pk", "host", "generation"))
         except DatabaseError as error:
@@ -69,9 +75,18 @@ class Directory:
                 log.warning("database down, serving the last edition: %s", type(error).__name__)
             self._failing, self._due_at = True, monotonic() + RETRY_SECONDS
             raise
-        self._listing = Listing({host: pk for pk, host, _ in rows}, {pk: generation for pk, _, generation in rows})
         if self._failing:
             log.warning("database back")
+        self._listing = Listing({host: pk for pk, host, _ in rows}, {pk: generation for pk, _, generation in rows})
         self._failing, self._read_at = False, monotonic()
         self._due_at = self._read_at + CHECK_SECONDS
         return self._listing
+
+    def adopt(self, listing: Listing, age_seconds: float) -> None:
+        """Take what another process knew `age_seconds` ago, until the database answers; not over what it said itself."""
+        if self._listing is None:
+            self._listing, self._read_at, self._failing = listing, monotonic() - age_seconds, True
+
+    def _read_first(self) -> Listing:
+        with self._reading:
+            return self._listing or self.read()

@@ -20,209 +20,48 @@ A public document is a function from the page's snapshot (public/snapshot.py) an
 chooses the page by host, ignores every other query parameter, compresses, tags, answers 304, and sets the
 headers that let browsers and CDNs keep it. Raise Http404 in a document for what does not exist.
 
-A document is rendered again after the page's generation rose or its snapshot ran out (`changes_at`), by one
-thread while the others get the old one. When that fails, the old one is served, and `X-Edition-Age` says for how many
-seconds nothing newer could be had.
+Made and kept by public/press.py. When no newer one can be had, the old one is served, and `X-Edition-Age` says for
+how many seconds that has been so. In front of these views public/door.py answers finished documents, without Django.
 """
 
-import gzip
-import hashlib
 import logging
 import re
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import wraps
-from time import monotonic
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
-import brotli
 from csp.utils import build_policy
 from django.db import Error as DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotModified, QueryDict
 from django.template.loader import render_to_string
-from django.utils import timezone
 
-from pages.models import Page
-from public.directory import Directory
 from public.negotiation import choose_encoding, has_tag
-from public.shelf import Edition, Key, Shelf, Version
-from public.snapshot import Data, build
+from public.press import Editions, Served, UnknownHostError, editions
+from public.shelf import POLLED, Key, Rendered
 
-CACHE_CONTROL = "public, max-age=10, s-maxage=15, stale-while-revalidate=60, stale-if-error=86400"
-# What scripts fetch again and again. A browser that may keep it, or use it stale while it asks, shows every
-# poll the answer before; asking costs a 304.
-POLLED = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-if-error=86400"}
-SMALLEST_PACKED = 256  # bytes; below it, headers weigh more than compression saves
+__all__ = [
+    "POLLED",
+    "Document",
+    "Editions",
+    "Rendered",
+    "UnknownHostError",
+    "View",
+    "editions",
+    "published",
+    "read_params",
+    "unavailable",
+]
+
+HANDOVER = "statuspage.handover"
+"""Where public/door.py leaves a list in the ASGI scope, to be given the finished document and not only its bytes."""
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Rendered:
-    """What a document's function returns. `headers` are added to, and win over, the ones the edition sets."""
-
-    body: str | bytes
-    content_type: str = "text/html; charset=utf-8"
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Served:
-    edition: Edition
-    age: int | None
-    """Seconds for which nothing newer could be had; None when all is well."""
-
-
-class UnknownHostError(Http404):
-    """No page answers on this host name."""
-
-
-class Editions:
-    """Every page's snapshot and finished documents in this process."""
-
-    def __init__(self) -> None:
-        self._directory = Directory()
-        self._snapshots: dict[int, Data] = {}
-        self._shelf = Shelf()
-        self._rendering = threading.Lock()
-        self._renewing: set[Key] = set()
-        self._choosing = threading.Lock()
-
-    def forget(self) -> None:
-        """Start empty, as a new process does."""
-        self.__init__()  # type: ignore[misc]
-
-    def is_ready(self) -> bool:
-        """Whether documents can be served: the database was read, however long ago."""
-        try:
-            self._directory.listing()
-        except DatabaseError:
-            return False
-        return True
-
-    def is_empty(self) -> bool:
-        """Whether there is no page at all yet; False when nobody knows."""
-        try:
-            return not self._directory.listing().hosts
-        except DatabaseError:
-            return False
-
-    def load_snapshot(self, host: str) -> Data:
-        """The public state of the page on `host`, for views that are not documents, such as a form.
-
-        Raises UnknownHostError; django.db.Error when the database is down and nothing was read before.
-        """
-        page_id = self._page_for(host)
-        if (snapshot := self._current_snapshot(page_id)) is not None:
-            return snapshot
-        with self._rendering:
-            return self._renew_snapshot(page_id)
-
-    def fetch(self, host: str, name: Key, render: Callable[[Data], Rendered]) -> Served:
-        """The document called `name` of the page on `host`; `render` makes it when it must be made.
-
-        Raises UnknownHostError, Http404 from `render`, and any other error when there is no older one to serve.
-        """
-        page_id = self._page_for(host)
-        key = (page_id, *name)
-        kept = self._shelf.get(key)
-        age = self._directory.age()
-        if kept is not None and (age is not None or self._is_current(page_id, kept)):
-            return Served(kept, age)
-        return self._renew(page_id, key, render, kept)
-
-    def _page_for(self, host: str) -> int:
-        page_id = self._directory.listing().page_for(host)
-        if page_id is None:
-            raise UnknownHostError("No status page answers on this host name.")
-        return page_id
-
-    def _is_current(self, page_id: int, edition: Edition) -> bool:
-        snapshot = self._current_snapshot(page_id)
-        return snapshot is not None and edition.version == version_of(snapshot)
-
-    def _current_snapshot(self, page_id: int) -> Data | None:
-        """None when it must be built: the generation rose, or time has made it untrue."""
-        snapshot = self._snapshots.get(page_id)
-        if snapshot is None or self._directory.age() is not None:
-            return snapshot
-        same = snapshot["page"]["generation"] == self._directory.listing().generations.get(page_id)
-        return snapshot if same and timezone.now() < snapshot["changes_at"] else None
-
-    def _renew_snapshot(self, page_id: int) -> Data:
-        """Build the snapshot unless another thread just did. The caller holds `_rendering`."""
-        if (snapshot := self._current_snapshot(page_id)) is not None:
-            return snapshot
-        try:
-            snapshot = build(Page.objects.get(pk=page_id))
-        except Page.DoesNotExist:
-            raise UnknownHostError("This status page was removed.") from None
-        self._snapshots[page_id] = snapshot
-        return snapshot
-
-    def _renew(self, page_id: int, key: Key, render: Callable[[Data], Rendered], kept: Edition | None) -> Served:
-        """One thread waits for its turn to render, whatever else is being rendered; the others get the old one."""
-        if kept is not None and not self._begin(key):
-            return Served(kept, None)
-        try:
-            with self._rendering:
-                return Served(self._render(page_id, key, render), self._directory.age())
-        except Http404:
-            self._shelf.drop(key)
-            raise
-        except Exception:
-            if kept is None:
-                raise
-            log.exception("rendering failed, serving the last edition: %s", key)
-            return Served(kept, int(monotonic() - kept.made_at))
-        finally:
-            if kept is not None:
-                self._renewing.discard(key)
-
-    def _begin(self, key: Key) -> bool:
-        """False when another thread is renewing this document."""
-        with self._choosing:
-            if key in self._renewing:
-                return False
-            self._renewing.add(key)
-            return True
-
-    def _render(self, page_id: int, key: Key, render: Callable[[Data], Rendered]) -> Edition:
-        snapshot = self._renew_snapshot(page_id)
-        edition = self._shelf.get(key)
-        if edition is not None and edition.version == version_of(snapshot):
-            return edition  # another thread made it while this one waited
-        edition = finish(render(snapshot), version_of(snapshot))
-        self._shelf.put(key, edition)
-        return edition
-
-
-editions = Editions()
-
-
-def version_of(snapshot: Data) -> Version:
-    return snapshot["page"]["generation"], snapshot["built_at"].isoformat()
-
-
-def finish(rendered: Rendered, version: Version) -> Edition:
-    """Encode, compress, tag."""
-    body = rendered.body.encode() if isinstance(rendered.body, str) else rendered.body
-    packed = _pack(body) if len(body) >= SMALLEST_PACKED else {}
-    headers = {"Content-Type": rendered.content_type, "Cache-Control": CACHE_CONTROL, "Vary": "Accept-Encoding"}
-    return Edition(
-        version=version,
-        status=rendered.status,
-        headers=headers | dict(rendered.headers),
-        bodies={"identity": body} | packed,
-        tag=hashlib.sha256(body).hexdigest()[:20],
-        made_at=monotonic(),
-    )
-
-
-def _pack(body: bytes) -> dict[str, bytes]:
-    return {"gzip": gzip.compress(body, mtime=0), "br": brotli.compress(body, quality=9)}
+class Handed(NamedTuple):
+    name: Key
+    """As on the shelf, without the page."""
+    served: Served
 
 
 Document = Callable[..., Rendered]
@@ -254,15 +93,18 @@ def published(
         def view(request: HttpRequest, **parts: Any) -> HttpResponse:
             if request.method not in ("GET", "HEAD"):
                 return _answer_other_method(request, cors=cors)
-            parts |= _read_params(request, params or {})
+            parts |= read_params(request.GET, params or {})
             name = _name(request, parts)
             try:
                 served = editions.fetch(request.get_host(), name, lambda snapshot: document(snapshot, **parts))
             except DatabaseError as error:
                 log.error("database down and nothing to serve: %s %s", request.path_info, error)
                 return unavailable()
+            hand_over(request, Handed(name, served))
             return _allow(_answer(request, served), cors=cors, framed=framed)
 
+        # For public/door.py and the export; `params` marks it as published, too.
+        view.params, view.document = dict(params or {}), document  # type: ignore[attr-defined]
         return view
 
     return decorate if document is None else decorate(document)
@@ -274,9 +116,16 @@ def _name(request: HttpRequest, parts: Mapping[str, Any]) -> Key:
     return (match.route if match else request.path_info, *sorted(parts.items(), key=str))
 
 
-def _read_params(request: HttpRequest, patterns: Mapping[str, str]) -> dict[str, str | None]:
-    given = {name: request.GET.get(name, "") for name in patterns}
-    return {name: value if re.fullmatch(patterns[name], value) else None for name, value in given.items()}
+def read_params(given: QueryDict, patterns: Mapping[str, str]) -> dict[str, str | None]:
+    """The query parameters that a document knows; None for one that is absent or not of its pattern."""
+    values = {name: given.get(name, "") for name in patterns}
+    return {name: value if re.fullmatch(patterns[name], value) else None for name, value in values.items()}
+
+
+def hand_over(request: HttpRequest, document: Handed) -> None:
+    wanted: list[Handed] | None = getattr(request, "scope", {}).get(HANDOVER)
+    if wanted is not None:
+        wanted.append(document)
 
 
 def _answer(request: HttpRequest, served: Served) -> HttpResponse:

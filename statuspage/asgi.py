@@ -1,4 +1,4 @@
-"""The application for ASGI servers."""
+"""The application for ASGI servers: finished public documents first, Django behind."""
 
 import os
 
@@ -8,4 +8,8 @@ from statuspage.bodies import limit_bodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "statuspage.settings")
 
-application = limit_bodies(get_asgi_application())
+django_application = get_asgi_application()
+
+from public.door import Door  # noqa: E402 - needs the applications, which get_asgi_application() loads
+
+application = Door(limit_bodies(django_application))

@@ -63,7 +63,7 @@ def configure(application: App) -> uvicorn.Config:
         host=settings.HOST,
         port=settings.PORT,
         loop="uvloop",
-        http="httptools",
+        http="public.server:Protocol",
         log_config=None,  # that is Django's
         access_log=False,
         proxy_headers=False,  # Django reads them, as far as TRUSTED_PROXY_COUNT allows

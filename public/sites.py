@@ -1,0 +1,150 @@
+"""Where an export is written: a folder that any web server can serve, or a bucket that speaks the S3 protocol."""
+
+import contextlib
+import json
+import mimetypes
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+MANIFEST = ".export.json"
+
+Manifest = dict[str, str]
+"""Digest by file name: what the last complete export consisted of."""
+
+
+class SiteError(Exception):
+    """The place cannot be written to. What was there before is still complete."""
+
+
+class Site(Protocol):
+    """Files by name. `write` replaces a file at once or not at all. All of it raises SiteError."""
+
+    def name_for(self, path: str) -> str: ...
+    def read_manifest(self) -> Manifest: ...
+    def write_manifest(self, manifest: Manifest) -> None: ...
+    def write(self, name: str, bodies: dict[str, bytes], headers: dict[str, str]) -> None: ...
+    def remove(self, name: str) -> None: ...
+
+
+def open_site(target: str, subfolder: str = "") -> Site:
+    """`target`: a directory, or s3://bucket/prefix. Raises SiteError."""
+    if target.startswith("s3://"):
+        parts = urlsplit(target)
+        prefix = "/".join(part for part in (parts.path.strip("/"), subfolder) if part)
+        return Bucket(parts.netloc, prefix)
+    return Folder(Path(target) / subfolder)
+
+
+class Folder:
+    """Addresses without an ending become .html files; packed bodies lie beside them as .gz and .br."""
+
+    ENDINGS = {"gzip": ".gz", "br": ".br"}
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    def name_for(self, path: str) -> str:
+        name = path.lstrip("/") or "index.html"
+        return name if PurePosixPath(name).suffix else f"{name}.html"
+
+    def read_manifest(self) -> Manifest:
+        try:
+            return dict(json.loads((self.root / MANIFEST).read_text()))
+        except (OSError, ValueError):
+            return {}
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        self._replace(self.root / MANIFEST, json.dumps(manifest).encode())
+
+    def write(self, name: str, bodies: dict[str, bytes], headers: dict[str, str]) -> None:
+        path = self._path(name)
+        for encoding, ending in self.ENDINGS.items():
+            packed = path.with_name(path.name + ending)
+            if encoding in bodies:
+                self._replace(packed, bodies[encoding])
+            else:
+                packed.unlink(missing_ok=True)
+        self._replace(path, bodies["identity"])
+
+    def remove(self, name: str) -> None:
+        path = self._path(name)
+        for ending in ("", *self.ENDINGS.values()):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty, as a rule
+            path.parent.rmdir()
+
+    def _path(self, name: str) -> Path:
+        path = (self.root / name).resolve()
+        if not path.is_relative_to(self.root.resolve()):
+            raise SiteError(f"{name} lies outside {self.root}")
+        return path
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with draft.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError as error:
+            raise SiteError(f"{path} cannot be written: {error.strerror}") from error
+        finally:
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+
+
+class Bucket:
+    """Objects are named as their addresses; where and with which keys is boto3's configuration (AWS_… variables)."""
+
+    CONNECT_SECONDS, READ_SECONDS = 5, 20
+
+    def __init__(self, bucket: str, prefix: str) -> None:
+        try:
+            import boto3
+            from botocore.config import Config
+        except ImportError as error:
+            raise SiteError("s3:// needs the package boto3: install the extra “s3”.") from error
+        config = Config(
+            connect_timeout=self.CONNECT_SECONDS, read_timeout=self.READ_SECONDS, retries={"total_max_attempts": 3}
+        )
+        self.bucket, self.prefix = bucket, f"{prefix}/" if prefix else ""
+        try:
+            self._client: Any = boto3.client("s3", config=config)
+        except Exception as error:  # a region or a key that is missing has an exception of its own each
+            raise SiteError(str(error)) from error
+
+    def name_for(self, path: str) -> str:
+        return path.lstrip("/") or "index.html"
+
+    def read_manifest(self) -> Manifest:
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + MANIFEST)
+            return dict(json.loads(answer["Body"].read()))
+        except self._client.exceptions.NoSuchKey:
+            return {}
+        except Exception as error:
+            raise SiteError(f"s3://{self.bucket} cannot be read: {error}") from error
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        self._put(MANIFEST, json.dumps(manifest).encode(), {"Content-Type": "application/json"})
+
+    def write(self, name: str, bodies: dict[str, bytes], headers: dict[str, str]) -> None:
+        self._put(name, bodies["identity"], headers)
+
+    def remove(self, name: str) -> None:
+        self._call("delete_object", Key=self.prefix + name)
+
+    def _put(self, name: str, body: bytes, headers: dict[str, str]) -> None:
+        kind = headers.get("Content-Type") or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        options = {"CacheControl": headers["Cache-Control"]} if "Cache-Control" in headers else {}
+        self._call("put_object", Key=self.prefix + name, Body=body, ContentType=kind, **options)
+
+    def _call(self, operation: str, **options: Any) -> None:
+        try:
+            getattr(self._client, operation)(Bucket=self.bucket, **options)
+        except Exception as error:  # botocore's errors have no common base but Exception
+            raise SiteError(f"s3://{self.bucket} cannot be written: {error}") from error

@@ -1,0 +1,101 @@
+"""Real web servers in a thread of the test, and raw bytes to and from them."""
+
+import asyncio
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import uvicorn
+from django.core.asgi import get_asgi_application
+
+from public.door import Door
+from public.server import Protocol
+from tests.processes import free_port, wait_until
+
+
+class CountingProtocol(Protocol):
+    """Notes what the short cut left to uvicorn's own parser."""
+
+    handed_on: list[bytes] = []
+
+    def _hand_on(self, data: bytes) -> None:
+        self.handed_on.append(data)
+        super()._hand_on(data)
+
+
+@dataclass
+class Running:
+    port: int
+    server: uvicorn.Server
+    door: Door | None
+
+
+@contextlib.contextmanager
+def run_server(*, http: Any = CountingProtocol, with_door: bool = True, **options: Any) -> Iterator[Running]:
+    """A server on the test's database: with the short cut, with the ASGI door alone, or Django alone."""
+    django = get_asgi_application()
+    door = Door(django) if with_door else None
+    port = free_port()
+    settings = {"access_log": False, "proxy_headers": False, "server_header": False, "ws": "none", "loop": "uvloop"}
+    config = uvicorn.Config(
+        door or django, port=port, http=http, log_config=None, lifespan="auto" if door else "off", **settings | options
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started, what="the server")
+        yield Running(port, server, door)
+    finally:
+        server.should_exit = True
+        thread.join(15)
+        assert not thread.is_alive()
+
+
+def request(path: str, *lines: str, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
+    return "\r\n".join([f"{method} {path} {version}", *lines, "", ""]).encode("latin-1")
+
+
+def converse(port: int, *pieces: bytes, first: float = 1.5, quiet: float = 0.15) -> bytes:
+    """Send the pieces one after the other; everything that came back until the server closed or fell silent.
+
+    It may think for `first` seconds before its first byte, and pause for `quiet` after that.
+    """
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for index, piece in enumerate(pieces):
+            if index:
+                threading.Event().wait(0.02)
+            connection.sendall(piece)
+        connection.settimeout(first)
+        received = b""
+        with contextlib.suppress(TimeoutError, ConnectionResetError):
+            while data := connection.recv(65536):
+                received += data
+                connection.settimeout(0.01 if is_whole(received) and quiet == 0 else quiet or first)
+        return received
+
+
+def is_whole(received: bytes) -> bool:
+    """Whether one whole answer is there."""
+    head, end, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: (\d+)", head)
+    return bool(end) and (length is None or len(body) >= int(length[1]))
+
+
+def count_answers(received: bytes) -> int:
+    return len(re.findall(rb"HTTP/1\.1 \d{3} ", received))
+
+
+DATE = re.compile(rb"\r\ndate: ([^\r\n]+)\r\n")
+
+
+def take_dates(received: bytes) -> tuple[bytes, Sequence[float]]:
+    """The answer without its dates, and the dates in seconds."""
+    dates = [parsedate_to_datetime(found.decode()).timestamp() for found in DATE.findall(received)]
+    return DATE.sub(b"\r\ndate: *\r\n", received), dates

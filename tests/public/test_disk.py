@@ -1,0 +1,112 @@
+"""The copy of the edition on disk."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from public.directory import Listing
+from public.disk import Copy, pack, unpack
+from public.press import Editions
+from public.shelf import Edition, Key, Rendered, finish
+
+KEY: Key = (1, "/history.json", ("page", None))
+LISTING = Listing({"status.localhost": 1}, {1: 7})
+
+
+def make(generation: int = 7, body: str = "<p>words</p>" * 50) -> Edition:
+    return finish(Rendered(body, headers={"X-Own": "ü"}), (generation, "2026-01-01"))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Iterator[Copy]:
+    copy = Copy(tmp_path / "edition")
+    assert copy.claim()
+    yield copy
+    copy.release()
+
+
+def load(copy: Copy) -> Editions:
+    editions = Editions()
+    copy.load_into(editions)
+    return editions
+
+
+def test_what_is_stored_comes_back_whole(copy: Copy) -> None:
+    edition = make()
+    copy.store(KEY, edition)
+    copy.store_listing(LISTING)
+    editions = load(copy)
+    found = editions.shelf.get(KEY)
+    assert found is not None
+    for name in ("version", "status", "headers", "bodies", "tag"):
+        assert getattr(found, name) == getattr(edition, name)
+    assert (editions.directory.known(), editions.directory.age()) == (LISTING, 0)
+
+
+def test_a_damaged_file_is_as_good_as_absent(copy: Copy) -> None:
+    whole = pack(KEY, make())
+    for damaged in (
+        b"",
+        b"\n",
+        whole[:-1],
+        whole[: len(whole) // 2],
+        whole + b"x",
+        whole.replace(b"words", b"sword", 1),
+    ):
+        assert unpack(damaged) is None
+    copy.store(KEY, make())
+    copy.store((1, "/"), make())
+    copy.store_listing(LISTING)
+    victim = next(copy.directory.glob("*.document"))
+    victim.write_bytes(victim.read_bytes()[:-10])
+    assert len(load(copy).shelf) == 1
+    (copy.directory / "listing.json").write_text('{"hosts": 3}')
+    assert copy.load_into(Editions()) == 0
+
+
+def test_documents_of_an_older_generation_are_neither_kept_nor_read(copy: Copy) -> None:
+    copy.store((1, "/gone"), make(generation=6))
+    copy.store((2, "/of-a-removed-page"), make())
+    copy.store((1, "/"), make())
+    copy.store_listing(LISTING)
+    assert len(list(copy.directory.glob("*.document"))) == 1
+    copy.store((1, "/late"), make(generation=5))
+    assert load(copy).shelf.names() == [(1, "/")]
+
+
+def test_newer_documents_count_while_the_listing_is_still_the_old_one(copy: Copy) -> None:
+    copy.store_listing(LISTING)
+    copy.store((1, "/"), make(generation=8))
+    assert load(copy).shelf.names() == [(1, "/")]
+
+
+def test_a_full_disk_leaves_what_was_there(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy.store(KEY, make())
+    copy.store_listing(LISTING)
+
+    def refuse(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match="No space"):
+        copy.store(KEY, make(generation=8, body="new"))
+    assert sorted(path.name[0] for path in copy.directory.iterdir() if path.name.startswith(".")) == []
+    assert load(copy).shelf.get(KEY) is not None
+
+
+def test_one_process_writes_and_another_takes_over(copy: Copy) -> None:
+    other = Copy(copy.directory)
+    assert not other.claim()
+    copy.release()
+    assert other.claim()
+    other.release()
+
+
+def test_what_a_process_has_read_itself_is_not_overwritten(copy: Copy, acme: object) -> None:
+    copy.store(KEY, make())
+    copy.store_listing(LISTING)
+    editions = Editions()
+    editions.directory.read()
+    assert copy.load_into(editions) == 0
+    assert len(editions.shelf) == 0

@@ -1,0 +1,239 @@
+"""The door in front of Django: one rendering for many, bounded memory, true soon after a change."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.core.asgi import get_asgi_application
+from django.db import connection
+
+from components.models import Component
+from pages.models import Page
+from public import head, press, replies
+from public.door import TABLE_DOCUMENTS, Door
+from public.head import Essence, find_essence, read_head
+from public.replies import Memory
+from public.shelf import Edition
+from tests.public.conftest import ACME
+
+
+class Answer:
+    """What one ASGI request got."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = b""
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {name.decode().lower(): value.decode() for name, value in message["headers"]}
+        else:
+            self.body += message.get("body", b"")
+
+
+async def ask(door: Door, path: str, query: str = "", host: str = ACME, **headers: str) -> Answer:
+    answer = Answer()
+    asked = {"host": host} | headers
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in asked.items()],
+        "root_path": "",
+    }
+    gone = asyncio.Event()
+    parts = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> dict[str, Any]:
+        for part in parts:
+            return part
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    await door(scope, receive, answer.send)
+    return answer
+
+
+def run(visit: Callable[[Door], Awaitable[Any]], *, warm: bool = True) -> Any:
+    """Run `visit` with a door that lives as in a server, and has its front pages ready if `warm`."""
+
+    async def live() -> Any:
+        door = Door(get_asgi_application())
+        door.keeper.copier.copy.claim = lambda: False  # type: ignore[method-assign]  # tests/public/test_disk.py
+        door.keeper.start()
+        if warm:
+            await door.keeper.warm_up()
+        try:
+            return await visit(door)
+        finally:
+            await door.close()
+
+    return asyncio.run(live())
+
+
+@contextmanager
+def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> Iterator[list[int]]:
+    calls: list[int] = []
+    real = getattr(module, name)
+
+    def counting(*args: Any, **kwargs: Any) -> Any:
+        calls.append(1)
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, counting)
+        yield calls
+
+
+def test_a_thousand_at_once_on_a_cold_edition_cause_one_rendering(
+    transactional_db: None, chat: Component, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def visit(door: Door) -> None:
+        with counted(monkeypatch, press, "finish") as rendered, counted(monkeypatch, press, "build") as built:
+            threads = threading.active_count()
+            answers = await asyncio.gather(*(ask(door, "/api/v2/summary.json", f"n={each}") for each in range(1000)))
+            assert {answer.status for answer in answers} == {200}
+            assert len({answer.body for answer in answers}) == 1
+            assert len(rendered) == 1
+            assert len(built) == 1
+            assert threading.active_count() < threads + 20
+
+    run(visit, warm=False)
+
+
+def test_a_thousand_at_once_for_what_does_not_exist_ask_django_once(
+    transactional_db: None, chat: Component, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from public import views
+
+    async def visit(door: Door) -> None:
+        with counted(monkeypatch, views, "build_incident") as searched:
+            answers = await asyncio.gather(*(ask(door, "/incidents/nosuchincide") for _ in range(1000)))
+            assert {answer.status for answer in answers} == {404}
+            assert len(searched) == 1
+            assert {target.path for target in door.table} <= {"/"}
+
+    run(visit)
+
+
+def test_a_hit_asks_the_database_nothing(transactional_db: None, chat: Component) -> None:
+    asked: list[str] = []
+
+    def note(execute: Any, sql: str, *args: Any) -> Any:
+        asked.append(threading.current_thread().name)
+        return execute(sql, *args)
+
+    async def visit(door: Door) -> None:
+        await ask(door, "/")
+        await door.keeper.stop()  # its own question, every 250 ms, is not a visitor's
+        with connection.execute_wrapper(note):
+            for _ in range(50):
+                assert (await ask(door, "/", accept_encoding="gzip")).status == 200
+        assert asked == []
+
+    run(visit)
+
+
+def test_made_up_addresses_take_no_memory_and_spoil_nobodys_answer(
+    transactional_db: None, chat: Component, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("public.door.TABLE_DOCUMENTS", 20)
+
+    async def visit(door: Door) -> None:
+        wanted = await ask(door, "/")
+        await ask(door, "/history.json", "page=1")
+        for number in range(20_000):
+            answer = await ask(
+                door, "/", f"utm={number}", accept_encoding=f"x-{number}, gzip;q=0", user_agent=str(number)
+            )
+            assert answer.body == wanted.body
+        for number in range(100):
+            await ask(door, "/history.json", f"page={number % 40}&x={number}", host=f"{ACME}:{8000 + number}")
+        assert len(door.table) <= 20
+        assert (await ask(door, "/")).body == wanted.body
+        assert len(door._hosts) <= 256
+
+    run(visit)
+    assert TABLE_DOCUMENTS <= 1000
+
+
+def test_a_hundred_thousand_heads_take_no_memory() -> None:
+    memory = Memory()
+    edition = Edition((1, ""), 200, {}, {"identity": b"x"}, "tag", 0.0)
+    answers = replies.Answers(edition, [(b"content-length", b"1")], params={}, host=ACME, old_since=None)
+    for number in range(100_000):
+        data = f"GET /?{number} HTTP/1.1\r\nHost: {ACME}\r\nX-Unlike: {number}\r\nAccept-Encoding: x{number}\r\n\r\n".encode()
+        essence = find_essence(data)
+        assert essence is not None
+        assert read_head(data) is not None
+        memory.keep(data, essence, answers.choose(f"x{number}".encode(), b""))
+    assert len(memory.heads) <= Memory.HEADS
+    assert len(memory.essences) <= Memory.ESSENCES
+    assert len(head._lines) <= head._lines.KEPT
+    long = b"GET / HTTP/1.1\r\nHost: x\r\nIf-None-Match: " + b"x" * 5000 + b"\r\n\r\n"
+    memory.forget()
+    memory.keep(long, find_essence(long) or (), answers.choose(b"", b""))
+    assert (memory.heads, memory.essences) == ({}, {})
+
+
+def essence(*lines: bytes) -> Essence | None:
+    return find_essence(b"\r\n".join([*lines, b"", b""]))
+
+
+def test_only_what_cannot_change_the_answer_is_left_out_of_a_heads_essence() -> None:
+    plain = essence(b"GET / HTTP/1.1", b"Host: a")
+    assert essence(b"GET / HTTP/1.1", b"Host: a", b"User-Agent: x") == plain
+    assert essence(b"GET / HTTP/1.1", b"Cookie: x=y", b"Host: a") == plain
+    for different in (
+        (b"GET / HTTP/1.1", b"Host: b"),
+        (b"GET / HTTP/1.1", b"Host: a", b"content-LENGTH: 3"),
+        (b"GET / HTTP/1.1", b"Host: a", b"Transfer-Encoding: chunked"),
+        (b"GET / HTTP/1.1", b"Host: a", b"Content-Length : 3"),
+        (b"GET / HTTP/1.1", b"Host: a", b" folded"),
+        (b"GET / HTTP/1.1", b"Host: a", b"no colon"),
+        (b"GET / HTTP/1.1", b"Host: a", b"X: a\nb"),
+        (b"GET / HTTP/1.1", b"Host: a", b"X: a\x00b"),
+        (b"GET / HTTP/1.1", b"Host: a", b"", b"X: y"),
+        (b"GET / HTTP/1.1", b"Host: a", b"", b"GET / HTTP/1.1", b"Host: a"),
+    ):
+        assert essence(*different) != plain, different
+    assert essence(b"X: y", b"GET / HTTP/1.1", b"Host: a") is None
+    assert find_essence(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nX: y\r\n") is None
+
+
+def test_a_change_is_seen_and_read_documents_are_ready_before_anybody_asks(
+    transactional_db: None, acme: Page, chat: Component
+) -> None:
+    async def visit(door: Door) -> None:
+        first = await ask(door, "/")
+        Component.objects.filter(pk=chat.pk).update(name="Another name")
+        await asyncio.to_thread(acme.raise_generation)
+        for _ in range(50):
+            ready = door.find(ACME, "/", "", secure=False)
+            if ready is not None and b"Another name" in ready.edition.bodies["identity"]:
+                break
+            await asyncio.sleep(0.02)
+        else:
+            raise AssertionError("not seen within a second")
+        assert (await ask(door, "/")).body != first.body
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the test itself writes from the loop's thread
+        run(visit)
+
+
+def test_probes_are_answered_on_any_host(transactional_db: None, acme: Page) -> None:
+    async def visit(door: Door) -> None:
+        for path in ("/livez", "/readyz"):
+            answer = await ask(door, path, host="10.0.0.1")
+            assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+
+    run(visit)
