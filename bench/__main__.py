@@ -1,10 +1,10 @@
-"""`python -m bench [serve]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
+"""`python -m bench [serve | limits]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
 
 from argparse import ArgumentParser
 
-from bench import serve
+from bench import limits, serve
 
-SUBJECTS = {"serve": serve}
+SUBJECTS = {"serve": serve, "limits": limits}
 
 
 def main() -> None:
