@@ -65,7 +65,7 @@ def run_wrk(
     script = directory / "load.lua"
     script.write_text(SCRIPT.format(file=file, vary=VARY if varied else "", request=VARIED if varied else SAME))
     before = server.cpu_seconds()
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script)]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "10s", "-s", str(script)]
     done = subprocess.run(
         pinned(cores, [*command, f"http://127.0.0.1:{server.port}/"]),
         capture_output=True,
@@ -95,6 +95,6 @@ def _parse(output: str, cpu_seconds: float) -> Load:
 
 
 def _percentile(output: str, which: int) -> float:
-    found = re.search(rf"^\s+{which}%\s+([\d.]+)(us|ms|s|m)$", output, re.MULTILINE)
+    found = re.search(rf"^\s+{which}%\s+([\d.]+)(us|ms|s|m)\s*$", output, re.MULTILINE)
     assert found, output
     return float(found[1]) * UNITS[found[2]]
