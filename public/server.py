@@ -17,6 +17,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+import statuspage.asgi  # noqa: F401 - sets Django up: uvicorn loads this module before the application
 from public.door import Door
 from public.head import find_essence, read_head
 from public.replies import Reply
