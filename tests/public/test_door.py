@@ -13,9 +13,10 @@ from django.db import connection
 from components.models import Component
 from pages.models import Page
 from public import head, press, replies
+from public.addresses import find_params
 from public.door import TABLE_DOCUMENTS, Door
 from public.head import Essence, find_essence, read_head
-from public.replies import Memory
+from public.replies import Memory, may_be_shared
 from public.shelf import Edition
 from tests.public.conftest import ACME
 
@@ -237,3 +238,30 @@ def test_probes_are_answered_on_any_host(transactional_db: None, acme: Page) -> 
             assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
 
     run(visit)
+
+
+def test_only_published_documents_pass_through_the_door() -> None:
+    for path in (
+        "/admin/",
+        "/admin/login/",
+        "/subscribe",
+        "/healthz",
+        "/static/css/public.css",
+        "/nothing",
+        "/v1/pages",
+    ):
+        assert find_params(path) is None, path
+    assert find_params("/") == {}
+    assert find_params("/history.json") is not None
+
+
+def test_an_answer_that_depends_on_the_visitor_is_not_kept() -> None:
+    good = [(b"cache-control", b"public, max-age=10"), (b"vary", b"Accept-Encoding")]
+    assert may_be_shared(good)
+    for bad in (
+        [*good, (b"set-cookie", b"a=b")],
+        [good[0], (b"vary", b"Accept-Encoding, Cookie")],
+        [good[0]],
+        [(b"cache-control", b"private"), good[1]],
+    ):
+        assert not may_be_shared(bad)
