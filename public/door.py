@@ -77,6 +77,7 @@ class Door:
                 if answer is not None:
                     await _send_answer(answer, send, head=scope["method"] == "HEAD")
                     return
+            receive = _UntilTheEnd(receive)
         await self.django(scope, receive, send)
 
     def _answer_probe(self, path: str) -> "Recorded | None":
@@ -276,6 +277,25 @@ class Door:
                 await self.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+class _UntilTheEnd:
+    """ASGI's receive() that says nothing of a visitor who leaves once the request is complete.
+
+    Django stops a request whose visitor left without closing its thread's database connection, and after some ten of
+    them the pool has none left.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._complete = False
+
+    async def __call__(self) -> Message:
+        if self._complete:
+            await asyncio.Event().wait()
+        message = await self._receive()
+        self._complete = message["type"] == "http.request" and not message.get("more_body", False)
+        return message
 
 
 class _Question:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OLD_SERVED_SECONDS = 0.5  # how long old answers are given while the new ones are made
 RETRY_SECONDS = 5.0  # after a document could not be rendered
 WARM_UP_SECONDS = 2.0
+CLOSE_SECONDS = 2.0
 IDLE_SECONDS = 900  # what nobody has asked for so long is not made again beforehand
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,8 @@ class Keeper:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self.copier.copy.release()
-        if self._check is None or self._check.done():
-            await asyncio.get_running_loop().run_in_executor(self._thread, _close_connection)
+        closing = asyncio.get_running_loop().run_in_executor(self._thread, _close_connection)
+        await asyncio.wait([closing], timeout=CLOSE_SECONDS)  # after a question that hangs it comes later
         self._thread.shutdown(wait=False)
         self.directory.keepers -= 1
         self._task = None

@@ -44,7 +44,7 @@ def getter(port: int) -> Get:
 def test_behind_nginx_the_page_outlives_the_application(
     transactional_db: None, outage: Incident, tmp_path: Path, started: list[Process]
 ) -> None:
-    for directory in (tmp_path, *tmp_path.parents[:2]):
+    for directory in (tmp_path, *tmp_path.parents[:-2]):
         directory.chmod(0o755)
     port = free_port()
     with run_server() as application:

@@ -295,7 +295,7 @@ def get(port: int, path: str, **headers: str) -> tuple[int, dict[str, str], byte
 def test_nginx_serves_the_exported_folder(outage: Incident, tmp_path: Path) -> None:
     root = tmp_path / "site"
     run(str(root))
-    for directory in (tmp_path, *tmp_path.parents[:2]):
+    for directory in (tmp_path, *tmp_path.parents[:-2]):
         directory.chmod(0o755)
     port = free_port()
     config = (ROOT / "deploy/nginx-export.conf").read_text()

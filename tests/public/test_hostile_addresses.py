@@ -9,7 +9,7 @@ from django.test import Client
 
 from incidents.models import Incident
 from pages.models import Page
-from public import edition
+from public import press
 from public.edition import Editions, Rendered
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def test_all_spellings_of_a_month_are_one_document(
         finished.append(rendered)
         return finish(rendered, version)
 
-    finish = edition.finish
-    monkeypatch.setattr(edition, "finish", count)
+    finish = press.finish
+    monkeypatch.setattr(press, "finish", count)
     month = f"{outage.started_at:%Y-%m}"
     answers = {get(f"/history/{zeros}{month}").content for zeros in ("", "0", "00", "0" * 300)}
     assert (len(answers), len(finished)) == (1, 1)
