@@ -9,8 +9,7 @@ public/keeper.py replaces the answers after a change; public/server.py gives the
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
@@ -23,6 +22,7 @@ from public.keeper import Keeper
 from public.press import Editions, editions
 from public.replies import Answers, Headers, Memory, Reply, may_be_shared
 from public.shelf import Edition, Key
+from statuspage.bodies import App, Message, Receive, Scope, Send
 
 LOAD_SECONDS = 10.0
 LOADS_AT_ONCE = 8
@@ -32,12 +32,6 @@ TABLE_BYTES = 16 * 1024 * 1024
 HOSTS_KNOWN = 256
 
 log = logging.getLogger(__name__)
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[..., Awaitable[None]]
 
 
 class Recorded(NamedTuple):
