@@ -94,7 +94,7 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         if config.get("ENGINE") != POSTGRESQL:
             raise ImproperlyConfigured(f"{name}: must begin with postgresql:// or sqlite:///.")
         # Persistent connections and ASGI's threads do not mix; psycopg's pool does.
-        pool = {"min_size": 0, "max_size": pool_size, "timeout": 10, "max_idle": 60}
+        pool = {"min_size": 0, "max_size": pool_size, "timeout": 5, "max_idle": 60}
         options = {"connect_timeout": 5, **config.get("OPTIONS", {}), "pool": pool}
         return config | {"OPTIONS": options, "CONN_MAX_AGE": 0}
 
