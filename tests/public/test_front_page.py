@@ -136,7 +136,7 @@ def test_days_with_trouble_are_told_in_words_and_not_by_colour_alone(read: "Read
     row = one(read("/"), ".component")
     bars = row.select(".bars i")
     assert (len(bars), [each.get("class") for each in bars[-4:]]) == (90, [None, ["maj"], ["mnt"], None])
-    assert text(one(row, ".troubled summary")) == "1 day with trouble, 1 with planned work"
+    assert text(one(row, ".troubled summary")) == "1 day with trouble, 1 with planned work in 90 days"
     assert [text(each) for each in row.select(".troubled li")] == [
         "20 November : Under maintenance 14 hours",
         "19 November : Major outage 5 minutes, partial outage 55 minutes, under maintenance 12 hours",
