@@ -14,7 +14,7 @@ from django.utils import timezone
 from components.models import Component, Group
 from components.status import Status
 from delivery.models import Account
-from incidents.models import Incident
+from incidents.models import Incident, Template
 from incidents.phases import Kind, Phase
 from pages.models import Page
 
@@ -177,7 +177,20 @@ def build_demo(url: str) -> Page:
     _tell_current(page, components, now)
     _plan_work(page, components, now)
     Account.objects.create(page=page, channel="x", name="@larkwirestatus")
+    _prepare_words(page, components)
     return page
+
+
+def _prepare_words(page: Page, components: dict[str, Component]) -> None:
+    template = Template.objects.create(
+        page=page,
+        name="Calls drop or do not connect",
+        title="Calls dropping",
+        status=Phase.INVESTIGATING,
+        body="Some calls end after a few seconds or are not set up at all. Messages are not affected. We are looking "
+        "into it and will tell you more within half an hour.",
+    )
+    template.components.set([components["Call setup"], components["Media relays Europe"]])
 
 
 def _build_components(page: Page, began: datetime) -> dict[str, Component]:

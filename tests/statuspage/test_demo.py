@@ -38,6 +38,13 @@ def test_it_has_what_a_newcomer_should_see(demo: Page) -> None:
     assert Update.objects.earliest("display_at").display_at < timezone.now() - timedelta(days=80)
 
 
+def test_it_has_words_to_start_a_post_from(demo: Page) -> None:
+    template = demo.templates.get()
+    assert template.kind == Kind.INCIDENT
+    assert all(component.page == demo for component in template.components.all())
+    assert template.components.count() == 2
+
+
 def test_the_planned_work_is_inside_its_notice_window_and_ahead(demo: Page) -> None:
     planned = Incident.objects.upcoming().get()
     assert planned.scheduled_for
