@@ -37,7 +37,7 @@ class ComponentAdmin(StaffModelAdmin):
         ("On the page", {"fields": ("hidden", "only_show_if_degraded", "showcase", "start_date")}),
     )
 
-    @admin.display(description="", ordering="hidden", empty_value=" ")
+    @admin.display(ordering="hidden", empty_value=" ")
     def visibility(self, component: Component) -> str:
         """Only what is out of the ordinary."""
         return "Hidden" if component.hidden else ""

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from pages.models import AuditEntry, Page, record_audit
+from pages.models import AuditEntry, Page, record_audit, zone_title
 
 ADMINISTER = "pages.administer"
 PUBLISH = "pages.publish"
@@ -117,7 +117,7 @@ def _as_text(value: Any) -> str:
 
 @admin.register(Page)
 class PageAdmin(StaffModelAdmin):
-    list_display = ("name", "url", "time_zone", "updated_at")
+    list_display = ("name", "url", "zone", "updated_at")
     search_fields = ("name", "url", "code")
     readonly_fields = ("code", "generation", "created_at", "updated_at")
     fieldsets = (
@@ -131,6 +131,10 @@ class PageAdmin(StaffModelAdmin):
         given = super().get_changeform_initial_data(request)
         first = {} if Page.objects.exists() else {"url": settings.PUBLIC_URL or f"http://localhost:{settings.PORT}"}
         return first | given
+
+    @admin.display(description="time zone", ordering="time_zone")
+    def zone(self, page: Page) -> str:
+        return zone_title(page.time_zone)
 
 
 @admin.register(AuditEntry)

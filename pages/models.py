@@ -18,6 +18,11 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(f"“{name}” is not an IANA time zone; write one such as Etc/UTC or Europe/Berlin.")
 
 
+def zone_title(name: str) -> str:
+    """As people write it: "Etc/UTC" is "UTC", "America/New_York" is "America/New York"."""
+    return name.removeprefix("Etc/").replace("_", " ")
+
+
 def validate_public_url(url: str) -> None:
     """It stands in mails and feeds as it is, and browsers send host names in ASCII (xn--…)."""
     parts = urlsplit(url)

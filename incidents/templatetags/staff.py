@@ -10,8 +10,10 @@ from components.status import Status
 from incidents.models import Incident
 from incidents.notices import describe_window
 from incidents.posting import DATE_TIME
+from pages.models import zone_title
 
 register = template.Library()
+register.filter("zone_title", zone_title)
 
 
 @register.filter

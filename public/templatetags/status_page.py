@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from components.status import Status
 from components.uptime import DayUptime, Uptime
+from pages.models import zone_title
 from public import presentation
 from public.snapshot import Data
 from public.timestamps import zone_name
@@ -26,6 +27,7 @@ BAR_CLASSES = {
 }
 PLAIN_BAR = "<i></i>"
 
+register.filter("zone_title", zone_title)
 register.filter("names", presentation.join_names)
 register.filter("day_text", presentation.describe_day)
 register.filter("day_count", presentation.count_troubled_days)
@@ -102,12 +104,6 @@ def _bar(uptime_day: DayUptime) -> str:
 def status_label(slug: str) -> str:
     """ "partial_outage" is "Partial outage"."""
     return Status.from_slug(slug).label
-
-
-@register.filter
-def zone_title(name: str) -> str:
-    """ "Etc/UTC" is "UTC", "America/New_York" is "America/New York"."""
-    return name.removeprefix("Etc/").replace("_", " ")
 
 
 @register.filter
