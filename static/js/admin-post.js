@@ -73,5 +73,6 @@ form.addEventListener("change", (event) => {
   row.className = event.target.value ? `row touched ${event.target.value}` : row.dataset.before;
 });
 
-// After a refusal, begin reading at the reason.
+// After a refusal, begin at the reason, and with the first field that is wrong.
 document.querySelector(".alert, .errornote")?.scrollIntoView({ block: "center" });
+document.querySelector('[aria-invalid="true"]')?.focus();

@@ -28,7 +28,7 @@ def test_open_planned_and_sent_are_told_apart(signed_in, acme, incident):
     closed.post_update("Over.", Phase.RESOLVED)
 
     assert "Errors on the Chat API" in section(signed_in, "open")
-    assert "Chat - Chat API : Partial outage" in section(signed_in, "open")
+    assert "Chat - Chat API Partial outage" in section(signed_in, "open")
     assert "Work under way" in section(signed_in, "open")
     assert "Long over" not in section(signed_in, "open")
     assert "Database work" in section(signed_in, "planned")
@@ -65,3 +65,18 @@ def test_the_overview_costs_no_more_queries_for_more_incidents(
         Incident.open(acme, f"Number {number}", "x")
     with django_assert_max_num_queries(26):
         signed_in.get("/admin/")
+
+
+def test_a_status_is_told_in_words_and_not_by_colour_alone(signed_in, acme, incident):
+    page = BeautifulSoup(signed_in.get("/admin/").content, "html.parser")
+    (chip,) = page.select(".chips li")
+    assert chip.select_one(".state:not(.unseen)").text == "Partial outage"
+
+
+def records(client):
+    page = BeautifulSoup(client.get("/admin/").content, "html.parser")
+    return [each.text for each in page.select("#content-main h3")]
+
+
+def test_publishers_see_no_records_of_the_machinery(signed_in, acme):
+    assert records(signed_in) == ["Components", "Delivery", "Incidents", "Pages"]

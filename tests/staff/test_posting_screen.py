@@ -120,6 +120,32 @@ def test_what_cannot_be_posted_is_said_and_kept(signed_in, follow, chat, change,
     assert not Incident.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "first"),
+    [({"name": ""}, "id_name"), ({"body": ""}, "id_body"), ({"name": "", "body": ""}, "id_name")],
+)
+def test_after_a_refusal_the_first_wrong_field_has_the_focus(signed_in, follow, chat, change, first):
+    refused = soup(signed_in.post(NEW, follow(NEW) | {"name": "Errors", "body": "Looking."} | change))
+    assert refused.select_one("[autofocus]")["id"] == first
+    assert refused.select_one("[aria-invalid]")["id"] == first
+
+
+def test_a_component_that_another_incident_holds_is_left_as_it_is(signed_in, acme, incident, chat, website):
+    page = soup(signed_in.get(NEW))
+    offered = {
+        name: page.select_one(f"#id_component-{row.code} option").text
+        for name, row in (("chat", chat), ("web", website))
+    }
+    assert offered == {"chat": "Leave as it is", "web": "Not affected"}
+
+
+def test_the_zone_of_planned_work_is_called_as_people_call_it(signed_in, acme):
+    Page.objects.update(time_zone="Etc/UTC")
+    assert (
+        soup(signed_in.get(f"{NEW}?kind=maintenance")).find("label", {"for": "id_scheduled_for"}).text == "Starts (UTC)"
+    )
+
+
 def test_a_doubled_submit_leads_to_the_firsts_receipt(signed_in, follow, chat):
     fields = follow(NEW) | {"name": "Errors", "body": "Looking."}
     first, second = signed_in.post(NEW, fields), signed_in.post(NEW, fields)
