@@ -57,6 +57,9 @@ def run_server(*, http: Any = CountingProtocol, with_door: bool = True, **option
         assert not thread.is_alive()
 
 
+REST_SECONDS = 0.6  # a busy machine may take so long between the head of an answer and its body
+
+
 def request(path: str, *lines: str, method: str = "GET", version: str = "HTTP/1.1") -> bytes:
     return "\r\n".join([f"{method} {path} {version}", *lines, "", ""]).encode("latin-1")
 
@@ -77,8 +80,16 @@ def converse(port: int, *pieces: bytes, first: float = 1.5, quiet: float = 0.15)
         with contextlib.suppress(TimeoutError, ConnectionResetError):
             while data := connection.recv(65536):
                 received += data
-                connection.settimeout(0.01 if is_whole(received) and quiet == 0 else quiet or first)
+                connection.settimeout((quiet or 0.01) if is_whole(received) else max(quiet, REST_SECONDS))
         return received
+
+
+def receive_whole(connection: socket.socket) -> bytes:
+    """One answer, in however many pieces it comes."""
+    received = b""
+    while not is_whole(received) and (data := connection.recv(65536)):
+        received += data
+    return received
 
 
 def is_whole(received: bytes) -> bool:

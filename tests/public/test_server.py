@@ -14,7 +14,16 @@ from pytest_django import Settings
 from components.models import Component
 from pages.models import Page
 from tests.public.conftest import ACME, GLOBEX
-from tests.public.servers import CountingProtocol, Running, converse, count_answers, request, run_server, take_dates
+from tests.public.servers import (
+    CountingProtocol,
+    Running,
+    converse,
+    count_answers,
+    receive_whole,
+    request,
+    run_server,
+    take_dates,
+)
 
 HOST = f"Host: {ACME}"
 PATHS = ("/", "/fragments/summary", "/api/v2/summary.json", "/history.atom", "/badge.svg", "/embed/frame", "/history")
@@ -305,7 +314,7 @@ def test_idle_connections_are_closed_and_busy_ones_are_not(transactional_db: Non
         slow.sendall(b"GET / HTTP/1.1\r\n")
         for step in range(9):
             used.sendall(request("/badge.svg", HOST))
-            assert used.recv(65536).startswith(b"HTTP/1.1 200 OK")
+            assert receive_whole(used).startswith(b"HTTP/1.1 200 OK")
             if step < 3:
                 slow.sendall(b"X: y\r\n")
             time.sleep(0.5)
