@@ -24,7 +24,7 @@ class GroupAdmin(StaffModelAdmin):
 class ComponentAdmin(StaffModelAdmin):
     """A component's status is moved by an update, never here."""
 
-    list_display = ("name", "group", "page", "status", "position", "visibility")
+    list_display = ("name", "visibility", "group", "position", "status", "page")
     list_editable = ("position",)
     # As on the posting screen; lists to choose components from follow it.
     ordering = ("page", F("group__position").asc(nulls_first=True), "group_id", "position", "pk")

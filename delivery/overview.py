@@ -42,13 +42,13 @@ class Told:
 
     @property
     def tone(self) -> str:
-        """ "bad", "waiting", "caution" (not all that was meant to go out did), "good", or "" for nothing sent."""
+        """ "bad", "waiting", "doubtful" (not all that was meant to go out did), "good", or "" for nothing sent."""
         if self.failed:
             return "bad"
         if self.pending:
             return "waiting"
         if self.unconnected or self.to_files:
-            return "caution"
+            return "doubtful"
         return "good" if self.sent else ""
 
     @property

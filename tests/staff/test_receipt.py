@@ -246,7 +246,7 @@ def test_only_what_was_sent_is_shown_as_a_success(signed_in, acme, notice, setti
     settle(notice, 10, State.SUPPRESSED, error="unsubscribed")
     assert row_of(signed_in) == ("", "0 of 10 sent, 10 not sent on purpose")
     notice.deliveries.filter(address="p0@x.example").update(error="not connected")
-    assert row_of(signed_in) == ("caution", "0 of 10 sent, 1 not connected, 9 not sent on purpose")
+    assert row_of(signed_in) == ("doubtful", "0 of 10 sent, 1 not connected, 9 not sent on purpose")
     notice.deliveries.update(state=State.SENT, sent_at=timezone.now(), error="")
     assert row_of(signed_in) == ("good", "10 of 10 sent")
 
@@ -254,9 +254,9 @@ def test_only_what_was_sent_is_shown_as_a_success(signed_in, acme, notice, setti
 def test_the_overview_says_when_mail_went_to_files(signed_in, notice, settings, tmp_path):
     settings.MAIL_DIR = tmp_path
     settle(notice, 10, State.SENT)
-    assert row_of(signed_in) == ("caution", "10 of 10 sent to files")
+    assert row_of(signed_in) == ("doubtful", "10 of 10 sent to files")
     notice.deliveries.filter(address="p0@x.example").update(channel="x")
-    assert row_of(signed_in) == ("caution", "10 of 10 sent (9 to files)")
+    assert row_of(signed_in) == ("doubtful", "10 of 10 sent (9 to files)")
 
 
 def test_the_overview_counts_all_notices_in_two_queries(notice, incident, django_assert_num_queries):
