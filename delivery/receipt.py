@@ -112,10 +112,11 @@ class Receipt:
             ("suppressed", "not sent on purpose", self.suppressed - unconnected),
             ("pending", "waiting", self.pending),
         )
+        whole = sum(count for _, _, count in counts)
         shares, before = [], 0
         for kind, label, count in counts:
-            if count:
-                start, width = 100 * before / self.expected, 100 * count / self.expected
+            if count > 0:
+                start, width = 100 * before / whole, 100 * count / whole
                 shares.append(Share(kind, label, count, f"{start:.3f}", f"{width:.3f}"))
             before += count
         return shares
@@ -169,7 +170,8 @@ def _channel_receipt(notice: Notice, channel: str, states: Counts, pauses: dict[
     return ChannelReceipt(
         channel=channel,
         label=registry.label_of(channel),
-        expected=notice.expected.get(channel, 0),
+        # The notice was read a moment before its rows, and fan-out may have inserted some in between.
+        expected=max(notice.expected.get(channel, 0), sum(rows(state) for state in State)),
         sent=sent,
         suppressed=rows(State.SUPPRESSED),
         dead=rows(State.DEAD),

@@ -47,6 +47,17 @@ def test_every_recipient_is_counted_in_one_place(notice: Notice, add_subscribers
     assert not totals.is_finished
 
 
+def test_rows_that_came_after_the_notice_was_read_are_counted(notice: Notice, add_subscribers: AddSubscribers):
+    add_subscribers(3)
+    outbox.expand(notice.pk)
+
+    totals = build_receipt(notice)  # this one still says that nobody is expected
+
+    assert notice.expected == {}
+    assert (totals.expected, totals.pending) == (3, 3)
+    assert [(share.kind, share.start, share.width) for share in totals.shares] == [("pending", "0.000", "100.000")]
+
+
 def test_lag_is_counted_from_the_post_to_the_hand_over(notice: Notice, add_subscribers: AddSubscribers):
     posted = timezone.now() - timedelta(hours=1)
     Notice.objects.update(created_at=posted)
