@@ -1,6 +1,6 @@
 """The receipt of a notice: how many of how many, on which channel, how late, and what went wrong."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,11 +26,9 @@ Counts = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class ChannelReceipt:
-    """One channel's counts. Always: expected = sent + suppressed + dead + unknown + pending."""
+class Tally:
+    """Always: expected = sent + suppressed + dead + unknown + pending."""
 
-    channel: str
-    label: str
     expected: int
     sent: int
     suppressed: int
@@ -38,6 +36,18 @@ class ChannelReceipt:
     unknown: int
     pending: int
     """Waiting, or in a worker's hands."""
+
+    @property
+    def failed(self) -> int:
+        return self.dead + self.unknown
+
+
+@dataclass(frozen=True)
+class ChannelReceipt(Tally):
+    """One channel's counts."""
+
+    channel: str
+    label: str
     retrying: int
     """Those of the pending that have failed at least once."""
     possible_duplicates: int
@@ -60,10 +70,6 @@ class ChannelReceipt:
     """A sentence when messages go elsewhere than one would expect, such as to files."""
 
     @property
-    def failed(self) -> int:
-        return self.dead + self.unknown
-
-    @property
     def left_out(self) -> int:
         """Not sent on purpose, other than for lack of a connection."""
         return self.suppressed - len(self.unconnected)
@@ -81,22 +87,14 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Receipt(Tally):
+    """The counts of all channels together."""
+
     channels: list[ChannelReceipt]
-    expected: int
-    sent: int
-    suppressed: int
-    dead: int
-    unknown: int
-    pending: int
     is_finished: bool
     """Every recipient has a row, and none of them waits."""
     notes: list[str]
     """Sentences that staff should read first."""
-
-    @property
-    def failed(self) -> int:
-        return self.dead + self.unknown
 
     @property
     def shares(self) -> list[Share]:
@@ -129,10 +127,7 @@ def build_receipt(notice: Notice) -> Receipt:
         counts.setdefault(row["channel"], {})[row["state"]] = row
     pauses = dict(Pause.objects.values_list("key", "reason"))
     channels = [_channel_receipt(notice, channel, states, pauses) for channel, states in counts.items()]
-    totals = {
-        name: sum(getattr(each, name) for each in channels)
-        for name in ("expected", "sent", "suppressed", "dead", "unknown", "pending")
-    }
+    totals = {each.name: sum(getattr(channel, each.name) for channel in channels) for each in fields(Tally)}
     is_finished = notice.expanded_at is not None and totals["pending"] == 0
     return Receipt(channels=channels, is_finished=is_finished, notes=_notes(notice), **totals)
 
