@@ -1,7 +1,11 @@
 """Mail into files, until an SMTP server is configured: one .eml per message, in the order they were made."""
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from delivery.channels.base import DeliveryError
+from delivery.smtp.message import Message
 
 
 class MailFolder:
@@ -10,13 +14,22 @@ class MailFolder:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def hand_over(self, name: str, sender: str, address: str, mail: bytes) -> None:
-        """Raises OSError when the disk is full or the directory cannot be written."""
+    def carry(self, messages: Iterable[Message]) -> Iterator[tuple[Message, DeliveryError | None]]:
+        """Each message comes back with its error or None: a full disk, a directory that cannot be written."""
+        for message in messages:
+            try:
+                self._write(message)
+            except OSError as error:
+                yield message, DeliveryError(f"mail files cannot be written: {error.strerror}", pause=True)
+            else:
+                yield message, None
+
+    def _write(self, message: Message) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self.directory / f".{name}.{os.getpid()}"
+        draft = self.directory / f".{message.name}.{os.getpid()}"
         try:
-            draft.write_bytes(mail)
-            draft.replace(self.directory / f"{name}.eml")
+            draft.write_bytes(message.mail)
+            draft.replace(self.directory / f"{message.name}.eml")
         except OSError:
             draft.unlink(missing_ok=True)  # half a mail, on a disk that has no room for it
             raise

@@ -18,7 +18,8 @@ from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
 from delivery.mailfiles import MailFolder
 from delivery.mime import PrebuiltMail, SlotNames, prebuild
 from delivery.models import Notice
-from delivery.smtp import Relay
+from delivery.smtp.message import Message
+from delivery.smtp.relay import Relay
 from pages.models import Page
 from subscribers.signing import PATHS, Purpose, manage_token, unsubscribe_token
 
@@ -37,7 +38,7 @@ COLOURS = {
 
 
 class Transport(Protocol):
-    def hand_over(self, name: str, sender: str, address: str, mail: bytes) -> None: ...
+    def carry(self, messages: Iterable[Message]) -> Iterator[tuple[Message, DeliveryError | None]]: ...
     def close(self) -> None: ...
 
 
@@ -60,19 +61,25 @@ class Email(Channel):
         return f"Written to files in {settings.MAIL_DIR}: SMTP is not configured." if settings.MAIL_DIR else ""
 
     def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
-        mail = self._prebuilt(notice)
-        for recipient in recipients:
-            try:
-                self._send_one(notice, mail, recipient)
-            except DeliveryError as error:
-                yield Outcome(recipient.delivery_id, error)
-            else:
-                yield Outcome(recipient.delivery_id)
+        """Not in order. Several messages are under way at once: see delivery/smtp/pool.py."""
+        refused: list[Outcome] = []
+        for message, error in self.transport.carry(self._messages(notice, recipients, refused)):
+            yield Outcome(message.key, error)
+        yield from refused
 
     def close(self) -> None:
         self.transport.close()
 
-    def _send_one(self, notice: Notice, mail: PrebuiltMail, recipient: Recipient) -> None:
+    def _messages(self, notice: Notice, recipients: Iterable[Recipient], refused: list[Outcome]) -> Iterator[Message]:
+        """One message for each recipient; who cannot be written to goes into `refused`."""
+        mail = self._prebuilt(notice)
+        for recipient in recipients:
+            try:
+                yield self._message(notice, mail, recipient)
+            except DeliveryError as error:
+                refused.append(Outcome(recipient.delivery_id, error))
+
+    def _message(self, notice: Notice, mail: PrebuiltMail, recipient: Recipient) -> Message:
         if not ADDRESS.fullmatch(recipient.address):
             raise DeliveryError("this address cannot be written to", permanent=True)
         message_id = f"d-{notice.code}-{recipient.delivery_id}"
@@ -88,7 +95,7 @@ class Email(Channel):
         )
         moment = notice.created_at.astimezone(UTC)
         name = f"{moment:%Y%m%dT%H%M%S}-{notice.code}-{recipient.delivery_id:09d}"
-        hand_over(self.transport, name, self.sender, recipient.address, filled)
+        return Message(recipient.delivery_id, self.sender, recipient.address, filled, name)
 
     def _prebuilt(self, notice: Notice) -> PrebuiltMail:
         if notice.pk not in self._mails:
@@ -99,11 +106,10 @@ class Email(Channel):
 
 
 def hand_over(transport: Transport, name: str, sender: str, address: str, mail: bytes) -> None:
-    """Raises DeliveryError, also for a disk that is full."""
-    try:
-        transport.hand_over(name, sender, address, mail)
-    except OSError as error:
-        raise DeliveryError(f"mail files cannot be written: {error.strerror}", pause=True) from error
+    """One mail. Raises DeliveryError."""
+    for _, error in transport.carry([Message(0, sender, address, mail, name)]):
+        if error:
+            raise error
 
 
 def prebuild_notice(notice: Notice) -> PrebuiltMail:

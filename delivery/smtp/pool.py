@@ -1,0 +1,183 @@
+"""Several connections to the server of EMAIL_URL, driven together by one loop in one thread."""
+
+import selectors
+import smtplib
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+
+from delivery.channels.base import DeliveryError
+from delivery.smtp import stepwise
+from delivery.smtp.concurrency import Concurrency
+from delivery.smtp.conversation import Fate, Result
+from delivery.smtp.meaning import BUSY
+from delivery.smtp.message import Message
+from delivery.smtp.wire import Wire
+
+# A message that so many connections did not get to hand over waits until the server is better.
+LOSSES_LIMIT = 2
+# One more connection is worth no longer wait than this: the others stand still meanwhile.
+EXTRA_TIMEOUT_SECONDS = 3.0
+LATE = "the SMTP server does not answer in time"
+
+Settled = tuple[Message, DeliveryError | None]
+
+
+class Queue:
+    """Messages to come, those that a lost connection gave back first."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self.unreachable: DeliveryError | None = None
+        """Why no connection could be had. One attempt is enough for all messages of a call."""
+        self._messages = iter(messages)
+        self._returned: deque[Message] = deque()
+
+    def take(self) -> Message | None:
+        if self._returned:
+            return self._returned.popleft()
+        return next(self._messages, None)
+
+    def give_back(self, message: Message) -> None:
+        self._returned.append(message)
+
+
+class Pool:
+    """Connections stay open between calls of `carry()`, until `close()` ends it all."""
+
+    def __init__(self, connect: Callable[[float], smtplib.SMTP], timeout: float, limit: int) -> None:
+        """`connect(timeout)` gives a connection ready for MAIL or raises DeliveryError; `limit` counts connections."""
+        self._connect = connect
+        self._timeout = timeout
+        self._concurrency = Concurrency(limit)
+        self._wires: list[Wire] = []
+        self._selector = selectors.DefaultSelector()
+        self._stepwise: stepwise.Stepwise | None = None
+
+    def carry(self, messages: Iterable[Message]) -> Iterator[Settled]:
+        """Hand messages over; each one taken from `messages` comes back once, with its error or None.
+
+        Not in order. Messages are taken as connections get free for them.
+        """
+        queue = Queue(messages)
+        self._drop_stale()
+        try:
+            while True:
+                yield from self._feed(queue)
+                if not self._busy():
+                    return
+                for result in self._wait():
+                    yield from self._settle(result, queue)
+        finally:
+            # Left in the middle: the server must not get another byte of what is no longer accounted for.
+            for wire in self._busy():
+                list(wire.end("left"))
+            self._forget_closed()
+
+    def close(self) -> None:
+        for wire in self._wires:
+            self._selector.unregister(wire.socket)
+            wire.close()
+        self._wires.clear()
+        self._selector.close()
+        if self._stepwise:
+            self._stepwise.close()
+            self._stepwise = None
+
+    def _busy(self) -> list[Wire]:
+        return [wire for wire in self._wires if wire.is_busy or (wire.is_open and wire.owes_body)]
+
+    def _feed(self, queue: Queue) -> Iterator[Settled]:
+        """Give every free connection something to do, and open more while they are allowed and needed."""
+        for wire in list(self._wires):
+            while wire.is_open and not wire.is_busy:
+                message = queue.take() if self._may_take_more(wire) else None
+                if message is None and not wire.owes_body:
+                    break
+                yield from self._begin(wire, message, queue)
+        self._forget_closed()
+        while len(self._wires) < self._concurrency.allowed and (message := queue.take()):
+            yield from self._open_for(message, queue)
+
+    def _may_take_more(self, wire: Wire) -> bool:
+        return self._wires.index(wire) < self._concurrency.allowed
+
+    def _begin(self, wire: Wire, message: Message | None, queue: Queue) -> Iterator[Settled]:
+        if not wire.is_fit:
+            if message:
+                queue.give_back(message)
+            results = wire.end("the SMTP server says more than it was asked")
+        else:
+            results = wire.begin(message)
+        for result in results:
+            yield from self._settle(result, queue)
+        self._watch(wire)
+
+    def _open_for(self, message: Message, queue: Queue) -> Iterator[Settled]:
+        """One more connection, for this message. When it cannot be had, the others carry on without it."""
+        if self._stepwise or queue.unreachable:
+            yield message, self._stepwise.hand_over(message) if self._stepwise else queue.unreachable
+            return
+        try:
+            smtp = self._connect(min(self._timeout, EXTRA_TIMEOUT_SECONDS) if self._wires else self._timeout)
+        except DeliveryError as error:
+            self._concurrency.stay_at(len(self._wires))
+            if self._wires:
+                queue.give_back(message)
+            else:
+                queue.unreachable = error
+                yield message, error
+            return
+        if not smtp.has_extn("pipelining"):
+            self._stepwise = stepwise.Stepwise(smtp, lambda: self._connect(self._timeout))
+            yield message, self._stepwise.hand_over(message)
+            return
+        wire = Wire(smtp, self._timeout)
+        self._wires.append(wire)
+        self._selector.register(wire.socket, wire.events, wire)
+        yield from self._begin(wire, message, queue)
+        self._forget_closed()
+
+    def _wait(self) -> Iterator[Result]:
+        """Sleep until a connection can go on, or has been silent too long."""
+        now = time.monotonic()
+        deadline = min(wire.deadline for wire in self._busy())
+        for key, _ in self._selector.select(max(0.0, deadline - now)):
+            wire: Wire = key.data
+            yield from wire.progress()
+            self._watch(wire)
+        now = time.monotonic()
+        for wire in self._busy():
+            if wire.deadline <= now:
+                yield from wire.end(LATE)
+
+    def _settle(self, result: Result, queue: Queue) -> Iterator[Settled]:
+        """The end of a message's way, unless another connection is to try."""
+        if result.fate is Fate.SENT:
+            self._concurrency.message_sent()
+            yield result.message, None
+            return
+        if result.fate is not Fate.REFUSED or result.code in BUSY:
+            self._concurrency.setback()
+        message = result.message
+        is_untouched = result.fate is Fate.NOT_SENT or (result.code in BUSY and result.error and result.error.pause)
+        message.losses += bool(is_untouched)
+        if is_untouched and message.losses < LOSSES_LIMIT:
+            queue.give_back(message)
+        else:
+            yield message, result.error
+
+    def _watch(self, wire: Wire) -> None:
+        """Ask for what the connection waits for now."""
+        if wire.is_open and self._selector.get_key(wire.socket).events != wire.events:
+            self._selector.modify(wire.socket, wire.events, wire)
+
+    def _drop_stale(self) -> None:
+        for wire in self._wires:
+            if wire.is_stale():
+                list(wire.end("stale"))
+        self._forget_closed()
+
+    def _forget_closed(self) -> None:
+        for wire in [wire for wire in self._wires if not wire.is_open]:
+            self._selector.unregister(wire.socket)
+            self._wires.remove(wire)

@@ -1,0 +1,134 @@
+"""A pipelined connection on a socket that never blocks."""
+
+import selectors
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from delivery.smtp.conversation import Conversation, Result
+from delivery.smtp.message import Message
+from delivery.smtp.replies import NotSmtpError, ReplyReader
+
+CHUNK = 65_536
+LOST = "the connection was lost before the SMTP server answered"
+NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Wire:
+    """Takes one message after another: `begin()` when it is free, `progress()` when its socket is ready."""
+
+    def __init__(self, smtp: smtplib.SMTP, timeout: float) -> None:
+        """`timeout`: seconds that the server has for the replies to one write."""
+        assert smtp.sock  # noqa: S101 (it has just answered EHLO; for the type checker)
+        self.socket = smtp.sock
+        self.socket.settimeout(0)
+        # The last part of a mail must not wait for the acknowledgement of the part before it.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.deadline = float("inf")
+        self._smtp = smtp
+        self._timeout = timeout
+        self._conversation = Conversation()
+        self._reader = ReplyReader()
+        self._output = memoryview(b"")
+        self._written = 0
+
+    @property
+    def is_open(self) -> bool:
+        return not self._conversation.over
+
+    @property
+    def is_busy(self) -> bool:
+        """Something is to be written, or replies are to come."""
+        return self.is_open and (self._conversation.is_waiting or bool(self._output))
+
+    @property
+    def is_fit(self) -> bool:
+        """Free, and not half-way through a reply that nobody asked for: the next ones would be misread."""
+        return self.is_open and not self.is_busy and self._reader.is_empty
+
+    @property
+    def owes_body(self) -> bool:
+        return self._conversation.owes_body
+
+    @property
+    def events(self) -> int:
+        return selectors.EVENT_READ | (selectors.EVENT_WRITE if self._output else 0)
+
+    def begin(self, following: Message | None) -> Iterator[Result]:
+        """Write the body that is owed and the envelope of the message that follows. Only while `is_fit`."""
+        self._written = 0
+        self._output = memoryview(self._conversation.write(following))
+        self.deadline = time.monotonic() + self._timeout
+        yield from self._write()
+
+    def progress(self) -> Iterator[Result]:
+        """Read and write what can be."""
+        if self._output:
+            yield from self._write()
+        if self.is_open:
+            yield from self._read()
+
+    def end(self, reason: str) -> Iterator[Result]:
+        """Hang up: what becomes of the messages that were on this connection."""
+        results = list(self._conversation.end(reason, self._written))
+        self._output = memoryview(b"")
+        self._smtp.close()
+        yield from results
+
+    def is_stale(self) -> bool:
+        """Whether a connection that nobody used has something to say: it is closing, as servers do after a while."""
+        try:
+            self.socket.recv(CHUNK)
+        except NOT_NOW:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def close(self) -> None:
+        """Take leave, without waiting for the answer."""
+        if self.is_open and not self.is_busy and not self.owes_body:
+            with suppress(OSError):
+                self.socket.send(b"QUIT\r\n")
+        self._conversation.over = self._conversation.over or "closed"
+        self._smtp.close()
+
+    def _write(self) -> Iterator[Result]:
+        try:
+            while self._output:
+                count = self.socket.send(self._output)
+                self._written += count
+                self._output = self._output[count:]
+        except NOT_NOW:
+            return
+        except OSError:
+            # What it said before it hung up may still be there to read.
+            yield from self._read()
+            if self.is_open:
+                yield from self.end(LOST)
+
+    def _read(self) -> Iterator[Result]:
+        try:
+            while data := self.socket.recv(CHUNK):
+                yield from self._take(data)
+                if not self.is_open or (len(data) < CHUNK and not isinstance(self.socket, ssl.SSLSocket)):
+                    return
+        except NOT_NOW:
+            return
+        except OSError:
+            pass
+        yield from self.end(LOST)
+
+    def _take(self, data: bytes) -> Iterator[Result]:
+        try:
+            for reply in self._reader.feed(data):
+                if result := self._conversation.take(reply):
+                    yield result
+                if not self.is_open:
+                    yield from self.end("")
+                    return
+        except NotSmtpError as error:
+            yield from self.end(str(error))

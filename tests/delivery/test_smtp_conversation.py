@@ -1,0 +1,155 @@
+"""Whose each reply is: every reply to every command of a pipelined connection, without a socket."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delivery.smtp.conversation import Conversation, Fate, Result
+from delivery.smtp.message import Message
+from delivery.smtp.replies import Reply
+
+pytestmark = pytest.mark.once
+OK, GO = Reply(250, b"ok"), Reply(354, b"go")
+
+
+def message(key: int) -> Message:
+    return Message(key, "status@acme.example", f"p{key}@example.com", b"Subject: hi\r\n\r\n%d\r\n" % key)
+
+
+def feed(conversation: Conversation, *replies: Reply) -> list[tuple[int, Fate]]:
+    return fates(filter(None, [conversation.take(reply) for reply in replies]))
+
+
+def fates(results: object) -> list[tuple[int, Fate]]:
+    return [(result.message.key, result.fate) for result in results]
+
+
+def test_a_body_and_the_next_envelope_leave_in_one_write():
+    conversation = Conversation()
+    assert conversation.write(message(1)) == (
+        b"MAIL FROM:<status@acme.example>\r\nRCPT TO:<p1@example.com>\r\nDATA\r\n"
+    )
+    assert feed(conversation, OK, OK, GO) == []
+    assert conversation.write(message(2)) == (
+        b"Subject: hi\r\n\r\n1\r\n.\r\nMAIL FROM:<status@acme.example>\r\nRCPT TO:<p2@example.com>\r\nDATA\r\n"
+    )
+    assert feed(conversation, OK) == [(1, Fate.SENT)]
+    assert feed(conversation, OK, OK, GO) == []
+    assert conversation.owes_body
+    conversation.write(None)
+    assert feed(conversation, OK) == [(2, Fate.SENT)]
+    assert not conversation.owes_body
+    assert not conversation.is_waiting
+
+
+def test_dots_at_the_start_of_lines_are_doubled():
+    assert Message(1, "a@b", "c@d", b".a\r\n.\r\nb.\r\n..\r\n").data() == b"..a\r\n..\r\nb.\r\n...\r\n.\r\n"
+
+
+def test_a_refused_recipient_costs_itself_alone_and_the_next_begins_anew():
+    conversation = Conversation()
+    conversation.write(message(1))
+    feed(conversation, OK, OK, GO)
+    conversation.write(message(2))
+    replies = [OK, OK, Reply(550, b"5.1.1 no such user"), Reply(554, b"no valid recipients")]
+    assert feed(conversation, *replies) == [(1, Fate.SENT), (2, Fate.REFUSED)]
+    assert not conversation.owes_body
+    assert conversation.write(message(3)).startswith(b"RSET\r\nMAIL FROM")
+    assert feed(conversation, OK, OK, OK, GO) == []
+    conversation.write(None)
+    assert feed(conversation, OK) == [(3, Fate.SENT)]
+
+
+def test_a_server_that_wants_the_body_of_a_refused_message_gets_a_lone_dot():
+    conversation = Conversation()
+    conversation.write(message(1))
+    assert feed(conversation, OK, Reply(550), GO) == [(1, Fate.REFUSED)]
+    assert conversation.owes_body
+    assert conversation.write(message(2)).startswith(b".\r\nMAIL FROM")
+    assert feed(conversation, Reply(554), OK, OK, GO) == []
+    conversation.write(None)
+    assert feed(conversation, OK) == [(2, Fate.SENT)]
+
+
+def test_a_server_that_refused_the_sender_and_goes_on_gets_not_even_a_dot():
+    conversation = Conversation()
+    conversation.write(message(1))
+    assert feed(conversation, Reply(451), OK, GO) == [(1, Fate.REFUSED)]
+    assert conversation.over
+    assert not conversation.owes_body
+    assert list(conversation.end("gone")) == []
+
+
+def test_a_refused_sender_is_not_the_recipients_doing():
+    conversation = Conversation()
+    conversation.write(message(1))
+    result = conversation.take(Reply(550, b"5.7.1 not you"))
+    assert result
+    assert result.error
+    assert result.error.pause
+    assert feed(conversation, Reply(503), Reply(503)) == []
+    assert not conversation.over
+
+
+def test_a_closing_answer_to_a_body_says_that_nobody_got_it():
+    conversation = Conversation()
+    conversation.write(message(1))
+    feed(conversation, OK, OK, GO)
+    conversation.write(message(2))
+    assert feed(conversation, Reply(421)) == [(1, Fate.NOT_SENT)]
+    assert fates(conversation.end("")) == [(2, Fate.NOT_SENT)]
+
+
+def test_a_connection_lost_after_a_body_leaves_that_one_unclear():
+    conversation = Conversation()
+    conversation.write(message(1))
+    feed(conversation, OK, OK, GO)
+    conversation.write(message(2))
+    assert fates(conversation.end("gone")) == [(1, Fate.UNCLEAR), (2, Fate.NOT_SENT)]
+
+
+def test_a_body_whose_end_never_left_was_not_taken():
+    conversation = Conversation()
+    conversation.write(message(1))
+    feed(conversation, OK, OK, GO)
+    body = len(message(1).data())
+    conversation.write(message(2))
+    assert fates(conversation.end("gone", body - 1)) == [(1, Fate.NOT_SENT), (2, Fate.NOT_SENT)]
+
+
+def test_an_answer_that_nobody_asked_for_ends_the_conversation():
+    conversation = Conversation()
+    conversation.write(message(1))
+    feed(conversation, OK, OK, GO, OK)
+    assert conversation.over
+    assert fates(conversation.end("")) == [(1, Fate.NOT_SENT)]
+
+
+CODES = st.sampled_from([220, 250, 251, 354, 334, 421, 450, 451, 452, 500, 503, 550, 552, 554])
+
+
+@given(st.lists(CODES, max_size=40), st.integers(1, 6), st.booleans())
+def test_whatever_a_server_says_each_message_has_one_fate(codes: list[int], count: int, partly: bool):
+    """And a message is SENT only by a positive answer that came after its own body had left."""
+    conversation, waiting, bodies = Conversation(), [message(key) for key in range(count)], []
+    results: list[Result] = []
+    pending, replies = list(waiting), iter(codes)
+    while not conversation.over and (pending or conversation.owes_body):
+        following = pending.pop(0) if pending else None
+        written = conversation.write(following)
+        bodies += [each.key for each in waiting if each.data() in written]
+        while conversation.is_waiting and not conversation.over:
+            code = next(replies, None)
+            if code is None:
+                conversation.over = "lost"
+            elif result := conversation.take(Reply(code)):
+                results.append(result)
+    results += conversation.end("lost", 3 if partly else None)
+    begun = [each.key for each in waiting if each not in pending]
+    assert sorted(result.message.key for result in results) == begun
+    for result in results:
+        assert result.fate is Fate.SENT or result.error
+        if result.fate in (Fate.SENT, Fate.UNCLEAR):
+            assert result.message.key in bodies
