@@ -14,7 +14,8 @@ from pytest_django import Settings
 
 from delivery import outbox, sender
 from delivery.models import Delivery, Notice, Pause
-from delivery.smtp import Relay
+from delivery.smtp.message import Message
+from delivery.smtp.relay import Relay
 from subscribers.models import Suppression
 from tests.delivery.ledger import assert_ledger_balances
 from tests.delivery.smtp_servers import (
@@ -258,7 +259,8 @@ def test_what_a_server_receives_is_what_was_written(settings: Settings, servers:
     mail = b"Subject: dots\r\n\r\n.\r\n..two\r\nplain\r\n.\r\n"
     relay = Relay()
 
-    relay.hand_over("name", "status@acme.example", "jane@example.com", mail)
+    [(_, error)] = relay.carry([Message(1, "status@acme.example", "jane@example.com", mail)])
+    assert error is None
     relay.close()
 
     assert mailbox.received == [("jane@example.com", mail)]

@@ -16,6 +16,7 @@ from delivery.channels.base import DeliveryError
 from delivery.smtp.message import Message
 from delivery.smtp.pool import Pool
 from tests.delivery.scripted_smtp import (
+    CloseError,
     Moment,
     Script,
     ScriptedServer,
