@@ -8,6 +8,7 @@ class StatuspageConfig(AppConfig):
 
     def ready(self) -> None:
         """In production every process, whatever server started it, refuses to run on unsafe settings."""
+        from statuspage import lookups  # noqa: F401 (registers itself)
         from statuspage.checks import check_production
 
         if settings.PRODUCTION and (problems := check_production()):

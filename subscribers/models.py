@@ -1,6 +1,5 @@
 """Who asked to be told, about what; and who must never be told again."""
 
-import hashlib
 import hmac
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -35,7 +34,7 @@ def visitor_hash(visitor: str) -> str:
 
 def _hash_with(key: str, channel: str, address: str) -> str:
     purpose = key.encode() + b"subscribers.address_hash"
-    return hmac.new(purpose, f"{channel}:{address}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(purpose, f"{channel}:{address}".encode(), "sha256").hex()
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
@@ -228,7 +227,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
     def among(self, channel: str, addresses: Iterable[str]) -> set[str]:
         """Those of `addresses` (normalised) that must not be written to, in one query."""
         by_hash = {hashed: address for address in addresses for hashed in address_hashes(channel, address)}
-        found = self.filter(channel=channel, address_hash__in=by_hash).values_list("address_hash", flat=True)
+        found = self.filter(channel=channel, address_hash__any_of=by_hash).values_list("address_hash", flat=True)
         return {by_hash[hashed] for hashed in found}
 
 

@@ -5,9 +5,10 @@ Headers and why: docs/delivery.md. Templates: templates/delivery/email/.
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 from typing import Protocol
 
 from django.conf import settings
@@ -53,8 +54,7 @@ class Email(Channel):
 
     def __init__(self) -> None:
         self.transport = open_transport()
-        self.sender = sender_address()
-        self._mails: dict[int, PrebuiltMail] = {}
+        self._mails: dict[int, NoticeMail] = {}
 
     @classmethod
     def where(cls) -> str:
@@ -72,37 +72,51 @@ class Email(Channel):
 
     def _messages(self, notice: Notice, recipients: Iterable[Recipient], refused: list[Outcome]) -> Iterator[Message]:
         """One message for each recipient; who cannot be written to goes into `refused`."""
-        mail = self._prebuilt(notice)
+        template = self._template(notice)
         for recipient in recipients:
-            try:
-                yield self._message(notice, mail, recipient)
-            except DeliveryError as error:
+            if ADDRESS.fullmatch(recipient.address):
+                yield template.fill(recipient)
+            else:
+                error = DeliveryError("this address cannot be written to", permanent=True)
                 refused.append(Outcome(recipient.delivery_id, error))
 
-    def _message(self, notice: Notice, mail: PrebuiltMail, recipient: Recipient) -> Message:
-        if not ADDRESS.fullmatch(recipient.address):
-            raise DeliveryError("this address cannot be written to", permanent=True)
-        message_id = f"d-{notice.code}-{recipient.delivery_id}"
-        unsubscribe = unsubscribe_token(recipient.subscriber_code)
-        filled = mail.fill(
-            headers={
-                "To": f"<{recipient.address}>",
-                "Message-ID": f"<{message_id}@{domain_of(self.sender)}>",
-                "Date": format_datetime(timezone.now()),
-                "List-Unsubscribe": f"<{notice.page.absolute_url(PATHS[Purpose.UNSUBSCRIBE])}{unsubscribe}>",
-            },
-            slots={"unsubscribe": unsubscribe, "manage": manage_token(recipient.subscriber_code)},
-        )
-        moment = notice.created_at.astimezone(UTC)
-        name = f"{moment:%Y%m%dT%H%M%S}-{notice.code}-{recipient.delivery_id:09d}"
-        return Message(recipient.delivery_id, self.sender, recipient.address, filled, name)
-
-    def _prebuilt(self, notice: Notice) -> PrebuiltMail:
+    def _template(self, notice: Notice) -> "NoticeMail":
         if notice.pk not in self._mails:
             if len(self._mails) >= CACHED_NOTICES:
                 self._mails.clear()
-            self._mails[notice.pk] = prebuild_notice(notice)
+            self._mails[notice.pk] = NoticeMail(notice)
         return self._mails[notice.pk]
+
+
+class NoticeMail:
+    """The mail of a notice; whatever is the same for every recipient is made once."""
+
+    def __init__(self, notice: Notice) -> None:
+        self._mail = prebuild_notice(notice)
+        self._sender = sender_address()
+        self._domain = domain_of(self._sender)
+        self._unsubscribe_url = notice.page.absolute_url(PATHS[Purpose.UNSUBSCRIBE])
+        self._name = f"{notice.created_at.astimezone(UTC):%Y%m%dT%H%M%S}-{notice.code}"
+        self._code = notice.code
+
+    def fill(self, recipient: Recipient) -> Message:
+        unsubscribe = unsubscribe_token(recipient.subscriber_code)
+        mail = self._mail.fill(
+            headers={
+                "To": f"<{recipient.address}>",
+                "Message-ID": f"<d-{self._code}-{recipient.delivery_id}@{self._domain}>",
+                "Date": _date_header(int(timezone.now().timestamp())),
+                "List-Unsubscribe": f"<{self._unsubscribe_url}{unsubscribe}>",
+            },
+            slots={"unsubscribe": unsubscribe, "manage": manage_token(recipient.subscriber_code)},
+        )
+        name = f"{self._name}-{recipient.delivery_id:09d}"
+        return Message(recipient.delivery_id, self._sender, recipient.address, mail, name)
+
+
+@lru_cache(maxsize=4)
+def _date_header(seconds: int) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC))
 
 
 def hand_over(transport: Transport, name: str, sender: str, address: str, mail: bytes) -> None:

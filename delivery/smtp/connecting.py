@@ -35,16 +35,16 @@ def connect(timeout: float) -> smtplib.SMTP:
 
 def _connect(timeout: float) -> smtplib.SMTP:
     name = DNS_NAME.get_fqdn()
-    context = ssl.create_default_context()
     smtp: smtplib.SMTP
     if settings.EMAIL_USE_SSL:
+        context = ssl.create_default_context()
         smtp = smtplib.SMTP_SSL(settings.EMAIL_HOST, settings.EMAIL_PORT, name, timeout=timeout, context=context)
     else:
         smtp = smtplib.SMTP(settings.EMAIL_HOST, settings.EMAIL_PORT, name, timeout=timeout)
     try:
         smtp.ehlo_or_helo_if_needed()
         if settings.EMAIL_USE_TLS:
-            smtp.starttls(context=context)
+            smtp.starttls(context=ssl.create_default_context())
             smtp.ehlo()
         if settings.EMAIL_HOST_USER:
             smtp.login(settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD)

@@ -37,6 +37,10 @@ class Queue:
             return self._returned.popleft()
         return next(self._messages, None)
 
+    @property
+    def has_returned(self) -> bool:
+        return bool(self._returned)
+
     def give_back(self, message: Message) -> None:
         self._returned.append(message)
 
@@ -64,6 +68,8 @@ class Pool:
             while True:
                 yield from self._feed(queue)
                 if not self._busy():
+                    if queue.has_returned:
+                        continue
                     return
                 for result in self._wait():
                     yield from self._settle(result, queue)

@@ -49,6 +49,12 @@ class Stepwise:
                 self._drop()
                 if is_last:
                     raise DeliveryError(f"the SMTP server ends the connection: {error}", pause=True) from error
+            except DeliveryError:
+                raise
+            except BaseException:
+                # Stopped in mid-conversation, by a time limit perhaps: the next answer would be taken for another's.
+                self._drop()
+                raise
         return None
 
     def _converse(self, message: Message) -> None:
