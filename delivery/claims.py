@@ -10,8 +10,8 @@ import socket
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -69,12 +69,12 @@ def _take(channel: str, size: int, token: str) -> list[int]:
     with transaction.atomic():
         due = Delivery.objects.due(channel).select_for_update(skip_locked=True)
         ids = list(due.values_list("pk", flat=True)[:size])
-        held = Delivery.objects.pending().filter(pk__in=ids)
+        held = Delivery.objects.pending().filter(pk__any_of=ids)
         taken = held.update(
             state=State.SENDING, attempts=F("attempts") + 1, claimed_by=token, lease_until=Now() + _lease()
         )
         if taken != len(ids):
-            ids = list(Delivery.objects.filter(pk__in=ids, claimed_by=token).values_list("pk", flat=True))
+            ids = list(Delivery.objects.filter(pk__any_of=ids, claimed_by=token).values_list("pk", flat=True))
     return ids
 
 
@@ -82,9 +82,28 @@ def _lease() -> timedelta:
     return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
 
 
+class _Row(NamedTuple):
+    """What is read of a claimed delivery. No model instances: they would cost more than sending."""
+
+    pk: int
+    notice_id: int
+    channel: str
+    address: str
+    account_id: int | None
+    attempts: int
+    ambiguous: bool
+    queued_at: datetime
+    subscriber_code: str | None
+    subscriber_state: str | None
+
+
+COLUMNS = (*_Row._fields[:-2], "subscriber__code", "subscriber__state")
+
+
 def _load(batch: Batch, ids: list[int]) -> None:
     """Fill the batch with what channels need, in a few queries whatever its size."""
-    rows = list(Delivery.objects.filter(pk__in=ids).select_related("subscriber").order_by("next_attempt_at", "pk"))
+    held = Delivery.objects.filter(pk__any_of=ids).order_by("next_attempt_at", "pk")
+    rows = [_Row(*values) for values in held.values_list(*COLUMNS)]
     notices = Notice.objects.select_related("page").in_bulk({row.notice_id for row in rows})
     accounts = Account.objects.in_bulk({row.account_id for row in rows if row.account_id})
     suppressed = Suppression.objects.among(batch.channel, [row.address for row in rows if not row.account_id])
@@ -96,7 +115,7 @@ def _load(batch: Batch, ids: list[int]) -> None:
         recipient = Recipient(
             delivery_id=row.pk,
             address=row.address,
-            subscriber_code=row.subscriber.code if row.subscriber else "",
+            subscriber_code=row.subscriber_code or "",
             account=account,
             attempts=row.attempts,
             ambiguous=row.ambiguous,
@@ -114,13 +133,13 @@ def _load(batch: Batch, ids: list[int]) -> None:
         record(batch, refused)
 
 
-def _objection(row: Delivery, notice: Notice, account: Account | None, suppressed: set[str]) -> DeliveryError | None:
+def _objection(row: _Row, notice: Notice, account: Account | None, suppressed: set[str]) -> DeliveryError | None:
     """Why a claimed row must not be sent after all; asked at the last moment, because people leave."""
     if notice.cancelled_at:
         return DeliveryError("cancelled by staff", skip=True)
-    if account is None and row.subscriber is None:
+    if account is None and row.subscriber_state is None:
         return DeliveryError("deleted", skip=True)
-    if row.subscriber and row.subscriber.state != Subscriber.State.ACTIVE:
+    if row.subscriber_state not in (None, Subscriber.State.ACTIVE):
         return DeliveryError("unsubscribed", skip=True)
     if account and not account.enabled:
         return DeliveryError("account switched off", skip=True)
@@ -132,7 +151,7 @@ def _objection(row: Delivery, notice: Notice, account: Account | None, suppresse
     return None
 
 
-def _overtaken(channel: str, rows: list[Delivery], notices: dict[int, Notice]) -> set[int]:
+def _overtaken(channel: str, rows: list[_Row], notices: dict[int, Notice]) -> set[int]:
     """Rows that have waited for over an hour while their address got, or is about to get, a newer update of
     the same incident.
 
@@ -147,14 +166,14 @@ def _overtaken(channel: str, rows: list[Delivery], notices: dict[int, Notice]) -
         channel=channel, notice__thread__in=threads, notice__cancelled_at=None, state__in=(*WAITING, State.SENT)
     )
     newest = (
-        told.filter(address__in=[row.address for row in late])
+        told.filter(address__any_of=[row.address for row in late])
         .values_list("notice__thread", "address")
         .annotate(newest=Max("notice_id"), newest_sent=Max("notice_id", filter=Q(state=State.SENT)))
         .order_by()
     )
     latest = {(thread, address): notice_ids for thread, address, *notice_ids in newest}
 
-    def is_overtaken(row: Delivery) -> bool:
+    def is_overtaken(row: _Row) -> bool:
         notice = notices[row.notice_id]
         coming, sent = latest.get((notice.thread, row.address), (0, 0))
         begins_thread = row.account_id is not None and notice.stage == Notice.Stage.FIRST
@@ -226,7 +245,7 @@ def release_expired() -> int:
 
 
 def _held(batch: Batch, ids: Iterable[int]) -> DeliveryQuerySet:
-    return Delivery.objects.filter(pk__in=list(ids), claimed_by=batch.token, state=State.SENDING)
+    return Delivery.objects.filter(pk__any_of=ids, claimed_by=batch.token, state=State.SENDING)
 
 
 def _columns(verdict: retry.Verdict, remote_id: str) -> dict[str, Any]:
