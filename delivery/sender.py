@@ -18,6 +18,8 @@ from delivery.models import Notice, Pause
 
 log = logging.getLogger(__name__)
 RECORD_EVERY_SECONDS = 0.5
+# So many refused, and more than half of all: the other side refuses us, not them. Nobody else is to be lost to that.
+REFUSED_LEAST = 50
 
 
 def drain(kind: str, seconds: float) -> tuple[Counter[str], bool]:
@@ -50,12 +52,16 @@ class _Shift:
         self.finished: list[Outcome] = []
         self.paused: set[str] = set()
         self.counts: Counter[str] = Counter()
+        self.tried = 0
+        self.refused = 0
         self.next_record = time.monotonic() + RECORD_EVERY_SECONDS
         self.next_renewal = time.monotonic() + settings.DELIVERY_LEASE_SECONDS / 4
 
     def work(self) -> Counter[str]:
         for notice, recipients in self.batch.work:
             self._send(notice, recipients)
+        if self.batch.is_probe:
+            self._pause_when_most_are_refused(least=1)
         self._record()
         untried = self.batch.recipients.keys() - self.taken
         if untried:
@@ -89,8 +95,21 @@ class _Shift:
         """An account's trouble is its own; a subscriber channel's is everybody's."""
         return recipient.address if recipient.account else self.batch.channel
 
+    def _pause_when_most_are_refused(self, least: int, reason: str = "the probe was refused") -> None:
+        """A relay that calls everything spam, or all addresses unknown, must not use up a million people."""
+        key = self.batch.channel
+        if self.channel.for_accounts or key in self.paused or self.refused < least or self.refused * 2 <= self.tried:
+            return
+        self.paused.add(key)
+        log.error("paused: %s: %d of %d refused: %s", key, self.refused, self.tried, reason)
+        Pause.objects.begin(key, f"{self.refused} of {self.tried} in a row were refused: {reason}")
+
     def _note(self, outcome: Outcome) -> None:
         self.finished.append(outcome)
+        self.tried += 1
+        if outcome.error and not outcome.error.skip and not outcome.error.pause:
+            self.refused += 1
+            self._pause_when_most_are_refused(REFUSED_LEAST, str(outcome.error))
         if outcome.error and outcome.error.pause:
             key = self._pause_key(self.batch.recipients[outcome.delivery_id])
             self.paused.add(key)
