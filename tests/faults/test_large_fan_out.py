@@ -13,8 +13,7 @@ import pytest
 from delivery.channels.email import Email
 from tests.delivery.ledger import assert_ledger_balances
 from tests.delivery.scripted_smtp import CloseError, Moment, ScriptedServer, TakeAndCloseError
-from tests.faults.conftest import kill_group
-from tests.faults.test_delivery_survives import hurry
+from tests.faults.outcome import hurry
 
 if TYPE_CHECKING:
     from delivery.models import Notice
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     Post = Callable[[int], Notice]
 
-pytestmark = [pytest.mark.faults, pytest.mark.once, pytest.mark.xdist_group("faults"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.once, pytest.mark.timeout(300)]
 PEOPLE = 20_000
 
 
@@ -47,10 +46,10 @@ def err_now_and_then(moment: Moment) -> bytes | None:
 def test_every_fault_at_once_loses_nobody_among_20000(deployment: Deployment, post: Post):
     with ScriptedServer(err_now_and_then) as mail:
         deployment.env["EMAIL_URL"] = f"smtp://127.0.0.1:{mail.port}"
-        doomed, _ = deployment.start_workers(2)
+        doomed, _ = deployment.start_workers(2, processes=1)
         notice = post(PEOPLE)
         tend(deployment, notice, lambda: len(mail.taken) > PEOPLE // 4, within=90)
-        kill_group(doomed)
+        doomed.kill()
         deployment.redis.restart()
 
         tend(deployment, notice, lambda: is_finished(notice), within=120)
@@ -70,8 +69,7 @@ def tend(deployment: Deployment, notice: Notice, condition: Callable[[], bool], 
     deadline = time.monotonic() + within
     while not condition():
         states = list(notice.deliveries.values_list("state", "error").distinct())
-        logs = "\n".join(worker.output[-2000:] for worker in deployment.workers)
-        assert time.monotonic() < deadline, f"{states}\n{logs}"
+        assert time.monotonic() < deadline, f"{states}\n{deployment.logs}"
         hurry(notice)
         deployment.tick()
         time.sleep(1)
