@@ -53,7 +53,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Account)
 class AccountAdmin(StaffModelAdmin):
-    """Added in two steps: which channel, then what that channel needs to sign in."""
+    """Added in two steps: which channel, then what that channel needs to sign in. Settings make the canary's own."""
 
     is_public = False
     form = AccountForm
@@ -66,6 +66,9 @@ class AccountAdmin(StaffModelAdmin):
     @property
     def secret_fields(self) -> frozenset[str]:  # type: ignore[override]
         return frozenset(name for kind in registry.account_kinds() for name in secret_names(kind))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        return super().get_queryset(request).filter(heartbeats_only=False)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), *(["channel"] if obj else [])]
@@ -146,6 +149,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     ordering = ("-pk",)
     actions = ("try_again",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        return super().get_queryset(request).exclude(notice__in=Notice.objects.filter(heartbeat=True))
+
     def get_list_display(self, request: HttpRequest) -> Any:
         shown = "address" if _sees_addresses(request) else "recipient"
         return [shown if name == "recipient" else name for name in self.list_display]
@@ -194,6 +200,9 @@ class NoticeAdmin(ReadOnlyAdmin):
     search_fields = ("title", "code", "thread")
     date_hierarchy = "created_at"
     actions = ("tell_nobody_else",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notice]:
+        return super().get_queryset(request).filter(heartbeat=False)
 
     @admin.action(description="Tell nobody else", permissions=["repair"])
     def tell_nobody_else(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:

@@ -18,6 +18,12 @@ from statuspage.text import BodyField, TitleField
 from subscribers.models import Subscriber
 
 
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def for_people(self) -> "NoticeQuerySet":
+        """Without heartbeats, which tell nobody anything."""
+        return self.filter(heartbeat=False)
+
+
 class Notice(models.Model):
     """What is to be told, frozen when the update was posted: later edits do not change what goes out."""
 
@@ -40,6 +46,11 @@ class Notice(models.Model):
     link = models.URLField(max_length=400)
     component_codes = models.JSONField(default=list)
     component_lines = models.JSONField(default=list, help_text="Such as “Chat API: Partial outage”.")
+    heartbeat = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Goes to the canary's own destinations alone, to show that messages arrive.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     cancelled_at = models.DateTimeField(null=True, blank=True)
 
@@ -48,12 +59,20 @@ class Notice(models.Model):
     expected = models.JSONField(default=dict, help_text="Rows inserted so far, by channel.")
     expanded_at = models.DateTimeField(null=True, blank=True, help_text="When every recipient had a row.")
 
+    objects = NoticeQuerySet.as_manager()
+
     class Meta:
         ordering = ("-created_at", "-pk")
         indexes = (models.Index(fields=["id"], condition=Q(expanded_at=None), name="notice_to_expand"),)
 
     def __str__(self) -> str:
         return f"{self.status_label}: {self.title}"
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    def for_people(self) -> "AccountQuerySet":
+        """Those that updates are posted on: switched on, and not the canary's."""
+        return self.filter(enabled=True, heartbeats_only=False)
 
 
 class Account(models.Model):
@@ -76,6 +95,11 @@ class Account(models.Model):
     cap_spares_critical = models.BooleanField(
         "critical beyond the cap", default=True, help_text="Post about critical incidents even when the cap is reached."
     )
+    heartbeats_only = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="The canary's: it hears of heartbeats, of no update."
+    )
+
+    objects = AccountQuerySet.as_manager()
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["page", "channel", "name"], name="one_account_per_name"),)

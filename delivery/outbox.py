@@ -33,14 +33,14 @@ def count_audience(page: Page, component_codes: list[str], incident_code: str) -
     )
     told = audience.order_by().values("channel").annotate(people=Count("address", distinct=True))
     counts = {row["channel"]: row["people"] for row in told}
-    for account in page.accounts.filter(enabled=True, channel__in=registry.account_kinds()):
+    for account in page.accounts.for_people().filter(channel__in=registry.account_kinds()):
         counts[account.channel] = counts.get(account.channel, 0) + account.is_connected
     return counts
 
 
 def unconnected_accounts(page: Page) -> list[str]:
     """Sentences such as “X: @acme is not connected”, for the screen that says who will be told."""
-    accounts = page.accounts.filter(enabled=True).order_by("channel", "name")
+    accounts = page.accounts.for_people().order_by("channel", "name")
     return [
         f"{registry.label_of(each.channel)}: {each.name} is not connected" for each in accounts if not each.is_connected
     ]
@@ -111,11 +111,8 @@ def _insert_chunk(notice: Notice) -> list[str]:
 def _insert_accounts(notice: Notice) -> dict[str, int]:
     """One row for each enabled account; one without credentials is on record as not told."""
     known = set(notice.deliveries.filter(account__isnull=False).values_list("account_id", flat=True))
-    accounts = (
-        notice.page.accounts.filter(enabled=True, channel__in=registry.account_kinds())
-        .exclude(pk__in=known)
-        .order_by("pk")
-    )
+    of_page = notice.page.accounts.filter(enabled=True, heartbeats_only=notice.heartbeat)
+    accounts = of_page.filter(channel__in=registry.account_kinds()).exclude(pk__in=known).order_by("pk")
     rows = [
         Delivery(
             notice=notice,
@@ -136,16 +133,21 @@ def _insert_accounts(notice: Notice) -> dict[str, int]:
 def _chunk_end(notice: Notice) -> int | None:
     """The last subscriber of the next chunk; None after the last one. Counted before any choice is looked
     at, so that a chunk costs the same however few of them want to hear of this."""
-    ahead = Subscriber.objects.active().filter(page=notice.page_id, pk__gt=notice.cursor)
+    people = Subscriber.objects.active().filter(page=notice.page_id)
+    if notice.heartbeat:
+        people = Subscriber.objects.following(notice.page, notice.thread)
+    ahead = people.filter(pk__gt=notice.cursor)
     ids = ahead.order_by("pk").values_list("pk", flat=True)
     return ids[CHUNK - 1 : CHUNK].first() or ahead.aggregate(last=Max("pk"))["last"]
 
 
 def _insert_subscribers(notice: Notice, channel: str, end: int) -> int:
     """INSERT … SELECT of the subscribers after the cursor, up to `end`; how many rows that made."""
+    people = Subscriber.objects.about(notice.page, notice.component_codes, notice.thread)
+    if notice.heartbeat:
+        people = Subscriber.objects.following(notice.page, notice.thread)
     audience = (
-        Subscriber.objects.about(notice.page, notice.component_codes, notice.thread)
-        .filter(channel=channel, pk__gt=notice.cursor, pk__lte=end)
+        people.filter(channel=channel, pk__gt=notice.cursor, pk__lte=end)
         .order_by("pk")
         .values_list(Value(notice.pk, output_field=BigIntegerField()), "channel", "address", "pk")
     )

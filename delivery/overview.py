@@ -71,7 +71,7 @@ class Told:
 
 def recently_told(limit: int) -> list[Told]:
     """The newest notices of all pages, newest first."""
-    notices = list(Notice.objects.select_related("page")[:limit])
+    notices = list(Notice.objects.for_people().select_related("page")[:limit])
     rows = Delivery.objects.filter(notice__in=notices).order_by()
     groups = rows.values("notice", "state").annotate(
         rows=Count("pk"),

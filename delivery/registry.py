@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 CHANNELS = {
     "email": ("E-mail", "delivery.channels.email.Email"),
     "x": ("X", "delivery.channels.x.X"),
+    "webhook": ("Webhook", "delivery.channels.webhook.Webhook"),
 }
 
 

@@ -91,6 +91,15 @@ def x_account(page: Page) -> Account:
 
 
 @pytest.fixture
+def webhook_account(page: Page) -> Account:
+    """Its address leads nowhere until a test gives it another."""
+    from delivery.models import Account
+
+    secrets = {"url": "http://127.0.0.1:1/hook", "secret": "whsec_" + "c3RhdHVzcGFnZSBzZWNyZXQgZm9yIHRlc3Rz"}
+    return Account.objects.create(page=page, channel="webhook", name="On-call bot", credentials=secrets)
+
+
+@pytest.fixture
 def mail_dir(settings: Settings, tmp_path: Path) -> Path:
     """Where mail is written: SMTP is not configured."""
     settings.MAIL_DIR = tmp_path / "mail"

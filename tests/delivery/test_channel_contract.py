@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pytest_django import Settings
+from standardwebhooks import Webhook as Signer
+from standardwebhooks import WebhookVerificationError
 
 from delivery import outbox, registry, sender
+from delivery.channels import webhook as webhook_module
 from delivery.channels import x as x_module
 from delivery.models import Delivery, Notice, Pause
 from tests.delivery.fake_x import Answer, fake_x
 from tests.delivery.ledger import assert_ledger_balances
 from tests.delivery.smtp_servers import SILENT, bad_server
+from tests.http_servers import Reply, Sent, listening
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers
@@ -87,7 +91,36 @@ def rigs(
                 secrets=list(account.credentials.values())[3:],
             )
 
-    return {"email": email, "x": x}
+    @contextmanager
+    def webhook(answer: str) -> Iterator[Rig]:
+        account = request.getfixturevalue("webhook_account")
+        signer = Signer(account.credentials["secret"])
+        reply = {
+            OK: Reply(),
+            REFUSED: Reply(400, b"no"),
+            TROUBLE: Reply(500),
+            SILENCE: Reply(seconds=0.5),
+            NO_ACCESS: Reply(401),
+        }[answer]
+
+        def check(sent: Sent) -> Reply:
+            try:
+                signer.verify(sent.body, sent.headers)
+            except WebhookVerificationError:
+                return Reply(401)
+            return reply
+
+        with listening(check) as server:
+            monkeypatch.setattr(webhook_module, "SECONDS", 0.2)
+            account.credentials = account.credentials | {"url": f"{server.url}/hooks/{SECRET}"}
+            account.save()
+            yield Rig(
+                lambda: [each.json["data"]["title"] for each in server.requests if reply.status == 200],
+                hostile=[HOSTILE],
+                secrets=[SECRET, account.credentials["secret"]],
+            )
+
+    return {"email": email, "x": x, "webhook": webhook}
 
 
 @pytest.fixture(params=registry.CHANNELS)

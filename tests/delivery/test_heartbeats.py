@@ -1,0 +1,60 @@
+"""A heartbeat takes the way of every notice, and reaches the canary's destinations alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from delivery import outbox
+from delivery.models import Account, Delivery
+from delivery.overview import recently_told
+from tests.delivery.ledger import assert_ledger_balances
+
+if TYPE_CHECKING:
+    from tests.delivery.conftest import AddSubscribers, MakeNotice
+
+pytestmark = pytest.mark.django_db
+CANARY = "heartbeat"
+
+
+@pytest.fixture
+def canary_account(webhook_account: Account) -> Account:
+    Account.objects.filter(pk=webhook_account.pk).update(heartbeats_only=True)
+    return webhook_account
+
+
+def told(notice) -> list[str]:
+    outbox.expand(notice.pk)
+    assert_ledger_balances(notice)
+    return sorted(Delivery.objects.filter(notice=notice).values_list("address", flat=True))
+
+
+def test_a_heartbeat_goes_to_the_canary_and_to_nobody_else(
+    make_notice: MakeNotice, add_subscribers: AddSubscribers, canary_account: Account, x_account: Account
+):
+    add_subscribers(3)
+    add_subscribers(1, incident_code="incident0001")
+    (canary,) = add_subscribers(1, incident_code=CANARY)
+
+    assert told(make_notice(heartbeat=True, thread=CANARY)) == [canary_account.address, canary.address]
+
+
+def test_an_update_goes_to_everybody_but_the_canary(
+    make_notice: MakeNotice, add_subscribers: AddSubscribers, canary_account: Account, x_account: Account
+):
+    people = add_subscribers(2)
+    add_subscribers(1, incident_code=CANARY)
+    notice = make_notice()
+
+    assert told(notice) == [x_account.address, *(each.address for each in people)]
+    assert outbox.count_audience(notice.page, [], notice.thread) == {"email": 2, "x": 1}
+
+
+def test_staff_see_no_heartbeat_among_what_was_told(make_notice: MakeNotice, admin_client):
+    make_notice(heartbeat=True, title="A heartbeat", thread=CANARY)
+    shown = make_notice()
+
+    assert [each.notice for each in recently_told(5)] == [shown]
+    for address in ("/admin/", "/admin/delivery/notice/", "/admin/delivery/delivery/", "/admin/delivery/account/"):
+        assert "A heartbeat" not in admin_client.get(address).text

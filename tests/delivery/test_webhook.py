@@ -1,0 +1,82 @@
+"""The webhook channel beyond the contract: what is posted, under which id, and what each answer means."""
+
+from __future__ import annotations
+
+import pytest
+
+from delivery import outbox, sender
+from delivery.channels.base import DeliveryError, Recipient
+from delivery.channels.webhook import Webhook
+from delivery.models import Account, Delivery, Notice
+from statuspage.exchange import NoAnswerError, NotReachedError, exchange
+from tests.http_servers import Reply, listening
+
+pytestmark = pytest.mark.django_db
+
+
+def post(notice: Notice, account: Account, url: str) -> None:
+    account.credentials = account.credentials | {"url": url}
+    Webhook().send(notice, Recipient(7, account.address, account=account))
+
+
+def test_each_attempt_carries_the_same_id(notice: Notice, webhook_account: Account):
+    with listening() as server:
+        post(notice, webhook_account, server.url)
+        post(notice, webhook_account, server.url)
+
+    assert {each.headers["webhook-id"] for each in server.requests} == {f"d-{notice.code}-7"}
+    assert server.requests[0].json["type"] == "notice.posted"
+    assert server.requests[0].json["data"]["components"] == ["Chat API: Partial outage"]
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (302, {"pause": True}),
+        (404, {"pause": True}),
+        (410, {"pause": True}),
+        (422, {"permanent": True}),
+        (429, {"retry_after": 17.0, "permanent": False}),
+        (503, {"permanent": False, "ambiguous": False}),
+    ],
+)
+def test_what_each_answer_means(status: int, expected: dict[str, object], notice: Notice, webhook_account: Account):
+    headers = {"Location": "http://127.0.0.1:1/elsewhere", "Retry-After": "17"}
+    with listening(lambda sent: Reply(status, b"", headers)) as server, pytest.raises(DeliveryError) as caught:
+        post(notice, webhook_account, server.url)
+
+    assert {name: getattr(caught.value, name) for name in expected} == expected
+    assert len(server.requests) == 1, "a redirect is not followed"
+
+
+def test_an_address_that_cannot_be_reached_is_tried_again_and_not_in_doubt(notice: Notice, webhook_account: Account):
+    outbox.expand(notice.pk)
+    sender.drain("webhook", 20)
+
+    row = notice.deliveries.get()
+    assert (row.state, row.ambiguous) == (Delivery.State.PENDING, False)
+    assert "cannot be reached" in row.error
+
+
+@pytest.mark.parametrize("url", ["ftp://example.com/x", "file:///etc/passwd", "nonsense", "http://[::1", "http://a:b/"])
+def test_what_is_no_web_address_pauses_and_is_not_repeated(url: str, notice: Notice, webhook_account: Account):
+    with pytest.raises(DeliveryError) as caught:
+        post(notice, webhook_account, url)
+
+    assert caught.value.pause
+    assert url not in str(caught.value)
+
+
+def test_an_answer_without_end_is_cut_off():
+    with listening(lambda sent: Reply(200, b"x" * 5000)) as server, pytest.raises(NoAnswerError):
+        exchange("GET", server.url, seconds=5, limit_bytes=1000)
+
+
+def test_an_answer_that_drips_ends_in_time():
+    with listening(lambda sent: Reply(200, b"x", {"Content-Length": "50"})) as server, pytest.raises(NoAnswerError):
+        exchange("GET", server.url, seconds=0.3)
+
+
+def test_nothing_listening_is_not_reached():
+    with pytest.raises(NotReachedError, match=r"127\.0\.0\.1 cannot be reached"):
+        exchange("GET", "http://127.0.0.1:1/", seconds=1)
