@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from delivery import outbox, registry
 from delivery.models import Account, Delivery, Notice, Pause
+from delivery.receipt import PRUNED
 from pages.admin import ADMINISTER, StaffModelAdmin, StaffRights
 from pages.models import Page, record_audit
 
@@ -186,6 +187,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 count = outbox.requeue(chosen)
                 record_audit(page, request.user.get_username(), "delivery.requeue", f"{count} deliveries", count=count)
                 self.message_user(request, f"{page}: {count} deliveries wait to be sent again.")
+        if Notice.objects.filter(deliveries__in=queryset.values("pk"), pruned_at__isnull=False).exists():
+            self.message_user(request, PRUNED, messages.WARNING)
 
 
 def _sees_addresses(request: HttpRequest) -> bool:
@@ -194,7 +197,7 @@ def _sees_addresses(request: HttpRequest) -> bool:
 
 @admin.register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
-    list_display = ("title", "status_label", "page", "created_at", "expanded_at", "cancelled_at")
+    list_display = ("title", "status_label", "page", "created_at", "expanded_at", "cancelled_at", "pruned_at")
     list_filter = ("page", "severity")
     list_select_related = ("page",)
     search_fields = ("title", "code", "thread")

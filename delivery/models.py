@@ -7,7 +7,7 @@ counts rows that wait or are in a worker's hands. States only move forward; see 
 from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Max, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -17,11 +17,28 @@ from pages.models import Page
 from statuspage.text import BodyField, TitleField
 from subscribers.models import Subscriber
 
+ACCOUNT = "account:"
+
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def for_people(self) -> "NoticeQuerySet":
         """Without heartbeats, which tell nobody anything."""
         return self.filter(heartbeat=False)
+
+    def to_settle(self) -> "NoticeQuerySet":
+        """Those whose every recipient has a row, of which none waits any more, and whose counts are not kept yet."""
+        waiting = Delivery.objects.waiting().filter(notice=OuterRef("pk"))
+        return self.for_people().filter(~Exists(waiting), settled_at=None, expanded_at__isnull=False)
+
+    def to_prune(self, before: datetime) -> "NoticeQuerySet":
+        """Settled ones from before that moment, in a thread the oldest first: who is told an old update late is
+        spared it when a newer one got there (claims.py), and only the newer one's row says so."""
+        older = Notice.objects.filter(thread=OuterRef("thread"), pk__lt=OuterRef("pk"), pruned_at=None)
+        ripe = self.filter(pruned_at=None, settled_at__isnull=False, created_at__lt=before)
+        return ripe.exclude(Exists(older)).order_by("pk")
+
+    def being_pruned(self) -> "NoticeQuerySet":
+        return self.filter(pruned_at__isnull=False, emptied_at=None).order_by("pk")
 
 
 class Notice(models.Model):
@@ -59,11 +76,25 @@ class Notice(models.Model):
     expected = models.JSONField(default=dict, help_text="Rows inserted so far, by channel.")
     expanded_at = models.DateTimeField(null=True, blank=True, help_text="When every recipient had a row.")
 
+    # The receipt's way from rows to counts: delivery/retention.py.
+    settled_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its counts are kept; empty while any recipient waits."
+    )
+    pruned_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its subscribers' deliveries are being deleted. The counts stay."
+    )
+    emptied_at = models.DateTimeField(null=True, blank=True, help_text="When the last of those was deleted.")
+
     objects = NoticeQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-pk")
-        indexes = (models.Index(fields=["id"], condition=Q(expanded_at=None), name="notice_to_expand"),)
+        indexes = (
+            models.Index(fields=["id"], condition=Q(expanded_at=None), name="notice_to_expand"),
+            models.Index(fields=["id"], condition=Q(settled_at=None, heartbeat=False), name="notice_to_settle"),
+            models.Index(fields=["created_at"], condition=Q(pruned_at=None), name="notice_to_prune"),
+            models.Index(fields=["id"], condition=Q(pruned_at__isnull=False, emptied_at=None), name="notice_pruning"),
+        )
 
     def __str__(self) -> str:
         return f"{self.status_label}: {self.title}"
@@ -110,7 +141,7 @@ class Account(models.Model):
     @property
     def address(self) -> str:
         """How deliveries and pauses call it."""
-        return f"account:{self.pk}"
+        return f"{ACCOUNT}{self.pk}"
 
     @property
     def is_connected(self) -> bool:
@@ -159,6 +190,15 @@ class Pause(models.Model):
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def pending(self) -> "DeliveryQuerySet":
         return self.filter(state=Delivery.State.PENDING)
+
+    def waiting(self) -> "DeliveryQuerySet":
+        """What a receipt calls pending: in a worker's hands, too."""
+        return self.filter(state__in=(Delivery.State.PENDING, Delivery.State.SENDING))
+
+    def of_subscribers(self) -> "DeliveryQuerySet":
+        """Without those of accounts: few, nobody's address, and asked for as long as the incident is shown (the
+        first post that later ones reply to, a post's id in the public documents)."""
+        return self.filter(account=None).exclude(address__startswith=ACCOUNT)
 
     def due(self, channel: str) -> "DeliveryQuerySet":
         """Waiting rows of a channel whose time has come, except on paused accounts; oldest first."""
@@ -245,3 +285,41 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} delivery {self.pk}: {self.state}"
+
+
+class FinalCount(models.Model):
+    """One channel's line of a settled notice's receipt. It outlives the deliveries that it counts.
+
+    Nothing is pending once it stands: expected = sent + suppressed + dead + unknown, and the database insists.
+    """
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="final_counts")
+    channel = models.CharField(max_length=20, choices=registry.choices)
+    expected = models.PositiveIntegerField()
+    sent = models.PositiveIntegerField()
+    suppressed = models.PositiveIntegerField()
+    dead = models.PositiveIntegerField()
+    unknown = models.PositiveIntegerField()
+    possible_duplicates = models.PositiveIntegerField()
+    lag_p50_seconds = models.FloatField(null=True)
+    lag_p95_seconds = models.FloatField(null=True)
+    lag_max_seconds = models.FloatField(null=True)
+    errors = models.JSONField(default=list, help_text="Why some failed: [reason, count], most frequent first.")
+    spared = models.JSONField(default=list, help_text="Why some were not sent on purpose, likewise.")
+    unconnected = models.JSONField(default=list, help_text="Accounts without credentials: [key, name].")
+    where = models.CharField(
+        max_length=400, blank=True, help_text="Set when messages went elsewhere, such as to files."
+    )
+
+    class Meta:
+        ordering = ("channel",)
+        constraints = (
+            models.UniqueConstraint(fields=["notice", "channel"], name="one_final_count_per_channel"),
+            models.CheckConstraint(
+                condition=Q(expected=F("sent") + F("suppressed") + F("dead") + F("unknown")),
+                name="final_count_balances",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.channel}: {self.sent} of {self.expected} sent"

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from delivery import confirmations, registry
 from delivery.claims import release_expired
-from delivery.models import Delivery, Notice, Pause
+from delivery.models import Delivery, FinalCount, Notice, Pause
 from pages.models import Page
 from statuspage.bell import ring, ring_on_commit
 from subscribers.models import Subscriber
@@ -55,16 +55,29 @@ def cancel(notice: Notice) -> int:
 def requeue(deliveries: QuerySet[Delivery]) -> int:
     """Put those that failed, or ended without an answer, back in the queue with fresh attempts; how many.
 
-    What is paused is tried at once.
+    What is paused is tried at once. Of a notice that is being pruned nothing is taken: its counts are final.
     """
     failed = deliveries.filter(state__in=(Delivery.State.DEAD, Delivery.State.UNKNOWN))
-    channels = list(failed.order_by().values_list("channel", flat=True).distinct())
-    accounts = list(failed.filter(account__isnull=False).order_by().values_list("address", flat=True).distinct())
-    count = failed.update(state=Delivery.State.PENDING, attempts=0, queued_at=Now(), next_attempt_at=Now())
-    Pause.objects.filter(key__in=channels + accounts).update(probe_at=Now())
-    for channel in channels:
-        ring_on_commit("delivery.tasks.send", channel)
+    with transaction.atomic():
+        failed = failed.filter(notice__in=_reopen(failed))
+        channels = list(failed.order_by().values_list("channel", flat=True).distinct())
+        accounts = list(failed.filter(account__isnull=False).order_by().values_list("address", flat=True).distinct())
+        count = failed.update(state=Delivery.State.PENDING, attempts=0, queued_at=Now(), next_attempt_at=Now())
+        Pause.objects.filter(key__in=channels + accounts).update(probe_at=Now())
+        for channel in channels:
+            ring_on_commit("delivery.tasks.send", channel)
     return count
+
+
+def _reopen(failed: QuerySet[Delivery]) -> list[int]:
+    """Let the counts of these deliveries' notices move again; the notices, without pruned ones. Locks them, as
+    retention.py does: counts are kept, and rows deleted, of what does not change meanwhile."""
+    concerned = Notice.objects.filter(pk__in=failed.order_by().values("notice"))
+    locked = concerned.select_for_update(no_key=True).order_by("pk")
+    ids = [pk for pk, pruned_at in locked.values_list("pk", "pruned_at") if pruned_at is None]
+    Notice.objects.filter(pk__in=ids).update(settled_at=None)
+    FinalCount.objects.filter(notice__in=ids).delete()
+    return ids
 
 
 def expand(notice_id: int) -> bool:

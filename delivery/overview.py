@@ -1,22 +1,18 @@
-"""What was told last: the newest notices with what became of them, counted in one query for all."""
+"""What was told last: the newest notices with what became of them, counted together."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q
 from django.utils import timezone
 
 from delivery import registry
+from delivery.counting import Line, brief_lines
 from delivery.models import Account, Delivery, Notice, Pause
-from delivery.outbox import NOT_CONNECTED, unconnected_accounts
+from delivery.outbox import unconnected_accounts
 from pages.models import Page
 
-State = Delivery.State
-Counts = dict[str, Any]
 # The sweep comes every few seconds. What is due for longer has met neither bell nor sweep.
 LATE_AFTER = timedelta(seconds=60)
 LATE = (
@@ -70,36 +66,23 @@ class Told:
 
 
 def recently_told(limit: int) -> list[Told]:
-    """The newest notices of all pages, newest first."""
+    """The newest notices of all pages, newest first; one query for those whose counts are kept, two for the rest."""
     notices = list(Notice.objects.for_people().select_related("page")[:limit])
-    rows = Delivery.objects.filter(notice__in=notices).order_by()
-    groups = rows.values("notice", "state").annotate(
-        rows=Count("pk"),
-        unconnected=Count("pk", filter=Q(error=NOT_CONNECTED)),
-        mails=Count("pk", filter=Q(channel="email")),
-    )
-    counts: dict[int, Counts] = defaultdict(dict)
-    for group in groups:
-        counts[group["notice"]][group["state"]] = group
-    return [_told(notice, counts[notice.pk]) for notice in notices]
+    lines = brief_lines(notices)
+    return [_told(notice, lines[notice.pk]) for notice in notices]
 
 
-def _told(notice: Notice, groups: Counts) -> Told:
-    """`groups` holds the counts of a notice by state."""
-
-    def count(state: State, key: str = "rows") -> int:
-        return groups[state][key] if state in groups else 0
-
-    unconnected = count(State.SUPPRESSED, "unconnected")
+def _told(notice: Notice, lines: list[Line]) -> Told:
+    left_out = sum(line.left_out for line in lines)
     return Told(
         notice=notice,
-        expected=sum(count(state) for state in State),
-        sent=count(State.SENT),
-        failed=count(State.DEAD) + count(State.UNKNOWN),
-        pending=count(State.PENDING) + count(State.SENDING),
-        suppressed=count(State.SUPPRESSED) - unconnected,
-        unconnected=unconnected,
-        to_files=count(State.SENT, "mails") if settings.MAIL_DIR else 0,
+        expected=sum(line.expected for line in lines),
+        sent=sum(line.sent for line in lines),
+        failed=sum(line.failed for line in lines),
+        pending=sum(line.pending for line in lines),
+        suppressed=left_out,
+        unconnected=sum(line.suppressed for line in lines) - left_out,
+        to_files=sum(line.sent for line in lines if line.channel == "email" and line.where),
     )
 
 

@@ -1,15 +1,18 @@
-"""The receipt of a notice: how many of how many, on which channel, how late, and what went wrong."""
+"""The receipt of a notice: how many of how many, on which channel, how late, and what went wrong.
 
-from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
-from typing import Any
+Counted from the deliveries (counting.py) while anything waits; from then on the counts are kept with the notice
+(FinalCount), also when the deliveries are deleted (retention.py).
+"""
 
-from django.db.models import Count, Max, Min, Q
+from dataclasses import dataclass, fields
+from datetime import timedelta
+
 from django.utils import timezone
 
 from delivery import registry
-from delivery.models import Delivery, DeliveryQuerySet, Notice, Pause
-from delivery.outbox import NOT_CONNECTED, requeue
+from delivery.counting import Line, Tally, count_line_by_line, kept_lines
+from delivery.models import Delivery, Notice, Pause
+from delivery.outbox import requeue
 from subscribers.models import Suppression
 
 State = Delivery.State
@@ -19,60 +22,20 @@ UNHEARD = (
     "Notifications are waiting: no worker has taken them up yet, perhaps because the broker is down. "
     "They go out as soon as one does; “manage.py deliver” sends them without."
 )
-SHOWN_ERRORS = 5
 # Among more failures than these nobody looks for addresses that do not exist: that costs a hash for each.
 MOST_LOOKED_UP = 1_000
-Counts = dict[str, dict[str, Any]]
+PRUNED = "Its deliveries are deleted because of their age, so nobody can be told again. The counts stay."
 
 
-@dataclass(frozen=True)
-class Tally:
-    """Always: expected = sent + suppressed + dead + unknown + pending."""
+@dataclass(frozen=True, kw_only=True)
+class ChannelReceipt(Line):
+    """A channel's counts, and what staff should know beside them."""
 
-    expected: int
-    sent: int
-    suppressed: int
-    dead: int
-    unknown: int
-    pending: int
-    """Waiting, or in a worker's hands."""
-
-    @property
-    def failed(self) -> int:
-        return self.dead + self.unknown
-
-
-@dataclass(frozen=True)
-class ChannelReceipt(Tally):
-    """One channel's counts."""
-
-    channel: str
-    label: str
-    retrying: int
-    """Those of the pending that have failed at least once."""
-    possible_duplicates: int
-    """Attempts that ended without an answer and were, or will be, repeated."""
-    oldest_waiting_seconds: float | None
-    lag_p50_seconds: float | None
-    lag_p95_seconds: float | None
-    lag_max_seconds: float | None
+    label: str = ""
     retryable: int = 0
     """Those that failed and may succeed when they are tried again: not those whose address does not exist."""
-    errors: list[tuple[str, int]] = field(default_factory=list)
-    """Why some failed, or will be tried again: reasons with their counts, most frequent first, five at most."""
-    spared: list[tuple[str, int]] = field(default_factory=list)
-    """Why some were not sent on purpose, likewise; without those that are not connected."""
-    unconnected: list[tuple[int | None, str]] = field(default_factory=list)
-    """Accounts that had no credentials, part of the suppressed: key and name."""
     paused: str | None = None
     """Why nobody on this channel can be reached now."""
-    where: str = ""
-    """A sentence when messages go elsewhere than one would expect, such as to files."""
-
-    @property
-    def left_out(self) -> int:
-        """Not sent on purpose, other than for lack of a connection."""
-        return self.suppressed - len(self.unconnected)
 
 
 @dataclass(frozen=True)
@@ -86,7 +49,7 @@ class Share:
     width: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Receipt(Tally):
     """The counts of all channels together."""
 
@@ -121,92 +84,37 @@ class Receipt(Tally):
 
 
 def build_receipt(notice: Notice) -> Receipt:
-    """Count a notice's deliveries as they stand now: two queries, and up to seven for each channel."""
-    counts: dict[str, Counts] = {channel: {} for channel in sorted(notice.expected)}
-    for row in _count(notice):
-        counts.setdefault(row["channel"], {})[row["state"]] = row
+    """What became of a notice, as things stand now; one query and a few more where the counts are kept.
+
+    Where they are not, they are counted, and the kept ones looked for again: see counting.brief_lines.
+    """
+    lines = kept_lines([notice]).get(notice.pk, []) if notice.settled_at else []
+    if not lines:
+        counted = count_line_by_line(notice)
+        lines = kept_lines([notice]).get(notice.pk, counted)
     pauses = dict(Pause.objects.values_list("key", "reason"))
-    channels = [_channel_receipt(notice, channel, states, pauses) for channel, states in counts.items()]
+    channels = [_channel_receipt(notice, line, pauses) for line in lines]
     totals = {each.name: sum(getattr(channel, each.name) for channel in channels) for each in fields(Tally)}
     is_finished = notice.expanded_at is not None and totals["pending"] == 0
     return Receipt(channels=channels, is_finished=is_finished, notes=_notes(notice), **totals)
 
 
 def retry_failed(notice: Notice, channel: str) -> int:
-    """Put what failed, or ended without an answer, back in the queue; how many. The caller audits it."""
+    """Put what failed, or ended without an answer, back in the queue; how many. The caller audits it.
+
+    None of a pruned notice: see PRUNED.
+    """
     return requeue(notice.deliveries.filter(channel=channel).exclude(address__in=_gone(notice, channel)))
 
 
-def _count(notice: Notice) -> Any:
-    return (
-        notice.deliveries.values("channel", "state")
-        .annotate(
-            rows=Count("pk"),
-            tried=Count("pk", filter=Q(attempts__gt=0)),
-            unsure=Count("pk", filter=Q(ambiguous=True)),
-            unconnected=Count("pk", filter=Q(error=NOT_CONNECTED)),
-            oldest=Min("queued_at"),
-            last=Max("sent_at"),
-        )
-        .order_by("channel")
-    )
-
-
-def _channel_receipt(notice: Notice, channel: str, states: Counts, pauses: dict[str, str]) -> ChannelReceipt:
-    """`states` holds the rows of `_count` for this channel, by state."""
-
-    def rows(state: State, key: str = "rows") -> int:
-        return states[state][key] if state in states else 0
-
-    oldest = min((states[each]["oldest"] for each in (State.PENDING, State.SENDING) if each in states), default=None)
-    sent, failed = rows(State.SENT), rows(State.DEAD) + rows(State.UNKNOWN)
-    mine = notice.deliveries.filter(channel=channel)
-    spared = mine.filter(state=State.SUPPRESSED)
+def _channel_receipt(notice: Notice, line: Line, pauses: dict[str, str]) -> ChannelReceipt:
+    can_retry = line.failed and not notice.pruned_at
     return ChannelReceipt(
-        channel=channel,
-        label=registry.label_of(channel),
-        # The notice was read a moment before its rows, and fan-out may have inserted some in between.
-        expected=max(notice.expected.get(channel, 0), sum(rows(state) for state in State)),
-        sent=sent,
-        suppressed=rows(State.SUPPRESSED),
-        dead=rows(State.DEAD),
-        unknown=rows(State.UNKNOWN),
-        pending=rows(State.PENDING) + rows(State.SENDING),
-        retrying=rows(State.PENDING, "tried"),
-        possible_duplicates=sum(each["unsure"] for each in states.values()),
-        oldest_waiting_seconds=None if oldest is None else (timezone.now() - oldest).total_seconds(),
-        lag_p50_seconds=_lag(notice, channel, sent // 2) if sent else None,
-        lag_p95_seconds=_lag(notice, channel, sent * 95 // 100) if sent else None,
-        lag_max_seconds=_seconds_after(notice, states[State.SENT]["last"]) if sent else None,
-        retryable=failed - len(_gone(notice, channel)) if failed else 0,
-        errors=_reasons(mine.exclude(state__in=(State.SENT, State.SUPPRESSED))),
-        spared=_reasons(spared.exclude(error=NOT_CONNECTED)) if rows(State.SUPPRESSED) else [],
-        unconnected=_unconnected(spared) if rows(State.SUPPRESSED, "unconnected") else [],
-        paused=_paused(notice, channel, pauses),
-        where=registry.load(channel).where() if channel in registry.CHANNELS else "",
+        **vars(line),
+        label=registry.label_of(line.channel),
+        retryable=line.failed - len(_gone(notice, line.channel)) if can_retry else 0,
+        paused=_paused(notice, line, pauses),
     )
-
-
-def _lag(notice: Notice, channel: str, place: int) -> float | None:
-    """Seconds until the delivery at `place` (from 0, quickest first) was handed over."""
-    sent = notice.deliveries.filter(channel=channel, state=State.SENT).order_by("sent_at")
-    at = sent.values_list("sent_at", flat=True)[place : place + 1].first()
-    return None if at is None else _seconds_after(notice, at)
-
-
-def _seconds_after(notice: Notice, at: datetime) -> float:
-    """Never negative: an update may be dated later than the clock that stamped the delivery."""
-    return max(0.0, (at - notice.created_at).total_seconds())
-
-
-def _reasons(rows: DeliveryQuerySet) -> list[tuple[str, int]]:
-    reasons = rows.exclude(error="").values("error").annotate(rows=Count("pk")).order_by("-rows", "error")
-    return [(reason["error"], reason["rows"]) for reason in reasons[:SHOWN_ERRORS]]
-
-
-def _unconnected(spared: DeliveryQuerySet) -> list[tuple[int | None, str]]:
-    rows = spared.filter(error=NOT_CONNECTED).order_by("account__name", "pk")
-    return [(pk, name or "a deleted account") for pk, name in rows.values_list("account_id", "account__name")]
 
 
 def _gone(notice: Notice, channel: str) -> list[str]:
@@ -219,17 +127,18 @@ def _gone(notice: Notice, channel: str) -> list[str]:
     return list(Suppression.objects.among(channel, addresses))
 
 
-def _paused(notice: Notice, channel: str, pauses: dict[str, str]) -> str | None:
-    if channel in pauses:
-        return pauses[channel]
-    waiting = notice.deliveries.pending().filter(channel=channel, address__in=pauses)
+def _paused(notice: Notice, line: Line, pauses: dict[str, str]) -> str | None:
+    if line.channel in pauses or not line.pending:
+        return pauses.get(line.channel)
+    waiting = notice.deliveries.pending().filter(channel=line.channel, address__in=pauses)
     address = waiting.values_list("address", flat=True).first()
     return pauses[address] if address else None
 
 
 def _notes(notice: Notice) -> list[str]:
+    notes = [PRUNED] if notice.pruned_at else []
     if notice.cancelled_at:
-        return ["Cancelled: whoever had not been told yet will not be."]
+        return [*notes, "Cancelled: whoever had not been told yet will not be."]
     if notice.expanded_at is None and timezone.now() - notice.created_at > UNHEARD_AFTER:
         return [UNHEARD]
-    return []
+    return notes

@@ -2,12 +2,14 @@
 
 from celery import shared_task
 
-from delivery import confirmations, outbox
+from delivery import confirmations, outbox, retention
 from delivery.sender import drain
 from statuspage.bell import ring
 
 # Well below CELERY_TASK_SOFT_TIME_LIMIT; who has more to do rings for a successor.
 BUDGET_SECONDS = 30.0
+# Tidying shares its lane with the sweep, which must not wait much longer than it usually does.
+TIDY_SECONDS = 5.0
 
 
 @shared_task
@@ -25,6 +27,11 @@ def send(kind: str) -> None:
 @shared_task
 def sweep() -> None:
     outbox.sweep()
+
+
+@shared_task
+def tidy() -> None:
+    retention.tidy(TIDY_SECONDS)
 
 
 @shared_task

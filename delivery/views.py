@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseStopPolling
 
 from delivery import registry
 from delivery.models import Notice
-from delivery.receipt import Receipt, build_receipt, retry_failed
+from delivery.receipt import PRUNED, Receipt, build_receipt, retry_failed
 from pages.models import record_audit
 from pages.rights import require_right
 
@@ -56,7 +56,10 @@ def receipt_retry(request: HttpRequest, code: str) -> HttpResponse:
             record_audit(notice.page, actor, "notice.retry", str(notice), notice=code, channel=channel, count=count)
     if request.headers.get("HX-Request"):
         return render(request, "delivery/_receipt.html", _context(notice, build_receipt(notice)))
-    messages.success(request, f"{registry.label_of(channel)}: {count} queued again.")
+    if notice.pruned_at:
+        messages.error(request, PRUNED)
+    else:
+        messages.success(request, f"{registry.label_of(channel)}: {count} queued again.")
     return redirect("receipt", code=code)
 
 

@@ -161,6 +161,8 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SYNC_EVERY = 1  # each tick is noted on disk, which is how its health is known
 # How long a worker may hold deliveries without a word. Longer than a task may run, so that a living one keeps them.
 DELIVERY_LEASE_SECONDS = env.number("DELIVERY_LEASE_SECONDS", 120, least=1)
+# After so many days the deliveries of a notice become the counts on its receipt; 0 keeps them for ever.
+DELIVERY_RETENTION_DAYS = env.number("DELIVERY_RETENTION_DAYS", 90, most=36_500)
 CELERY_BEAT_SCHEDULE = {
     # A tick that finds no worker is dropped before the next one comes: ticks must not pile up.
     "sweep": {"task": "delivery.tasks.sweep", "schedule": schedule(5), "options": {"expires": 5}},
@@ -169,6 +171,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(15),
         "options": {"expires": 15},
     },
+    "tidy": {"task": "delivery.tasks.tidy", "schedule": schedule(30), "options": {"expires": 30}},
     "prune": {"task": "subscribers.tasks.prune", "schedule": schedule(3600), "options": {"expires": 3600}},
 }
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from delivery import outbox
 from delivery.models import Account, Delivery, Notice, Pause
+from delivery.receipt import PRUNED
 from pages.models import AuditEntry, Page
 
 if TYPE_CHECKING:
@@ -132,6 +134,24 @@ def test_what_failed_can_be_sent_again_from_the_ledger(staff: Client, notice: No
     assert "2 deliveries wait to be sent again" in answer
     entry = AuditEntry.objects.get(action="delivery.requeue")
     assert (entry.actor, entry.page, entry.detail) == ("ann", notice.page, {"count": 2})
+
+
+def test_deliveries_of_a_pruned_notice_are_not_queued_again(
+    staff: Client, notice: Notice, add_subscribers: AddSubscribers
+):
+    add_subscribers(1)
+    outbox.expand(notice.pk)
+    notice.deliveries.update(state="dead")
+    Notice.objects.update(settled_at=timezone.now(), pruned_at=timezone.now())
+    chosen = notice.deliveries.values_list("pk", flat=True)
+
+    answer = staff.post(
+        "/admin/delivery/delivery/", {"action": "try_again", "_selected_action": list(chosen)}, follow=True
+    ).content.decode()
+
+    assert "0 deliveries wait to be sent again" in answer
+    assert PRUNED in answer
+    assert notice.deliveries.get().state == "dead"
 
 
 def test_a_notice_can_be_stopped(staff: Client, notice: Notice, add_subscribers: AddSubscribers):

@@ -174,5 +174,5 @@ def test_a_receipt_costs_a_few_queries_whatever_it_counts(
     notice.deliveries.update(state=State.SENT, sent_at=timezone.now())
     notice.refresh_from_db()
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         build_receipt(notice)

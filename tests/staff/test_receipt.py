@@ -11,6 +11,7 @@ from django.utils import timezone
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.outbox import expand
 from delivery.overview import recently_told
+from delivery.receipt import PRUNED
 from incidents.models import Phase
 from pages.models import AuditEntry
 from subscribers.models import Subscriber, Suppression, address_hash
@@ -256,13 +257,14 @@ def test_the_overview_says_when_mail_went_to_files(signed_in, notice, settings, 
     settle(notice, 10, State.SENT)
     assert row_of(signed_in) == ("doubtful", "10 of 10 sent to files")
     notice.deliveries.filter(address="p0@x.example").update(channel="x")
+    Notice.objects.update(expected={"email": 9, "x": 1})
     assert row_of(signed_in) == ("doubtful", "10 of 10 sent (9 to files)")
 
 
-def test_the_overview_counts_all_notices_in_two_queries(notice, incident, django_assert_num_queries):
+def test_the_overview_counts_all_notices_in_three_queries(notice, incident, django_assert_num_queries):
     for _ in range(3):
         incident.post_update("More.", Phase.IDENTIFIED)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len(recently_told(4)) == 4
 
 
@@ -284,3 +286,15 @@ def test_the_overview_warns_when_nobody_takes_up_what_is_due(signed_in, notice):
     settle(notice, 10, State.SENT)
     Notice.objects.update(expanded_at=timezone.now())
     assert "Notifications are late" not in signed_in.get("/admin/").text
+
+
+def test_a_pruned_notice_says_why_nobody_can_be_told_again(signed_in, notice):
+    settle(notice, 10, State.DEAD, error="550 no")
+    notice.settled_at = notice.pruned_at = timezone.now()
+    notice.save()
+    shown = BeautifulSoup(signed_in.get(address(notice)).content, "html.parser")
+    assert not shown.select("form[action$=retry\\/]")
+    assert shown.select_one(".caution").text == PRUNED
+    answer = signed_in.post(address(notice, "retry/"), {"channel": "email"}, follow=True)
+    assert PRUNED in BeautifulSoup(answer.content, "html.parser").select_one(".messagelist").text
+    assert not notice.deliveries.waiting().exists()
