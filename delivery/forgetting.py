@@ -12,4 +12,4 @@ from pages.models import Page
 def blank_address(sender: Any, page: Page, channel: str, address: str, **kwargs: Any) -> None:
     """Receiver of `subscribers.forgetting.address_forgotten`. Rows that still wait are skipped when claimed."""
     rows = Delivery.objects.filter(notice__page=page, channel=channel, address=address)
-    rows.update(address=Concat(Value("deleted:"), Cast("pk", CharField())))
+    rows.update(address=Concat(Value("deleted:"), Cast("pk", CharField())), subscriber=None)
