@@ -14,11 +14,13 @@ from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 
+from delivery.smtp.message import END
+
 SOFT_BREAK = b"=\r\n"
-# What may be put into a slot of a body without encoding it again.
-SLOT_VALUE = re.compile(rb"[A-Za-z0-9._~-]{1,70}")
+# What may be put into a slot of a body without encoding it again; no dot at the start, which SMTP would want doubled.
+SLOT_VALUE = re.compile(rb"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,69}")
 # No control characters and nothing beyond ASCII: whatever a value holds, it cannot start another header.
-HEADER_VALUE = re.compile(rb"[\x20-\x7e]{0,900}")
+HEADER_LINE = re.compile(rb"[\x20-\x7e]{0,950}\r\n")
 
 
 class SlotNames:
@@ -43,13 +45,19 @@ class PrebuiltMail:
     headers: bytes
     body: tuple[bytes | str, ...]
 
+    def stuffed(self) -> "PrebuiltMail":
+        """The same, to be filled as it follows DATA (delivery/smtp/message.py): each slot follows a line that
+        is not empty, so all dots that can start a line are in the pieces."""
+        stuffed = (each if isinstance(each, str) else each.replace(b"\r\n.", b"\r\n..") for each in self.body)
+        return PrebuiltMail(self.headers, (*stuffed, END))
+
     def fill(self, headers: Mapping[str, str], slots: Mapping[str, str]) -> bytes:
-        """The whole mail, with CRLF line ends and not dot-stuffed.
+        """The whole mail, with CRLF line ends.
 
         Raises ValueError for a value that could break out of its place, KeyError for a missing slot.
         """
+        own = [_checked(HEADER_LINE, f"{name}: {value}\r\n") for name, value in headers.items()]
         values = {name: _checked(SLOT_VALUE, value) for name, value in slots.items()}
-        own = [b"%s: %s\r\n" % (name.encode(), _checked(HEADER_VALUE, value)) for name, value in headers.items()]
         return b"".join([*own, self.headers, *[values[each] if isinstance(each, str) else each for each in self.body]])
 
 

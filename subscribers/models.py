@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.conf import settings
 from django.db import models, transaction
@@ -33,8 +34,15 @@ def visitor_hash(visitor: str) -> str:
 
 
 def _hash_with(key: str, channel: str, address: str) -> str:
-    purpose = key.encode() + b"subscribers.address_hash"
-    return hmac.digest(purpose, f"{channel}:{address}".encode(), "sha256").hex()
+    """Each address of a fan-out is hashed, to look for it among the suppressed."""
+    hashed = _begin_hash(key).copy()
+    hashed.update(f"{channel}:{address}".encode())
+    return hashed.hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _begin_hash(key: str) -> hmac.HMAC:
+    return hmac.new(key.encode() + b"subscribers.address_hash", digestmod="sha256")
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):

@@ -19,7 +19,7 @@ from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
 from delivery.mailfiles import MailFolder
 from delivery.mime import PrebuiltMail, SlotNames, prebuild
 from delivery.models import Notice
-from delivery.smtp.message import Message
+from delivery.smtp.message import Message, stuff
 from delivery.smtp.relay import Relay
 from pages.models import Page
 from subscribers.signing import PATHS, Purpose, manage_token, unsubscribe_token
@@ -92,7 +92,7 @@ class NoticeMail:
     """The mail of a notice; whatever is the same for every recipient is made once."""
 
     def __init__(self, notice: Notice) -> None:
-        self._mail = prebuild_notice(notice)
+        self._mail = prebuild_notice(notice).stuffed()
         self._sender = sender_address()
         self._domain = domain_of(self._sender)
         self._unsubscribe_url = notice.page.absolute_url(PATHS[Purpose.UNSUBSCRIBE])
@@ -121,7 +121,7 @@ def _date_header(seconds: int) -> str:
 
 def hand_over(transport: Transport, name: str, sender: str, address: str, mail: bytes) -> None:
     """One mail. Raises DeliveryError."""
-    for _, error in transport.carry([Message(0, sender, address, mail, name)]):
+    for _, error in transport.carry([Message(0, sender, address, stuff(mail), name)]):
         if error:
             raise error
 

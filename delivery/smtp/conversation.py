@@ -96,7 +96,7 @@ class Conversation:
         if opened := self._opened:
             self._opened = None
             self._expected.append((Step.BODY, opened))
-            return opened.data()
+            return opened.data
         if emptied := self._emptied:
             self._emptied = None
             self._expected.append((Step.EMPTY_BODY, emptied))

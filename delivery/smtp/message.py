@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+END = b".\r\n"
+
 
 @dataclass(slots=True)
 class Message:
@@ -12,8 +14,8 @@ class Message:
     sender: str
     address: str
     """Both as they go into a command: the caller has made sure that they are plain ASCII addresses."""
-    mail: bytes
-    """With CRLF line ends, not dot-stuffed."""
+    data: bytes
+    """As it follows DATA: see `stuff()`."""
     name: str = ""
     """For transports that keep mails as files."""
     losses: int = 0
@@ -22,8 +24,12 @@ class Message:
     def envelope(self) -> bytes:
         return b"MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n" % (self.sender.encode(), self.address.encode())
 
-    def data(self) -> bytes:
-        """The mail with its dots stuffed and the line that ends it (RFC 5321 §4.5.2)."""
-        stuffed = self.mail.replace(b"\r\n.", b"\r\n..")
-        first = b"." if stuffed.startswith(b".") else b""
-        return b"%s%s.\r\n" % (first, stuffed)
+    @property
+    def mail(self) -> bytes:
+        """As its reader gets it."""
+        return (b"\r\n" + self.data)[: -len(END)].replace(b"\r\n.", b"\r\n")[2:]
+
+
+def stuff(mail: bytes) -> bytes:
+    """A mail with CRLF line ends as it follows DATA: its dots stuffed, the line that ends it at the end (RFC 5321 §4.5.2)."""
+    return (b"\r\n" + mail).replace(b"\r\n.", b"\r\n..")[2:] + END

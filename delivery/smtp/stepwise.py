@@ -76,7 +76,7 @@ class Stepwise:
     def _send_body(self, smtp: smtplib.SMTP, message: Message) -> None:
         """From here on a lost connection is ambiguous: the server may have taken the message (RFC 1047)."""
         try:
-            smtp.send(message.data())
+            smtp.send(message.data)
             reply = Reply(*smtp.getreply())
         except (OSError, smtplib.SMTPException) as error:
             self._drop()

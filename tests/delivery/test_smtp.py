@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from delivery import outbox, sender
 from delivery.models import Delivery, Notice, Pause
-from delivery.smtp.message import Message
+from delivery.smtp.message import Message, stuff
 from delivery.smtp.relay import Relay
 from subscribers.models import Suppression
 from tests.delivery.ledger import assert_ledger_balances
@@ -259,7 +259,7 @@ def test_what_a_server_receives_is_what_was_written(settings: Settings, servers:
     mail = b"Subject: dots\r\n\r\n.\r\n..two\r\nplain\r\n.\r\n"
     relay = Relay()
 
-    [(_, error)] = relay.carry([Message(1, "status@acme.example", "jane@example.com", mail)])
+    [(_, error)] = relay.carry([Message(1, "status@acme.example", "jane@example.com", stuff(mail))])
     assert error is None
     relay.close()
 

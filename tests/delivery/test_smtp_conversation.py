@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivery.smtp.conversation import Conversation, Fate, Result
-from delivery.smtp.message import Message
+from delivery.smtp.message import Message, stuff
 from delivery.smtp.replies import Reply
 
 pytestmark = pytest.mark.once
@@ -15,7 +15,7 @@ OK, GO = Reply(250, b"ok"), Reply(354, b"go")
 
 
 def message(key: int) -> Message:
-    return Message(key, "status@acme.example", f"p{key}@example.com", b"Subject: hi\r\n\r\n%d\r\n" % key)
+    return Message(key, "status@acme.example", f"p{key}@example.com", stuff(b"Subject: hi\r\n\r\n%d\r\n" % key))
 
 
 def feed(conversation: Conversation, *replies: Reply) -> list[tuple[int, Fate]]:
@@ -45,7 +45,9 @@ def test_a_body_and_the_next_envelope_leave_in_one_write():
 
 
 def test_dots_at_the_start_of_lines_are_doubled():
-    assert Message(1, "a@b", "c@d", b".a\r\n.\r\nb.\r\n..\r\n").data() == b"..a\r\n..\r\nb.\r\n...\r\n.\r\n"
+    mail = b".a\r\n.\r\nb.\r\n..\r\n"
+    assert stuff(mail) == b"..a\r\n..\r\nb.\r\n...\r\n.\r\n"
+    assert Message(1, "a@b", "c@d", stuff(mail)).mail == mail
 
 
 def test_a_refused_recipient_costs_itself_alone_and_the_next_begins_anew():
@@ -114,7 +116,7 @@ def test_a_body_whose_end_never_left_was_not_taken():
     conversation = Conversation()
     conversation.write(message(1))
     feed(conversation, OK, OK, GO)
-    body = len(message(1).data())
+    body = len(message(1).data)
     conversation.write(message(2))
     assert fates(conversation.end("gone", body - 1)) == [(1, Fate.NOT_SENT), (2, Fate.NOT_SENT)]
 
@@ -139,7 +141,7 @@ def test_whatever_a_server_says_each_message_has_one_fate(codes: list[int], coun
     while not conversation.over and (pending or conversation.owes_body):
         following = pending.pop(0) if pending else None
         written = conversation.write(following)
-        bodies += [each.key for each in waiting if each.data() in written]
+        bodies += [each.key for each in waiting if each.data in written]
         while conversation.is_waiting and not conversation.over:
             code = next(replies, None)
             if code is None:

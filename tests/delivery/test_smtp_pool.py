@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from delivery.channels.base import DeliveryError
-from delivery.smtp.message import Message
+from delivery.smtp.message import Message, stuff
 from delivery.smtp.pool import Pool
 from tests.delivery.scripted_smtp import (
     CloseError,
@@ -32,7 +32,7 @@ PEOPLE = [f"p{key}@example.com" for key in range(1, 9)]
 
 def message(address: str) -> Message:
     body = f"To: <{address}>\r\nSubject: Ünïcode\r\n\r\n.dot\r\n..\r\n.\r\nlast\r\n".encode()
-    return Message(PEOPLE.index(address) if address in PEOPLE else 0, "status@acme.example", address, body)
+    return Message(PEOPLE.index(address) if address in PEOPLE else 0, "status@acme.example", address, stuff(body))
 
 
 def open_pool(server: ScriptedServer, *, limit: int = 1, timeout: float = 5) -> Pool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from delivery.smtp.message import Message
+from delivery.smtp.message import Message, stuff
 from delivery.smtp.relay import Relay
 from tests.delivery.scripted_smtp import ScriptedServer
 from tests.processes import Process, answers, free_port, short_directory, wait_until
@@ -91,7 +91,7 @@ def test_a_real_relay_takes_mails_pipelined_and_passes_them_on(postfix: Process,
     outcomes = {
         message.address: error
         for message, error in relay.carry(
-            Message(number, "status@acme.example", address, f"To: <{address}>\r\n{body}".encode())
+            Message(number, "status@acme.example", address, stuff(f"To: <{address}>\r\n{body}".encode()))
             for number, address in enumerate(everybody)
         )
     }
