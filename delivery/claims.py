@@ -8,7 +8,7 @@ import logging
 import secrets
 import socket
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from django.db.models import F, Max, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from delivery import registry, retry
+from delivery import rates, registry, retry
 from delivery.channels.base import DeliveryError, Outcome, Recipient
 from delivery.models import Account, Delivery, DeliveryQuerySet, Notice, Pause
 from subscribers.models import Subscriber, Suppression, address_hash
@@ -59,6 +59,7 @@ def claim(channel: str, size: int) -> Batch | None:
     if not ids:
         return None
     _load(batch, ids)
+    _postpone(batch, rates.hold_back(channel, registry.load(channel), batch.recipients.values()))
     batch.is_probe = not paused.isdisjoint({channel} | {each.address for each in batch.recipients.values()})
     return batch
 
@@ -209,12 +210,28 @@ def record(batch: Batch, outcomes: Iterable[Outcome]) -> Counter[str]:
     return counts
 
 
-def release(batch: Batch, delivery_ids: Iterable[int]) -> None:
+def _postpone(batch: Batch, turns: Mapping[int, datetime]) -> None:
+    """Give rows back untried, each until the second in which it has its turn."""
+    seconds: dict[datetime, list[int]] = defaultdict(list)
+    for delivery_id, turn in turns.items():
+        seconds[turn.replace(microsecond=0) + timedelta(seconds=1)].append(delivery_id)
+    for second, ids in seconds.items():
+        release(batch, ids, next_attempt_at=second)
+    if turns:
+        batch.work = [
+            (notice, [each for each in recipients if each.delivery_id not in turns])
+            for notice, recipients in batch.work
+        ]
+
+
+def release(batch: Batch, delivery_ids: Iterable[int], **columns: Any) -> None:
     """Give rows back untried, with their attempt."""
     ids = list(delivery_ids)
     for delivery_id in ids:
         del batch.recipients[delivery_id]
-    _held(batch, ids).update(state=State.PENDING, attempts=F("attempts") - 1, claimed_by="", lease_until=None)
+    _held(batch, ids).update(
+        state=State.PENDING, attempts=F("attempts") - 1, claimed_by="", lease_until=None, **columns
+    )
 
 
 def renew(batch: Batch) -> None:

@@ -187,6 +187,18 @@ class Pause(models.Model):
         return f"{self.key}: {self.reason}"
 
 
+class Bucket(models.Model):
+    """How much may still be sent now: by a channel ("email"), or to a domain ("email:example.com"). See rates.py."""
+
+    key = models.CharField(max_length=300, primary_key=True)
+    tokens = models.FloatField(help_text="Messages that might go out at once, at `filled_at`.")
+    filled_at = models.DateTimeField()
+    booked_until = models.DateTimeField(help_text="When the last of those who had to wait has its turn.")
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def pending(self) -> "DeliveryQuerySet":
         return self.filter(state=Delivery.State.PENDING)

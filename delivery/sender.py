@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.db import OperationalError, connection
 
-from delivery import claims, registry
+from delivery import claims, rates, registry
 from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
 from delivery.claims import Batch
 from delivery.models import Notice, Pause
 
 log = logging.getLogger(__name__)
 RECORD_EVERY_SECONDS = 0.5
+# How long to wait when a channel has had its share of this second.
+TOKEN_WAIT_SECONDS = 0.1
 # So many refused, and more than half of all: the other side refuses us, not them. Nobody else is to be lost to that.
 REFUSED_LEAST = 50
 
@@ -32,7 +34,12 @@ def drain(kind: str, seconds: float) -> tuple[Counter[str], bool]:
     channel = registry.load(kind)()
     try:
         while time.monotonic() < until:
-            batch = claims.claim(kind, channel.batch_size)
+            size = rates.take(kind, type(channel), channel.batch_size)
+            if not size:
+                time.sleep(min(TOKEN_WAIT_SECONDS, max(0.0, until - time.monotonic())))
+                continue
+            batch = claims.claim(kind, size)
+            rates.give_back(kind, type(channel), size - len(batch.recipients) if batch else size)
             if batch is None:
                 return counts, False
             counts += _Shift(channel, batch, until).work()

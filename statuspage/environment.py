@@ -57,6 +57,16 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         """The parts between commas; an empty list when unset."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()]
 
+    def rates(self, name: str) -> dict[str, int]:
+        """Such as gmail.com=50,*=200: a whole number from 1 for each name; {} when unset."""
+        rates = {}
+        for part in self.words(name):
+            key, _, rate = part.partition("=")
+            if not key.strip() or not rate.strip().isdecimal() or not int(rate):
+                raise ImproperlyConfigured(f"{name}: “{part}” is not a domain and a number, such as example.com=50.")
+            rates[key.strip().lower()] = int(rate)
+        return rates
+
     def one_of(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self.text(name, default)
         if value not in choices:

@@ -188,6 +188,8 @@ EMAIL_USE_TLS = SMTP.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = SMTP.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT_SECONDS", 30, least=1)
 EMAIL_CONNECTIONS = env.number("EMAIL_CONNECTIONS", 8, least=1, most=100)
+EMAIL_RATE = env.number("EMAIL_RATE", 0)
+EMAIL_DOMAIN_RATES = env.rates("EMAIL_DOMAIN_RATES")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Status <status@localhost>")
 
 # Confirmation mails an hour at most, of all pages together: anybody can ask for one to any address.

@@ -82,6 +82,16 @@ class Channel:
         return ""
 
     @classmethod
+    def rate(cls) -> int:
+        """Messages a second that all workers together may hand over; 0 for no limit."""
+        return 0
+
+    @classmethod
+    def domain_rate(cls, address: str) -> tuple[str, int]:
+        """The domain that this address shares with others, and the messages a second it may get; 0 for no limit."""
+        return address.rpartition("@")[2].lower(), 0
+
+    @classmethod
     def is_connected(cls, account: Account) -> bool:
         return all(account.credentials.get(name) for name in cls.credentials)
 

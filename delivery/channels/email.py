@@ -60,6 +60,15 @@ class Email(Channel):
     def where(cls) -> str:
         return f"Written to files in {settings.MAIL_DIR}: SMTP is not configured." if settings.MAIL_DIR else ""
 
+    @classmethod
+    def rate(cls) -> int:
+        return settings.EMAIL_RATE
+
+    @classmethod
+    def domain_rate(cls, address: str) -> tuple[str, int]:
+        domain, rates = domain_of(address).lower(), settings.EMAIL_DOMAIN_RATES
+        return domain, rates.get(domain, rates.get("*", 0))
+
     def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
         """Not in order. Several messages are under way at once: see delivery/smtp/pool.py."""
         refused: list[Outcome] = []
