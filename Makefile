@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-APPS := statuspage pages components incidents subscribers delivery intake public
+APPS := statuspage pages components incidents subscribers delivery canary intake public
 # One worker per core, at most 4.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 

@@ -1,6 +1,6 @@
 """What was told last: the newest notices with what became of them, counted together."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -86,12 +86,18 @@ def _told(notice: Notice, lines: list[Line]) -> Told:
     )
 
 
+# Sentences of apps above this one, which it cannot name.
+more_warnings: list[Callable[[], list[str]]] = []
+
+
 def delivery_warnings(pages: Iterable[Page]) -> list[str]:
     """Sentences on what keeps messages from reaching people, the worst first."""
-    return [*_late(), *_paused(), *_unusual(pages)]
+    others = [sentence for warn in more_warnings for sentence in warn()]
+    return [*others, *late(), *paused(), *_unusual(pages)]
 
 
-def _late() -> list[str]:
+def late() -> list[str]:
+    """A sentence when what is due waits for too long; else none."""
     since = timezone.now() - LATE_AFTER
     unheard = Notice.objects.filter(expanded_at=None, cancelled_at=None, created_at__lt=since).exists()
     waiting = any(Delivery.objects.due(kind).filter(next_attempt_at__lt=since).exists() for kind in registry.CHANNELS)
@@ -100,7 +106,8 @@ def _late() -> list[str]:
     return [LATE]
 
 
-def _paused() -> list[str]:
+def paused() -> list[str]:
+    """A sentence for each channel or account that can reach nobody now."""
     return [
         f"{_name(pause.key)} is paused since {timezone.localtime(pause.since):%H:%M %Z}: {pause.reason}"
         for pause in Pause.objects.order_by("since")

@@ -81,6 +81,17 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
             raise ImproperlyConfigured(f"{name}: “{value}” is not an address such as https://status.example.com.")
         return value
 
+    def endpoint(self, name: str) -> str:
+        """An http or https address with any path; "" when unset. It may hold a secret, so no error repeats it."""
+        value = self.text(name)
+        try:
+            parts, _ = urlsplit(value), urlsplit(value).port
+        except ValueError:
+            raise ImproperlyConfigured(f"{name}: is not an http or https address.") from None
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname or not value.isascii()):
+            raise ImproperlyConfigured(f"{name}: is not an http or https address.")
+        return value
+
     def directory(self, name: str, default: Path, *, writable: bool = True) -> Path:
         """An absolute path; the directory is made, for its owner only, when it is not there."""
         path = Path(self.text(name, str(default))).expanduser().absolute()

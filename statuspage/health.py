@@ -1,4 +1,4 @@
-"""Whether one process does its work: `python -m statuspage.health web|worker|beat` exits with 0 or 1."""
+"""Whether one process does its work: `python -m statuspage.health web|worker|beat|watch` exits with 0 or 1."""
 
 import contextlib
 import http.client
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 BEAT_SILENCE_SECONDS = 60
+WATCH_SILENCE_SECONDS = 180
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to listen on; one cannot connect to them
 
 
@@ -42,7 +43,13 @@ def beat_ticks() -> bool:
     return any(time.time() - file.stat().st_mtime < BEAT_SILENCE_SECONDS for file in files)
 
 
-CHECKS = {"web": web_answers, "worker": worker_answers, "beat": beat_ticks}
+def watch_looks() -> bool:
+    """The watch has looked around within the last minutes; an alarm channel may take its time."""
+    note = settings.WATCH_NOTE
+    return note.exists() and time.time() - note.stat().st_mtime < WATCH_SILENCE_SECONDS
+
+
+CHECKS = {"web": web_answers, "worker": worker_answers, "beat": beat_ticks, "watch": watch_looks}
 
 
 def main(role: str) -> int:

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "incidents",
     "subscribers",
     "delivery",
+    "canary",
     "intake",
     "public",
 ]
@@ -196,6 +197,34 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Status <status@localhost>")
 CONFIRMATIONS_PER_HOUR = env.number("CONFIRMATIONS_PER_HOUR", 2000, least=1)
 # Of these, what one network address may ask for: enough for an office in an outage, too little to use up the rest.
 CONFIRMATIONS_PER_VISITOR = env.number("CONFIRMATIONS_PER_VISITOR", 20, least=1)
+
+# The canary: heartbeats on the way of every notice, and who hears when they do not arrive (docs/canary.md)
+
+CANARY_MAIL_TO = env.text("CANARY_MAIL_TO")
+CANARY_MAIL_SECRET = env.text("CANARY_MAIL_SECRET")
+CANARY_WEBHOOK_URL = env.endpoint("CANARY_WEBHOOK_URL")
+CANARY_PERIOD_SECONDS = env.number("CANARY_PERIOD_SECONDS", 30, least=1, most=3600)
+CANARY_DEADLINE_SECONDS = env.number("CANARY_DEADLINE_SECONDS", 25, least=1, most=3600)
+CANARY_PROBES = env.number("CANARY_PROBES", 4, least=1, most=9)
+CANARY_WATCH_SECONDS = env.number("CANARY_WATCH_SECONDS", 5, least=1, most=60)
+ALARM_EMAILS = env.words("ALARM_EMAILS")
+ALARM_SMTP = env.mail("ALARM_EMAIL_URL")
+ALARM_SLACK_URL = env.endpoint("ALARM_SLACK_URL")
+ALARM_PAGERDUTY_KEY = env.text("ALARM_PAGERDUTY_KEY")
+# Accounts in Europe have another.
+ALARM_PAGERDUTY_URL = env.endpoint("ALARM_PAGERDUTY_URL") or "https://events.pagerduty.com/v2/enqueue"
+ALARM_DEADMAN_URL = env.endpoint("ALARM_DEADMAN_URL")
+# Whether `manage.py up` runs a watch.
+WATCHED = any(
+    (CANARY_MAIL_TO, CANARY_WEBHOOK_URL, ALARM_EMAILS, ALARM_SLACK_URL, ALARM_PAGERDUTY_KEY, ALARM_DEADMAN_URL)
+)
+WATCH_NOTE = DATA_DIR / "watch"  # touched at each look, which is how the watch's health is known
+if CANARY_MAIL_TO or CANARY_WEBHOOK_URL:
+    CELERY_BEAT_SCHEDULE["heartbeat"] = {
+        "task": "canary.tasks.beat",
+        "schedule": schedule(CANARY_PERIOD_SECONDS),
+        "options": {"expires": CANARY_PERIOD_SECONDS},
+    }
 
 # Staff sign-in. Locked by user name and address together, or by an address that tries many names: nobody
 # elsewhere can lock the on-call out, and who is signed in stays so.

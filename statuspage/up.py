@@ -159,6 +159,8 @@ def commands(broker_url: str) -> Iterator[Child]:
         options = ["--queues", lane, "--concurrency", "1", "--hostname", f"{name}@%h"]
         yield Child(name, [*celery, "worker", *options, "--without-gossip", "--without-mingle"], shared)
     yield Child("beat", [*celery, "beat", "--pidfile="], shared)
+    if settings.WATCHED:
+        yield Child("watch", [sys.executable, str(settings.BASE_DIR / "manage.py"), "watch"], shared)
 
 
 def announce(supervisor: Supervisor, *, has_page: bool) -> None:

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("delivery.urls")),
     path("admin/", admin.site.urls),
     path("", include("subscribers.urls")),
+    path("", include("canary.urls")),
     path("", include("public.urls")),
 ]
 handler404 = "public.views.not_found"

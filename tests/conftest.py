@@ -36,6 +36,14 @@ FROM_OUTSIDE = (
     "TRUSTED_PROXY_COUNT",
     "CREDENTIALS_KEY",
     "DEFAULT_FROM_EMAIL",
+    "CANARY_MAIL_TO",
+    "CANARY_MAIL_SECRET",
+    "CANARY_WEBHOOK_URL",
+    "ALARM_EMAILS",
+    "ALARM_EMAIL_URL",
+    "ALARM_SLACK_URL",
+    "ALARM_PAGERDUTY_KEY",
+    "ALARM_DEADMAN_URL",
 )
 _server: PostgresServer | None = None
 _data: Path | None = None

@@ -25,7 +25,7 @@ def services() -> dict[str, Any]:
 
 
 def test_every_service_is_watched(services: dict[str, Any]) -> None:
-    assert {"web", "worker", "beat", "postgres", "redis"} <= set(services)
+    assert {"web", "worker", "beat", "watch", "postgres", "redis"} <= set(services)
     for name, service in services.items():
         check = service["healthcheck"]
         assert check == {"disable": True} if name == "migrate" else check["test"][0] == "CMD", name
@@ -81,6 +81,7 @@ def test_the_image_has_two_stages_and_its_own_user() -> None:
         ("worker", "celery --quiet --app statuspage worker --hostname worker@%h"),
         ("beat", "celery --quiet --app statuspage beat"),
         ("migrate", "python manage.py migrate"),
+        ("watch", "python manage.py watch"),
     ],
 )
 def test_the_entrypoint_starts_each_role(role: str, command: str, tmp_path: Path) -> None:

@@ -9,7 +9,18 @@ from tests.processes import ROOT
 
 pytestmark = pytest.mark.once
 TEXTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
-APPS = ("statuspage", "pages", "components", "incidents", "subscribers", "delivery", "intake", "public", "static")
+APPS = (
+    "statuspage",
+    "pages",
+    "components",
+    "incidents",
+    "subscribers",
+    "delivery",
+    "canary",
+    "intake",
+    "public",
+    "static",
+)
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.name)

@@ -1,0 +1,65 @@
+"""What an alarm channel is: it says one thing to whoever is on call, or raises AlarmError."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from statuspage.exchange import Answer, NoAnswerError, NotReachedError, exchange
+
+SECONDS = 10.0
+
+
+class AlarmError(Exception):
+    """Nobody was told. The text is shown to staff: it holds no secret and no address."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """`key` names what is wrong, the same from the first alarm to the all-clear; `site` is where."""
+
+    site: str
+    key: str
+    text: str
+    since: datetime
+    is_clear: bool = False
+    is_reminder: bool = False
+
+    @property
+    def headline(self) -> str:
+        word = "All clear" if self.is_clear else "Still wrong" if self.is_reminder else "Alarm"
+        return f"{word}: {self.text.splitlines()[0]}"
+
+    @property
+    def dedup_key(self) -> str:
+        return f"statuspage/{self.site}/{self.key}"[:255]
+
+
+class AlarmChannel:
+    name: ClassVar[str]
+
+    @classmethod
+    def is_configured(cls) -> bool:
+        raise NotImplementedError
+
+    def tell(self, message: Message) -> None:
+        """Raises AlarmError."""
+        raise NotImplementedError
+
+
+def post_json(url: str, content: Mapping[str, Any]) -> Answer:
+    """The answer, whatever its status. Raises AlarmError when there is none."""
+    try:
+        return exchange(
+            "POST",
+            url,
+            body=json.dumps(content).encode(),
+            headers={"Content-Type": "application/json"},
+            seconds=SECONDS,
+            limit_bytes=64 * 1024,
+        )
+    except (NotReachedError, NoAnswerError) as error:
+        raise AlarmError(str(error)) from error
+    except ValueError as error:
+        raise AlarmError("the address cannot be used") from error

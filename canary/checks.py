@@ -1,0 +1,60 @@
+"""What does not fit together in the canary's settings, each with a hint. `manage.py check` shows them."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 (Django's word)
+from django.core.exceptions import ValidationError
+
+from canary.alarm_channels import configured
+from canary.heartbeats import destinations
+from subscribers.addresses import normalise_address
+
+PAGERDUTY_KEY_LENGTH = 32
+
+
+@register
+def check_canary(**kwargs: Any) -> list[CheckMessage]:
+    key = settings.ALARM_PAGERDUTY_KEY
+    found = {
+        "W001": bool(destinations()) and not configured() and not settings.ALARM_DEADMAN_URL,
+        "W002": bool(settings.CANARY_MAIL_TO) and not settings.CANARY_MAIL_SECRET,
+        "W003": bool(destinations()) and settings.CANARY_DEADLINE_SECONDS > 4 * settings.CANARY_PERIOD_SECONDS,
+        "E001": bool(settings.CANARY_MAIL_TO) and not _is_address(settings.CANARY_MAIL_TO),
+        "W004": bool(key) and len(key) != PAGERDUTY_KEY_LENGTH,
+        "W005": bool(settings.ALARM_EMAILS) and not (settings.ALARM_SMTP or settings.SMTP),
+        "W006": bool(settings.CANARY_MAIL_TO) and not settings.SMTP,
+    }
+    kinds = {"E": Error, "W": Warning}
+    return [kinds[name[0]](*MESSAGES[name], id=f"canary.{name}") for name, present in found.items() if present]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        normalise_address(text)
+    except ValidationError:
+        return False
+    return True
+
+
+MESSAGES = {
+    "W001": (
+        "The canary has nobody to tell.",
+        "Set ALARM_SLACK_URL, ALARM_PAGERDUTY_KEY, ALARM_EMAILS or ALARM_DEADMAN_URL; docs/canary.md.",
+    ),
+    "W002": (
+        "CANARY_MAIL_TO is set, but nothing says when its mail arrives.",
+        "Set CANARY_MAIL_SECRET and let the mail provider post to /canary/mail/<secret>.",
+    ),
+    "W003": (
+        "CANARY_DEADLINE_SECONDS is more than four times CANARY_PERIOD_SECONDS.",
+        "A fault is noticed after the deadline at the earliest: make it shorter, or the period longer.",
+    ),
+    "E001": ("CANARY_MAIL_TO is not an e-mail address.", "Write one address, such as canary@example.com."),
+    "W004": (
+        "ALARM_PAGERDUTY_KEY does not have 32 characters.",
+        "Use the integration key of an “Events API v2” integration, not an API key.",
+    ),
+    "W005": ("ALARM_EMAILS is set, but there is no mail server.", "Set ALARM_EMAIL_URL, better than EMAIL_URL alone."),
+    "W006": ("Heartbeats by mail go to files, for there is no mail server.", "Set EMAIL_URL."),
+}

@@ -1,0 +1,102 @@
+"""What is wrong right now, in sentences: heartbeats that did not arrive or were never sent, delivery that stands still."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Max
+from django.utils import timezone
+
+from canary.heartbeats import destinations
+from canary.models import Heartbeat, Probe
+from delivery.models import Delivery
+from delivery.overview import late, paused
+from pages.models import Page
+
+State = Delivery.State
+# All of the messages of so many heartbeats in a row must have arrived for all to be well again.
+JUDGED = 3
+SHARE_OF = 20
+STUCK_AFTER_PERIODS = 1.5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`key` stays the same while the fault lasts; `text` may change from one look to the next."""
+
+    key: str
+    text: str
+
+
+def look_at_ledger(watching_since: datetime) -> list[Finding]:
+    """What the database shows. `watching_since`: before it nobody waited for a heartbeat."""
+    found = [*_missing_heartbeats(watching_since)]
+    for destination in destinations():
+        found += _missing_arrivals(destination)
+    found += [Finding("delivery.late", sentence) for sentence in late()]
+    if sentences := paused():
+        found.append(Finding("delivery.paused", "\n".join(sentences)))
+    return found
+
+
+def _missing_heartbeats(watching_since: datetime) -> list[Finding]:
+    """The clock, the broker or the worker of the first lane stands still: nothing is even published."""
+    if not destinations() or not Page.objects.exists():
+        return []
+    last = Heartbeat.objects.exclude(slot=None).aggregate(last=Max("published_at"))["last"]
+    silence = timezone.now() - max(filter(None, (last, watching_since)))
+    if silence < timedelta(seconds=STUCK_AFTER_PERIODS * settings.CANARY_PERIOD_SECONDS + 2):
+        return []
+    return [
+        Finding(
+            "heartbeat.stuck",
+            f"No heartbeat was published for {silence.total_seconds():.0f} seconds; one is due every "
+            f"{settings.CANARY_PERIOD_SECONDS}.\nLook at the clock (beat), at Redis, and at the worker of the lane "
+            "“default”. Updates that staff post may not leave either.",
+        )
+    ]
+
+
+def _missing_arrivals(destination: Probe.Destination) -> list[Finding]:
+    judged = Probe.objects.filter(destination=destination, heartbeat__in=list(Heartbeat.objects.due()[:JUDGED]))
+    probes = {probe.code: probe for probe in judged}
+    in_time = set(judged.arrived_in_time().values_list("code", flat=True))
+    missing = [probe for code, probe in probes.items() if code not in in_time]
+    if not missing:
+        return []
+    never = sum(probe.arrived_at is None for probe in missing)
+    what = "did not arrive" if never == len(missing) else "did not arrive in time"
+    return [
+        Finding(
+            f"arrival.{destination}",
+            f"{len(missing)} of the last {len(probes)} heartbeats by {destination.label.lower()} {what} "
+            f"(within {settings.CANARY_DEADLINE_SECONDS} s).\n{_share(destination)}\n{explain(destination, missing)}",
+        )
+    ]
+
+
+def _share(destination: Probe.Destination) -> str:
+    recent = Probe.objects.filter(destination=destination, heartbeat__in=list(Heartbeat.objects.due()[:SHARE_OF]))
+    arrived, whole = recent.exclude(arrived_at=None).count(), recent.count()
+    return f"Of the last {whole}, {arrived} have arrived by now ({100 * arrived // max(whole, 1)} %)."
+
+
+def explain(destination: Probe.Destination, missing: list[Probe]) -> str:
+    """What the ledger knows of those that are missing, and where to look."""
+    rows = Delivery.objects.filter(notice__code__in=[probe.code for probe in missing], channel=destination)
+    states = Counter(rows.order_by().values_list("state", flat=True))
+    errors = sorted(set(rows.exclude(error="").order_by().values_list("error", flat=True)))[:3]
+    waiting = states[State.PENDING] + states[State.SENDING]
+    parts = []
+    if states[State.SENT]:
+        parts.append(f"{states[State.SENT]} were taken by the other side, so look behind it: relay, filters, mailbox.")
+    if waiting:
+        parts.append(f"{waiting} wait to be sent: look at the worker of this channel's lane.")
+    if failed := states[State.DEAD] + states[State.UNKNOWN] + states[State.SUPPRESSED]:
+        parts.append(f"{failed} were not sent.")
+    if (unheard := len(missing) - states.total()) > 0:
+        parts.append(f"{unheard} have not met a worker yet: look at Redis and the worker of the lane “default”.")
+    parts += [f"Reason: {error}." for error in errors]
+    parts += [f"{sentence.rstrip('.')}." for sentence in paused() if waiting or unheard]
+    return " ".join(parts)

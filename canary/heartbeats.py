@@ -1,0 +1,136 @@
+"""Publishes heartbeats: notices that take the way of every other one, to destinations of the canary's own."""
+
+import base64
+import hmac
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from canary.models import Alarm, Heartbeat, Probe
+from delivery import outbox
+from delivery.models import Account, Delivery, Notice, Pause
+from pages.models import Page
+from subscribers.addresses import normalise_address
+from subscribers.models import Subscriber
+
+# Shorter than any incident's code, so that no incident has it.
+THREAD = "heartbeat"
+ACCOUNT_NAME = "Canary (heartbeats)"
+# What has not left by then says nothing new when it does; it must not pile up while nobody sends.
+GIVE_UP_AFTER = timedelta(minutes=10)
+NOTICES_KEPT = timedelta(hours=1)
+HEARTBEATS_KEPT = timedelta(days=1)
+ALARMS_KEPT = timedelta(days=30)
+MOST_PRUNED = 500
+WAITING = (Delivery.State.PENDING, Delivery.State.SENDING)
+
+
+def destinations() -> list[Probe.Destination]:
+    """Where heartbeats go, as settings have it; none means that there is no canary."""
+    wanted = {
+        Probe.Destination.MAIL: settings.CANARY_MAIL_TO,
+        Probe.Destination.WEBHOOK: settings.CANARY_WEBHOOK_URL,
+    }
+    return [destination for destination, address in wanted.items() if address]
+
+
+def beat() -> Heartbeat | None:
+    """What the clock does each period. Two clocks make one heartbeat."""
+    prune()
+    return publish(slot=int(time.time() * 2 / settings.CANARY_PERIOD_SECONDS))
+
+
+@transaction.atomic
+def publish(*, slot: int | None = None) -> Heartbeat | None:
+    """Store a heartbeat with its notices and ring; None without a page or a destination, or when the slot has one."""
+    page = Page.objects.order_by("pk").first()
+    wanted = destinations()
+    if page is None or not wanted:
+        return None
+    heartbeat = Heartbeat()
+    if slot is not None:
+        heartbeat, is_new = Heartbeat.objects.get_or_create(slot=slot)
+        if not is_new:
+            return None
+    else:
+        heartbeat.save()
+    _prepare(page)
+    for number in range(settings.CANARY_PROBES):
+        code = f"{heartbeat.code}{number}"
+        Probe.objects.bulk_create(Probe(heartbeat=heartbeat, code=code, destination=each) for each in wanted)
+        outbox.publish(_notice(page, code))
+    return heartbeat
+
+
+def _notice(page: Page, code: str) -> Notice:
+    words = "This message checks that messages arrive. Nobody needs to read it."
+    return Notice(
+        page=page,
+        code=code,
+        thread=THREAD,
+        stage=Notice.Stage.MIDDLE,
+        title=f"heartbeat-{code}",
+        status_label="Heartbeat",
+        severity="none",
+        body=words,
+        body_html=f"<p>{words}</p>",
+        link=page.absolute_url("/"),
+        heartbeat=True,
+    )
+
+
+def _prepare(page: Page) -> None:
+    """Make the canary a subscriber and an account of the page, as its settings have it now."""
+    subscribers = Subscriber.objects.filter(incident_code=THREAD, incident_code__gt="")
+    if settings.CANARY_MAIL_TO:
+        mailbox, _ = Subscriber.objects.get_or_create(
+            page=page, channel="email", address=normalise_address(settings.CANARY_MAIL_TO), incident_code=THREAD
+        )
+        if not mailbox.is_active:
+            mailbox.confirm(timezone.now())
+        subscribers = subscribers.exclude(pk=mailbox.pk)
+    subscribers.delete()
+    accounts = Account.objects.filter(heartbeats_only=True)
+    if settings.CANARY_WEBHOOK_URL:
+        accounts = accounts.exclude(pk=_prepare_account(page).pk)
+    accounts.delete()
+
+
+def _prepare_account(page: Page) -> Account:
+    credentials: Any = {"url": settings.CANARY_WEBHOOK_URL, "secret": hook_secret()}
+    account, _ = Account.objects.get_or_create(
+        page=page, channel="webhook", heartbeats_only=True, defaults={"name": ACCOUNT_NAME, "credentials": credentials}
+    )
+    if account.credentials != credentials:
+        account.credentials = credentials
+        account.save(update_fields=["credentials"])
+        Pause.objects.filter(key=account.address).delete()
+    return account
+
+
+def hook_secret() -> str:
+    """What heartbeats by webhook are signed with; known to this deployment alone."""
+    key = hmac.digest(settings.SECRET_KEY.encode(), b"canary.hook", "sha256")
+    return f"whsec_{base64.b64encode(key).decode()}"
+
+
+def prune() -> None:
+    """Call off what waited too long, and delete what says nothing any more.
+
+    A notice goes only when none of its deliveries waits: a worker may hold them, beside others' mail.
+    """
+    mine = Notice.objects.filter(heartbeat=True)
+    waiting = mine.filter(Q(expanded_at=None) | Q(deliveries__state__in=WAITING), cancelled_at=None)
+    for notice in waiting.filter(created_at__lt=timezone.now() - GIVE_UP_AFTER).distinct()[:MOST_PRUNED]:
+        outbox.cancel(notice)
+    old = mine.filter(created_at__lt=timezone.now() - NOTICES_KEPT).exclude(expanded_at=None)
+    finished = old.exclude(deliveries__state__in=WAITING).order_by("pk").values_list("pk", flat=True)
+    mine.filter(pk__in=list(finished[:MOST_PRUNED])).delete()
+    Heartbeat.objects.filter(published_at__lt=Now() - HEARTBEATS_KEPT).delete()
+    Alarm.objects.filter(cleared_at__lt=Now() - ALARMS_KEPT).delete()

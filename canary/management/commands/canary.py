@@ -1,0 +1,65 @@
+"""The deploy gate: one heartbeat now, and whether all of it comes back."""
+
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from canary.findings import explain
+from canary.heartbeats import destinations, publish
+from canary.models import Heartbeat, Probe
+
+LOOK_SECONDS = 0.25
+
+
+class Command(BaseCommand):
+    help = (
+        "Publish a heartbeat now and wait until it has arrived everywhere (docs/canary.md). Exits with 0 only when all "
+        "of it has; else says where to look. For the end of a deployment."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--wait", type=float, default=60, metavar="SECONDS", help="How long at most; 60 if not given."
+        )
+
+    def handle(self, *args: Any, wait: float, **options: Any) -> None:
+        if not destinations():
+            raise CommandError("There is no canary: set CANARY_MAIL_TO or CANARY_WEBHOOK_URL (docs/canary.md).")
+        heartbeat = publish()
+        if heartbeat is None:
+            raise CommandError("There is no page yet, so nobody can be told anything.")
+        self.stdout.write(f"Heartbeat {heartbeat} published, {settings.CANARY_PROBES} messages to each destination.")
+        self.stdout.flush()
+        if problems := self._await(heartbeat, wait):
+            raise CommandError("\n".join(problems))
+        self.stdout.write("Everything has arrived.")
+
+    def _await(self, heartbeat: Heartbeat, wait: float) -> list[str]:
+        """Wait for all destinations at once; a sentence or two for each that misses something."""
+        until = time.monotonic() + wait
+        awaited = destinations()
+        while awaited:
+            for destination in list(awaited):
+                probes = heartbeat.probes.filter(destination=destination)
+                if not probes.filter(arrived_at=None).exists():
+                    awaited.remove(destination)
+                    self._say_arrived(heartbeat, list(probes), destination)
+            if time.monotonic() >= until:
+                break
+            time.sleep(LOOK_SECONDS)
+        return [_missing(heartbeat, destination) for destination in awaited]
+
+    def _say_arrived(self, heartbeat: Heartbeat, probes: list[Probe], destination: Probe.Destination) -> None:
+        times = [probe.arrived_at for probe in probes if probe.arrived_at]
+        seconds = [(each - heartbeat.published_at).total_seconds() for each in times]
+        self.stdout.write(f"{destination.label}: {len(seconds)} arrived, the last after {max(seconds):.1f} s.")
+        self.stdout.flush()
+
+
+def _missing(heartbeat: Heartbeat, destination: Probe.Destination) -> str:
+    probes = heartbeat.probes.filter(destination=destination)
+    missing = list(probes.filter(arrived_at=None))
+    return f"{destination.label}: {len(missing)} of {probes.count()} did not arrive. {explain(destination, missing)}"

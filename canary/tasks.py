@@ -1,0 +1,8 @@
+from celery import shared_task
+
+from canary import heartbeats
+
+
+@shared_task
+def beat() -> None:
+    heartbeats.beat()
