@@ -15,7 +15,7 @@ RUN useradd --uid 10001 --create-home statuspage && install -d -m 700 -o statusp
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=1 \
     PRODUCTION=true DATA_DIR=/data STATIC_ROOT=/app/collected HOST=0.0.0.0 PORT=8000
 USER statuspage
 VOLUME /data

@@ -109,7 +109,8 @@ def run_ours(
         *("--http", "public.server:Protocol", "--loop", "uvloop", "--ws", "none", "--workers", str(workers)),
         *("--no-access-log", "--no-proxy-headers", "--no-server-header", "--log-level", "warning"),
     ]
-    return run("statuspage", pinned(cores, command), port, env, log)
+    # One heap for all threads, as `manage.py up` and the image have it.
+    return run("statuspage", pinned(cores, command), port, {"MALLOC_ARENA_MAX": "1", **env}, log)
 
 
 NGINX = """
