@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from canary import alarms
 from canary.alarm_channels import configured
+from canary.documents import Reader, addresses
 from canary.findings import Finding, look_at_ledger
 from statuspage.exchange import NoAnswerError, NotReachedError, exchange
 
@@ -33,11 +34,14 @@ class Watch:
     def __init__(self) -> None:
         self.since = timezone.now()
         self.channels = configured()
+        self.readers = [Reader(each) for each in addresses()]
         self.board = alarms.OfflineBoard()
         self._database_gone_since: datetime | None = None
 
     def run(self, *, stop: Callable[[], bool] = lambda: False) -> None:
-        """Until `stop` says so."""
+        """Until `stop` says so. Documents are read beside it: they may take their time."""
+        for reader in self.readers:
+            reader.start()
         while not stop():
             started = time.monotonic()
             self.look()
@@ -47,7 +51,7 @@ class Watch:
     def look(self) -> bool:
         """One round; whether all is well."""
         try:
-            findings = look_at_ledger(self.since)
+            findings = [*look_at_ledger(self.since), *filter(None, (each.finding() for each in self.readers))]
             alarms.settle(findings, self.channels)
             is_open = alarms.is_anything_open()
         except DatabaseError:

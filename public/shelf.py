@@ -62,7 +62,13 @@ class Edition:
 def finish(rendered: Rendered, version: Version) -> Edition:
     """Encode, compress, tag."""
     body = rendered.body.encode() if isinstance(rendered.body, str) else rendered.body
-    headers = {"Content-Type": rendered.content_type, "Cache-Control": CACHE_CONTROL, "Vary": "Accept-Encoding"}
+    headers = {
+        "Content-Type": rendered.content_type,
+        "Cache-Control": CACHE_CONTROL,
+        "Vary": "Accept-Encoding",
+        # By it the canary sees from outside whether a document is of the page's present state (docs/canary.md).
+        "X-Edition-Generation": str(version[0]),
+    }
     return Edition(
         version=version,
         status=rendered.status,

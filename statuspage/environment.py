@@ -83,7 +83,10 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
 
     def endpoint(self, name: str) -> str:
         """An http or https address with any path; "" when unset. It may hold a secret, so no error repeats it."""
-        value = self.text(name)
+        return self.endpoint_of(name, self.text(name))
+
+    def endpoint_of(self, name: str, value: str) -> str:
+        """The same of a value, such as one of a list."""
         try:
             parts, _ = urlsplit(value), urlsplit(value).port
         except ValueError:

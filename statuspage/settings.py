@@ -206,6 +206,9 @@ CANARY_WEBHOOK_URL = env.endpoint("CANARY_WEBHOOK_URL")
 CANARY_PERIOD_SECONDS = env.number("CANARY_PERIOD_SECONDS", 30, least=1, most=3600)
 CANARY_DEADLINE_SECONDS = env.number("CANARY_DEADLINE_SECONDS", 25, least=1, most=3600)
 CANARY_PROBES = env.number("CANARY_PROBES", 4, least=1, most=9)
+# Where public documents are read from outside, and how long after a change they may be old.
+CANARY_READ_URLS = [env.endpoint_of("CANARY_READ_URLS", each) for each in env.words("CANARY_READ_URLS")]
+CANARY_READ_SECONDS = env.number("CANARY_READ_SECONDS", 30, least=1, most=3600)
 CANARY_WATCH_SECONDS = env.number("CANARY_WATCH_SECONDS", 5, least=1, most=60)
 ALARM_EMAILS = env.words("ALARM_EMAILS")
 ALARM_SMTP = env.mail("ALARM_EMAIL_URL")
@@ -216,7 +219,15 @@ ALARM_PAGERDUTY_URL = env.endpoint("ALARM_PAGERDUTY_URL") or "https://events.pag
 ALARM_DEADMAN_URL = env.endpoint("ALARM_DEADMAN_URL")
 # Whether `manage.py up` runs a watch.
 WATCHED = any(
-    (CANARY_MAIL_TO, CANARY_WEBHOOK_URL, ALARM_EMAILS, ALARM_SLACK_URL, ALARM_PAGERDUTY_KEY, ALARM_DEADMAN_URL)
+    (
+        CANARY_MAIL_TO,
+        CANARY_WEBHOOK_URL,
+        CANARY_READ_URLS,
+        ALARM_EMAILS,
+        ALARM_SLACK_URL,
+        ALARM_PAGERDUTY_KEY,
+        ALARM_DEADMAN_URL,
+    )
 )
 WATCH_NOTE = DATA_DIR / "watch"  # touched at each look, which is how the watch's health is known
 if CANARY_MAIL_TO or CANARY_WEBHOOK_URL:

@@ -32,6 +32,8 @@ class Wires:
     slack: Listener
     pagerduty: Listener
     deadman: Listener
+    web: Listener
+    """Serves any document, of the page's first generation."""
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ def wires(settings: Settings) -> Iterator[Wires]:
             *(stack.enter_context(listening()) for _ in range(2)),
             stack.enter_context(listening(lambda sent: Reply(202, b'{"status": "success"}'))),
             stack.enter_context(listening()),
+            stack.enter_context(listening(lambda sent: Reply(headers={"X-Edition-Generation": "1"}))),
         )
         settings.MAIL_DIR, settings.EMAIL_HOST, settings.EMAIL_PORT = None, wires.relay.host, wires.relay.port
         settings.CANARY_MAIL_TO, settings.CANARY_MAIL_SECRET = MAILBOX, "the-way-in"
@@ -62,6 +65,7 @@ def wires(settings: Settings) -> Iterator[Wires]:
             f"{wires.pagerduty.url}/v2/enqueue",
             wires.deadman.url,
         )
+        settings.CANARY_READ_URLS, settings.CANARY_READ_SECONDS = [wires.web.url], 1
         settings.PUBLIC_URL = "https://status.acme.example"
         yield wires
 

@@ -44,6 +44,7 @@ def test_the_gate_opens_when_all_has_arrived(page, wires: Wires):
 
     assert "Mail: 4 arrived, the last after 0" in said
     assert "Webhook: 4 arrived" in said
+    assert "shows the page as it is now: /, /history.atom, /api/v2/summary.json, /api/banner.json." in said
     assert "Everything has arrived." in said
 
 
@@ -58,6 +59,17 @@ def test_the_gate_stays_shut_and_says_why(page, wires: Wires, deliver):
     with pytest.raises(CommandError) as caught:
         gate()
     assert "535 wrong password" in str(caught.value)
+
+
+@pytest.mark.django_db
+def test_an_old_page_keeps_the_gate_shut(page, wires: Wires, settings):
+    settings.CANARY_MAIL_TO = ""
+    page.raise_generation()
+
+    with pytest.raises(CommandError) as caught:
+        gate()
+
+    assert f"{wires.web.url}: 8 of 8 reads gave an old edition: /, /api/banner.json" in str(caught.value)
 
 
 @pytest.mark.django_db

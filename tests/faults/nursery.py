@@ -33,7 +33,7 @@ class Nursery:
         )
 
     def start(self, *words: str, env: Mapping[str, str], **more: Any) -> Grown:
-        """`words`: web, or celery's own arguments. `more`: see `_grow`."""
+        """`words`: web, manage and a command's arguments, or celery's own arguments. `more`: see `_grow`."""
         assert self._mother.stdin
         assert self._mother.stdout
         log = Path(tempfile.mkstemp(prefix="sp-", suffix=".log")[1])
@@ -186,6 +186,10 @@ def _run(words: list[str]) -> None:
         from statuspage.web import main as serve
 
         serve()
+    elif words[0] == "manage":
+        from django.core.management import execute_from_command_line
+
+        execute_from_command_line(["manage.py", *words[1:]])
     else:
         from statuspage.celery import app
 

@@ -30,6 +30,7 @@ class Proxy:
 
     def __exit__(self, *exception: object) -> None:
         self._closing.set()
+        self._threads[0].join(5)  # first of all, so that none is accepted that nobody ends
         for each in self._sockets:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

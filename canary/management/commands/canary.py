@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from canary.documents import PATHS, addresses, describe, page_at, read
 from canary.findings import explain
 from canary.heartbeats import destinations, publish
 from canary.models import Heartbeat, Probe
@@ -33,13 +34,13 @@ class Command(BaseCommand):
             raise CommandError("There is no page yet, so nobody can be told anything.")
         self.stdout.write(f"Heartbeat {heartbeat} published, {settings.CANARY_PROBES} messages to each destination.")
         self.stdout.flush()
-        if problems := self._await(heartbeat, wait):
+        until = time.monotonic() + wait
+        if problems := [*self._await(heartbeat, until), *self._read(until)]:
             raise CommandError("\n".join(problems))
         self.stdout.write("Everything has arrived.")
 
-    def _await(self, heartbeat: Heartbeat, wait: float) -> list[str]:
+    def _await(self, heartbeat: Heartbeat, until: float) -> list[str]:
         """Wait for all destinations at once; a sentence or two for each that misses something."""
-        until = time.monotonic() + wait
         awaited = destinations()
         while awaited:
             for destination in list(awaited):
@@ -57,6 +58,24 @@ class Command(BaseCommand):
         seconds = [(each - heartbeat.published_at).total_seconds() for each in times]
         self.stdout.write(f"{destination.label}: {len(seconds)} arrived, the last after {max(seconds):.1f} s.")
         self.stdout.flush()
+
+    def _read(self, until: float) -> list[str]:
+        """Read the documents, again and again while they are old; a sentence for each address that stays so."""
+        problems = []
+        for base in addresses():
+            while wrong := _wrong(base):
+                if time.monotonic() >= until:
+                    problems.append(f"{base}: {wrong}")
+                    break
+                time.sleep(LOOK_SECONDS)
+            else:
+                self.stdout.write(f"{base} shows the page as it is now: {', '.join(PATHS)}.")
+        return problems
+
+
+def _wrong(base: str) -> str:
+    page = page_at(base)
+    return describe(read(base), page.generation) if page else "no page has this host name."
 
 
 def _missing(heartbeat: Heartbeat, destination: Probe.Destination) -> str:

@@ -1,0 +1,145 @@
+"""Reads public documents as visitors do, from outside, and compares their generation with the page's own.
+
+Each read has a connection of its own, so that with several web processes every one of them is met sooner or later.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+from django.utils import timezone
+
+from canary.findings import Finding
+from pages.models import Page
+from statuspage.exchange import NoAnswerError, NotReachedError, exchange
+
+log = logging.getLogger(__name__)
+# Page, feed, JSON, banner.
+PATHS = ("/", "/history.atom", "/api/v2/summary.json", "/api/banner.json")
+READS_OF_EACH = 2
+SECONDS = 10.0
+LIMIT_BYTES = 8 * 1024 * 1024
+# One process of several may hide for a round or two.
+ROUNDS_JUDGED = 3
+GENERATION, AGE = "x-edition-generation", "x-edition-age"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one read of one document showed; `error` is "" when it could be read."""
+
+    path: str
+    generation: int = 0
+    age_seconds: int = 0
+    """For how long its process could have nothing newer."""
+    error: str = ""
+
+
+def addresses() -> list[str]:
+    """Where documents are read: settings' addresses, without a path."""
+    has_canary = bool(settings.CANARY_MAIL_TO or settings.CANARY_WEBHOOK_URL)
+    return settings.CANARY_READ_URLS or ([settings.PUBLIC_URL] if has_canary and settings.PUBLIC_URL else [])
+
+
+def read(base: str) -> list[Reading]:
+    """All of them at once: a process that hangs must not hold up the others' reads."""
+    paths = PATHS * READS_OF_EACH
+    with ThreadPoolExecutor(len(paths)) as threads:
+        return list(threads.map(lambda path: _read(base, path), paths))
+
+
+def _read(base: str, path: str) -> Reading:
+    try:
+        answer = exchange(
+            "GET", base.rstrip("/") + path, seconds=SECONDS, headers={"Connection": "close"}, limit_bytes=LIMIT_BYTES
+        )
+    except (NotReachedError, NoAnswerError, ValueError) as error:
+        return Reading(path, error=str(error))
+    if answer.status != 200:
+        return Reading(path, error=f"it answered {answer.status}")
+    generation, age = (answer.headers.get(name, "") for name in (GENERATION, AGE))
+    if not generation.isdecimal():
+        return Reading(path, error=f"it came without the header {GENERATION}")
+    return Reading(path, int(generation), int(age) if age.isdecimal() else 0)
+
+
+def describe(readings: list[Reading], expected: int) -> str:
+    """What is wrong with them, in a sentence or two; "" when nothing is."""
+    patience = settings.CANARY_READ_SECONDS
+    failed = Counter(f"{each.path} ({each.error})" for each in readings if each.error)
+    old = [each for each in readings if not each.error and (each.generation < expected or each.age_seconds > patience)]
+    parts = []
+    if old:
+        paths = ", ".join(sorted({each.path for each in old}))
+        parts.append(f"{len(old)} of {len(readings)} reads gave an old edition: {paths}.")
+    if failed:
+        parts.append(f"Could not be read: {', '.join(failed)}.")
+    return " ".join(parts)
+
+
+def page_at(base: str) -> Page | None:
+    return Page.objects.for_host(urlsplit(base).netloc)
+
+
+class Reader:
+    """Reads one address round after round, and keeps what the last rounds showed."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self._wrong: deque[str] = deque(maxlen=ROUNDS_JUDGED)
+        self._is_raised = False
+        self._known: deque[tuple[float, int]] = deque(maxlen=100)
+        """Generations of the page and when, by the monotonic clock, each was seen."""
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name=f"reader {self.base}", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.look()
+            except Exception:  # a mistake in one round must not end the reading
+                log.exception("reading documents failed")
+            time.sleep(settings.CANARY_WATCH_SECONDS)
+
+    def look(self) -> None:
+        """One round."""
+        expected = self._expected()
+        self._wrong.append(describe(read(self.base), expected))
+
+    def finding(self) -> Finding | None:
+        """Wrong in two rounds of the last three; well again after three that were good."""
+        wrong = [each for each in self._wrong if each]
+        if len(wrong) < 2 and not (wrong and self._is_raised):
+            self._is_raised = False
+            return None
+        self._is_raised = True
+        return Finding(
+            f"documents.{urlsplit(self.base).netloc}"[:64],
+            f"{self.base} does not show what it should. {wrong[-1]}\nOne of several web processes may be cut off from "
+            "the database, or a cache in front keeps too long. Starting the web server again helps against the first.",
+        )
+
+    def _expected(self) -> int:
+        """The generation that every document must show by now; 0 when nobody knows."""
+        try:
+            page = page_at(self.base)
+        except DatabaseError:  # the watch says so
+            connection.close()
+            return 0
+        if page is None:
+            return 0
+        now = time.monotonic()
+        self._known.append((now, page.generation))
+        patience = timedelta(seconds=settings.CANARY_READ_SECONDS)
+        if page.updated_at < timezone.now() - patience:
+            return page.generation
+        return max((each for at, each in self._known if at < now - patience.total_seconds()), default=0)
