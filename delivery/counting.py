@@ -4,7 +4,7 @@ What a look costs at a million rows, and which index it needs: docs/performance.
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -77,7 +77,7 @@ def count_line_by_line(notice: Notice) -> list[Line]:
     return [_full_line(notice, channel, states[channel]) for channel in sorted(states)]
 
 
-def kept_lines(notices: Collection[Notice]) -> dict[int, list[Line]]:
+def kept_lines(notices: Iterable[Notice]) -> dict[int, list[Line]]:
     """Those of settled notices, by notice, as they were stored; one query."""
     kept: dict[int, list[Line]] = defaultdict(list)
     for row in FinalCount.objects.filter(notice__in=[notice.pk for notice in notices]).order_by("channel"):
@@ -85,29 +85,27 @@ def kept_lines(notices: Collection[Notice]) -> dict[int, list[Line]]:
     return dict(kept)
 
 
-def brief_lines(notices: Collection[Notice]) -> dict[int, list[Line]]:
+def brief_lines(notices: Iterable[Notice]) -> dict[int, list[Line]]:
     """By notice, its channels; lags and reasons only where the counts are kept. One query, or three.
 
     Kept counts are asked for again after counting: rows are deleted only after their counts were kept, so that
     nothing is ever missing from both.
     """
     lines = kept_lines([notice for notice in notices if notice.settled_at])
-    moving = [notice for notice in notices if notice.pk not in lines]
+    moving = {notice.pk: notice for notice in notices if notice.pk not in lines}
     if not moving:
         return lines
-    for notice in moving:
-        lines[notice.pk] = []
-    for notice_id, channels in count_states(moving).items():
-        notice = next(each for each in moving if each.pk == notice_id)
-        lines[notice_id] = [_line(notice, channel, channels[channel]) for channel in sorted(channels)]
-    return lines | kept_lines(moving)
+    for pk, channels in count_states(moving.values()).items():
+        lines[pk] = [_line(moving[pk], channel, channels[channel]) for channel in sorted(channels)]
+    return lines | kept_lines(moving.values())
 
 
-def count_states(notices: Collection[Notice]) -> dict[int, dict[str, States]]:
+def count_states(notices: Iterable[Notice]) -> dict[int, dict[str, States]]:
     """By notice, channel and state: rows, tried, unsure, wrong, unconnected (counts), oldest, last (times). One query.
 
     A channel on which recipients are expected is there even when it has no rows.
     """
+    notices = list(notices)
     rows = Delivery.objects.filter(notice__in=[notice.pk for notice in notices])
     groups = (
         rows.order_by()

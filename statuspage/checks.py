@@ -8,6 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 LEAST_KEY_LENGTH = 50
 LEAST_KEY_CHARACTERS = 5
+LEAST_TOKEN_LENGTH = 20
 
 
 @register(Tags.security)
@@ -22,6 +23,7 @@ def check_production(**kwargs: Any) -> list[CheckMessage]:
         "E003": not settings.ALLOWED_HOSTS,
         "E004": any("*" in host for host in settings.ALLOWED_HOSTS),
         "E005": urlsplit(settings.PUBLIC_URL).scheme != "https",
+        "E006": 0 < len(settings.METRICS_TOKEN) < LEAST_TOKEN_LENGTH,
     }
     return [Error(*MESSAGES[number], id=f"statuspage.{number}") for number, present in found.items() if present]
 
@@ -35,4 +37,8 @@ MESSAGES = {
     "E003": ("ALLOWED_HOSTS is empty.", "Set PUBLIC_URL, and ALLOWED_HOSTS where pages have several host names."),
     "E004": ("ALLOWED_HOSTS holds a wildcard.", "Name each host; links and limits depend on it."),
     "E005": ("PUBLIC_URL is not an https address.", "Set PUBLIC_URL such as https://status.example.com."),
+    "E006": (
+        f"METRICS_TOKEN is shorter than {LEAST_TOKEN_LENGTH} characters.",
+        "Set it to a random text of 20 characters or more, or leave it empty: then only staff read metrics.",
+    ),
 }

@@ -164,6 +164,8 @@ CELERY_BEAT_SYNC_EVERY = 1  # each tick is noted on disk, which is how its healt
 DELIVERY_LEASE_SECONDS = env.number("DELIVERY_LEASE_SECONDS", 120, least=1)
 # After so many days the deliveries of a notice become the counts on its receipt; 0 keeps them for ever.
 DELIVERY_RETENTION_DAYS = env.number("DELIVERY_RETENTION_DAYS", 90, most=36_500)
+# Lets monitoring read /metrics and receipts; without it only signed-in staff may.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 CELERY_BEAT_SCHEDULE = {
     # A tick that finds no worker is dropped before the next one comes: ticks must not pile up.
     "sweep": {"task": "delivery.tasks.sweep", "schedule": schedule(5), "options": {"expires": 5}},
@@ -265,7 +267,7 @@ USE_X_FORWARDED_HOST = False
 if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = PRODUCTION and env.switch("SSL_REDIRECT", default=True)
-SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|healthz)$"]  # asked from inside, where there is no TLS
+SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|healthz|metrics)$"]  # asked from inside, where there is no TLS
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000) if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION and env.switch("HSTS_INCLUDE_SUBDOMAINS", default=True)
 SECURE_HSTS_PRELOAD = PRODUCTION and env.switch("HSTS_PRELOAD", default=False)

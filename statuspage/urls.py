@@ -3,7 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from delivery.metrics import collect_deliveries
+from public.metrics import collect_editions
+from statuspage.metrics import Scrape, metrics_view
+
+scrape = Scrape(collect_deliveries, collect_editions)
 urlpatterns = [
+    path("metrics", metrics_view(scrape), name="metrics"),
     path("", include("incidents.urls")),
     path("", include("delivery.urls")),
     path("admin/", admin.site.urls),

@@ -1,0 +1,170 @@
+"""What monitoring reads of the ledger. Names and meaning: docs/api.md.
+
+Labels are channels, states, accounts and the SHOWN newest notices, so there are never many, however long this runs.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Min, Sum
+from django.utils import timezone
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from delivery import registry
+from delivery.counting import Line, brief_lines
+from delivery.models import Account, Delivery, FinalCount, Notice, Pause
+from delivery.watching import watch
+from subscribers.models import Confirmation
+
+SHOWN = 10
+STATES = ("pending", "sent", "suppressed", "dead", "unknown")
+SUMMED = ("expected", "sent", "suppressed", "dead", "unknown", "possible_duplicates")
+QUANTILES = (("0.5", "lag_p50_seconds"), ("0.95", "lag_p95_seconds"), ("1", "lag_max_seconds"))
+TRIES = 3
+
+
+def collect_deliveries() -> Iterator[Metric]:
+    yield from _totals()
+    yield from _newest()
+    yield from _queues()
+    yield _pauses()
+    yield from _confirmations()
+
+
+def _totals() -> Iterator[Metric]:
+    """Of all notices there ever were. What has left the ledger is still in the kept counts, so nothing goes back."""
+    lines = _all_lines()
+    totals: dict[str, Counter[str]] = {channel: Counter() for channel in registry.CHANNELS}
+    for line in lines:
+        names = (*SUMMED, "pending")
+        totals.setdefault(line.channel, Counter()).update({name: getattr(line, name) for name in names})
+    states = GaugeMetricFamily(
+        "statuspage_deliveries", "All deliveries ever, by what became of them.", labels=["channel", "state"]
+    )
+    sent = CounterMetricFamily("statuspage_deliveries_sent", "Deliveries that the other side took.", labels=["channel"])
+    expected = GaugeMetricFamily(
+        "statuspage_deliveries_expected", "Recipients that fan-out has listed, of all notices.", labels=["channel"]
+    )
+    doubled = GaugeMetricFamily(
+        "statuspage_deliveries_possible_duplicates",
+        "Attempts that ended without an answer and may be seen twice.",
+        labels=["channel"],
+    )
+    for channel, counts in sorted(totals.items()):
+        for state in STATES:
+            states.add_metric([channel, state], counts[state])
+        sent.add_metric([channel], counts["sent"])
+        expected.add_metric([channel], counts["expected"])
+        doubled.add_metric([channel], counts["possible_duplicates"])
+    missing = sum(counts["expected"] - sum(counts[state] for state in STATES) for counts in totals.values())
+    yield from (states, sent, expected, doubled)
+    yield GaugeMetricFamily(
+        "statuspage_deliveries_unaccounted", "Recipients of whom no delivery tells anything. Always 0.", value=missing
+    )
+    yield _oldest(lines)
+
+
+def _all_lines() -> list[Line]:
+    """The sums of the kept counts, and the counts of notices that still move. Between the two readings a notice can
+    settle, or be opened again, and would be counted twice or not at all; then both are read anew."""
+    for _ in range(TRIES):
+        before = _mark()
+        moving = Notice.objects.for_people().filter(settled_at=None)
+        lines = [line for each in brief_lines(list(moving)).values() for line in each]
+        sums = FinalCount.objects.order_by("channel").values("channel").annotate(**{n: Sum(n) for n in SUMMED})
+        lines += [_sum_of(dict(kept)) for kept in sums]
+        if _mark() == before:
+            break
+    return lines
+
+
+def _sum_of(kept: dict[str, Any]) -> Line:
+    return Line(pending=0, **kept)
+
+
+def _mark() -> tuple[int, datetime | None]:
+    """Another one after a notice was settled or opened again."""
+    mark = Notice.objects.aggregate(settled=Count("settled_at"), last=Max("settled_at"))
+    return mark["settled"], mark["last"]
+
+
+def _oldest(lines: Iterable[Line]) -> Metric:
+    waited: dict[str, float] = dict.fromkeys(registry.CHANNELS, 0.0)
+    for line in lines:
+        waited[line.channel] = max(waited.get(line.channel, 0.0), line.oldest_waiting_seconds or 0.0)
+    family = GaugeMetricFamily(
+        "statuspage_oldest_pending_seconds", "How long the longest waiting delivery has waited.", labels=["channel"]
+    )
+    for channel, seconds in sorted(waited.items()):
+        family.add_metric([channel], seconds)
+    return family
+
+
+def _newest() -> Iterator[Metric]:
+    """The newest notices one by one; what still moves is counted no more often than for staff who watch it."""
+    counts = GaugeMetricFamily(
+        "statuspage_notice_deliveries",
+        f"Deliveries of the {SHOWN} newest notices, by what became of them.",
+        labels=["notice", "channel", "state"],
+    )
+    lags = GaugeMetricFamily(
+        "statuspage_notice_lag_seconds",
+        f"From the post to the hand-over, of the {SHOWN} newest notices: half of the sent, 95 of 100, all.",
+        labels=["notice", "channel", "quantile"],
+    )
+    for notice in Notice.objects.for_people()[:SHOWN]:
+        for line in watch.look(notice).channels:
+            for state in STATES:
+                counts.add_metric([notice.code, line.channel, state], getattr(line, state))
+            for quantile, name in QUANTILES:
+                if getattr(line, name) is not None:
+                    lags.add_metric([notice.code, line.channel, quantile], getattr(line, name))
+    yield counts
+    yield lags
+
+
+def _queues() -> Iterator[Metric]:
+    waiting = Notice.objects.for_people().filter(expanded_at=None, cancelled_at=None)
+    yield GaugeMetricFamily(
+        "statuspage_notices_waiting_for_fan_out",
+        "Notices of which not every recipient is listed yet.",
+        value=waiting.count(),
+    )
+    expired = Delivery.objects.expired().order_by().values_list("channel").annotate(Count("pk"))
+    counts = defaultdict(int, dict(expired))
+    family = GaugeMetricFamily(
+        "statuspage_deliveries_lease_expired",
+        "Deliveries whose worker did not come back, and that the sweep has not taken back yet.",
+        labels=["channel"],
+    )
+    for channel in sorted(registry.CHANNELS):
+        family.add_metric([channel], counts[channel])
+    yield family
+
+
+def _pauses() -> Metric:
+    family = GaugeMetricFamily(
+        "statuspage_paused_seconds",
+        "For how long a channel, or one account on it, can reach nobody; absent when all can.",
+        labels=["channel", "account"],
+    )
+    accounts = {account.address: account for account in Account.objects.all()}
+    for pause in Pause.objects.order_by("key"):
+        account = accounts.get(pause.key)
+        labels = [account.channel, account.name] if account else [pause.key, ""]
+        family.add_metric(labels, (timezone.now() - pause.since).total_seconds())
+    return family
+
+
+def _confirmations() -> Iterator[Metric]:
+    waiting = Confirmation.objects.filter(state__in=(Confirmation.State.PENDING, Confirmation.State.SENDING))
+    found = waiting.aggregate(rows=Count("pk"), oldest=Min("requested_at"))
+    yield GaugeMetricFamily(
+        "statuspage_confirmations_waiting", "Confirmation mails that still wait.", value=found["rows"]
+    )
+    waited = (timezone.now() - found["oldest"]).total_seconds() if found["oldest"] else 0.0
+    yield GaugeMetricFamily(
+        "statuspage_oldest_confirmation_seconds", "How long the longest waiting of them has waited.", value=waited
+    )
