@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests.processes import PostgresServer, RedisServer
@@ -46,6 +47,8 @@ FROM_OUTSIDE = (
     "ALARM_PAGERDUTY_KEY",
     "ALARM_DEADMAN_URL",
 )
+# For a night: --hypothesis-profile=long
+hypothesis.settings.register_profile("long", max_examples=2_000, stateful_step_count=80, deadline=None)
 _server: PostgresServer | None = None
 _data: Path | None = None
 
