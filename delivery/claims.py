@@ -59,7 +59,8 @@ def claim(channel: str, size: int) -> Batch | None:
     if not ids:
         return None
     _load(batch, ids)
-    _postpone(batch, rates.hold_back(channel, registry.load(channel), batch.recipients.values()))
+    limited = [each for notice, recipients in batch.work if not notice.heartbeat for each in recipients]
+    _postpone(batch, rates.hold_back(channel, registry.load(channel), limited))
     batch.is_probe = not paused.isdisjoint({channel} | {each.address for each in batch.recipients.values()})
     return batch
 

@@ -1,6 +1,7 @@
 """The way out: a notice is written with the update, and becomes one delivery for each recipient."""
 
 from collections import Counter
+from datetime import timedelta
 
 from django.db import connection, transaction
 from django.db.models import BigIntegerField, Count, Max, QuerySet, Value
@@ -16,6 +17,8 @@ from subscribers.models import Subscriber
 
 # Subscribers looked at in one transaction: few enough to hold locks for a moment only.
 CHUNK = 5_000
+# Longest due is sent first. A heartbeat behind a million mails would say nothing about the way that they take.
+HEARTBEATS_AHEAD = timedelta(days=1)
 NOT_CONNECTED = "not connected"
 
 
@@ -115,6 +118,8 @@ def _insert_chunk(notice: Notice) -> list[str]:
         for channel in registry.subscriber_kinds():
             inserted[channel] += _insert_subscribers(notice, channel, end)
         notice.cursor = end
+    if notice.heartbeat:
+        notice.deliveries.pending().update(next_attempt_at=Now() - HEARTBEATS_AHEAD)
     inserted += Counter()  # drops the channels without rows
     notice.expected = dict(Counter(notice.expected) + inserted)
     notice.save(update_fields=["cursor", "expected", "expanded_at"])

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import registry
@@ -100,10 +101,20 @@ def late() -> list[str]:
     """A sentence when what is due waits for too long; else none."""
     since = timezone.now() - LATE_AFTER
     unheard = Notice.objects.filter(expanded_at=None, cancelled_at=None, created_at__lt=since).exists()
-    waiting = any(Delivery.objects.due(kind).filter(next_attempt_at__lt=since).exists() for kind in registry.CHANNELS)
-    if not unheard and not waiting:
+    if not unheard and not any(_stands_still(kind, since) for kind in registry.CHANNELS):
         return []
     return [LATE]
+
+
+def _stands_still(channel: str, since: datetime) -> bool:
+    """Something was due at `since`, and nobody is at it. A large fan-out, or a relay's limit, takes its time."""
+    waiting = Delivery.objects.due(channel).filter(next_attempt_at__lt=since, queued_at__lt=since)
+    longest = waiting.values_list("notice", flat=True).first()
+    if longest is None:
+        return False
+    mine = Delivery.objects.filter(channel=channel)
+    is_held = mine.filter(state=Delivery.State.SENDING, lease_until__gt=Now()).exists()
+    return not is_held and not mine.filter(notice=longest, state=Delivery.State.SENT, sent_at__gte=since).exists()
 
 
 def paused() -> list[str]:

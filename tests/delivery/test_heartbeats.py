@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from delivery import outbox
+from delivery import claims, outbox
 from delivery.models import Account, Delivery
 from delivery.overview import recently_told
 from tests.delivery.ledger import assert_ledger_balances
@@ -58,3 +58,32 @@ def test_staff_see_no_heartbeat_among_what_was_told(make_notice: MakeNotice, adm
     assert [each.notice for each in recently_told(5)] == [shown]
     for address in ("/admin/", "/admin/delivery/notice/", "/admin/delivery/delivery/", "/admin/delivery/account/"):
         assert "A heartbeat" not in admin_client.get(address).text
+
+
+def test_a_heartbeat_does_not_wait_behind_a_large_fan_out(make_notice: MakeNotice, add_subscribers: AddSubscribers):
+    add_subscribers(30)
+    (canary,) = add_subscribers(1, incident_code=CANARY)
+    told(make_notice())
+    told(make_notice(heartbeat=True, thread=CANARY))
+
+    batch = claims.claim("email", 5)
+
+    assert batch
+    assert canary.address in [each.address for each in batch.recipients.values()]
+
+
+def test_a_heartbeat_is_not_booked_behind_its_domains_share(
+    make_notice: MakeNotice, add_subscribers: AddSubscribers, settings
+):
+    settings.EMAIL_DOMAIN_RATES = {"*": 2}
+    add_subscribers(30)
+    add_subscribers(1, incident_code=CANARY)
+    told(make_notice())
+    assert claims.claim("email", 100)
+    heartbeat = make_notice(heartbeat=True, thread=CANARY)
+    told(heartbeat)
+
+    batch = claims.claim("email", 100)
+
+    assert batch
+    assert [notice for notice, recipients in batch.work if recipients] == [heartbeat]

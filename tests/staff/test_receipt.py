@@ -281,7 +281,7 @@ def test_the_overview_warns_of_what_keeps_messages_from_people(signed_in, acme, 
 
 def test_the_overview_warns_when_nobody_takes_up_what_is_due(signed_in, notice):
     long_ago = timezone.now() - timedelta(minutes=2)
-    notice.deliveries.update(next_attempt_at=long_ago)
+    notice.deliveries.update(next_attempt_at=long_ago, queued_at=long_ago)
     assert "Notifications are late" in signed_in.get("/admin/").text
     settle(notice, 10, State.SENT)
     Notice.objects.update(expanded_at=timezone.now())

@@ -1,0 +1,57 @@
+"""Staff are warned of notifications that nobody takes up, not of a fan-out that takes its time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.utils import timezone
+
+from delivery import claims, outbox
+from delivery.channels.base import Outcome
+from delivery.models import Delivery
+from delivery.overview import LATE, late
+
+if TYPE_CHECKING:
+    from delivery.models import Notice
+    from tests.delivery.conftest import AddSubscribers
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def backlog(notice: Notice, add_subscribers: AddSubscribers) -> Notice:
+    """Due for two minutes."""
+    add_subscribers(10)
+    outbox.expand(notice.pk)
+    long_ago = timezone.now() - timedelta(minutes=2)
+    notice.deliveries.update(next_attempt_at=long_ago, queued_at=long_ago)
+    return notice
+
+
+def test_what_nobody_takes_up_is_late(backlog: Notice):
+    assert late() == [LATE]
+
+
+def test_what_a_worker_is_at_is_not_late(backlog: Notice):
+    assert claims.claim("email", 3)
+
+    assert late() == []
+
+
+def test_what_leaves_slowly_is_not_late_until_it_stops(backlog: Notice):
+    batch = claims.claim("email", 3)
+    assert batch
+    claims.record(batch, [Outcome(pk) for pk in list(batch.recipients)])
+    assert late() == []
+
+    backlog.deliveries.filter(state="sent").update(sent_at=timezone.now() - timedelta(minutes=2))
+    assert late() == [LATE]
+
+
+def test_a_worker_that_holds_on_beyond_its_lease_is_no_excuse(backlog: Notice):
+    assert claims.claim("email", 3)
+    Delivery.objects.filter(state="sending").update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    assert late() == [LATE]
