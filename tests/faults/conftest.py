@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 3
 READY = "ready."
 HOST = "status.acme.example"
+METRICS_TOKEN = "a token of more than twenty characters"
 
 
 class Deployment:
@@ -43,6 +44,7 @@ class Deployment:
             "PORT": str(self.port),
             "WEB_PROCESSES": "1",
             "ALLOWED_HOSTS": f"{HOST},localhost",
+            "METRICS_TOKEN": METRICS_TOKEN,
         }
         self.started: list[Grown] = []
 

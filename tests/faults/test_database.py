@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 
 from delivery.models import Notice
 from incidents.models import Incident, Update
-from tests.faults.conftest import subscribe
+from tests.faults.conftest import METRICS_TOKEN, subscribe
 from tests.faults.outcome import assert_everybody_was_told
 from tests.faults.visitor import NEW, Visitor
 from tests.processes import PostgresServer, wait_until
@@ -104,6 +104,8 @@ def test_the_page_stays_up_and_says_how_old_it_is_while_the_database_is_down(
     Incident.open(page, "Errors on the Chat API", "We are looking into it.")
     wait_until(lambda: "Errors on the Chat API" in visitor.get("/").text, what="the incident on the page")
     assert "X-Edition-Age" not in visitor.get("/").headers
+    may_read = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+    assert 'statuspage_page_generation{page="status.acme.example"}' in visitor.get("/metrics", **may_read).text
 
     database.kill()
 
@@ -113,8 +115,11 @@ def test_the_page_stays_up_and_says_how_old_it_is_while_the_database_is_down(
     assert "Errors on the Chat API" in answer.text
     assert visitor.get("/readyz").status_code == 200
     assert visitor.get("/healthz").json()["database"] == "down"
+    scraped = visitor.get("/metrics", **may_read)
+    assert (scraped.status_code, "The database does not answer" in scraped.text) == (503, True)
     database.start()
     wait_until(lambda: "X-Edition-Age" not in visitor.get("/").headers, what="the page's youth")
+    wait_until(lambda: visitor.get("/metrics", **may_read).status_code == 200, what="the numbers")
 
 
 def test_posting_without_a_database_says_so_saves_nothing_and_keeps_the_text(
