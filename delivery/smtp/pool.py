@@ -67,7 +67,7 @@ class Pool:
         try:
             while True:
                 yield from self._feed(queue)
-                if not self._busy():
+                if not any(map(_is_busy, self._wires)):
                     if queue.has_returned:
                         continue
                     return
@@ -90,7 +90,7 @@ class Pool:
             self._stepwise = None
 
     def _busy(self) -> list[Wire]:
-        return [wire for wire in self._wires if wire.is_busy or (wire.is_open and wire.owes_body)]
+        return list(filter(_is_busy, self._wires))
 
     def _feed(self, queue: Queue) -> Iterator[Settled]:
         """Give every free connection something to do, and open more while they are allowed and needed."""
@@ -139,22 +139,22 @@ class Pool:
             return
         wire = Wire(smtp, self._timeout)
         self._wires.append(wire)
-        self._selector.register(wire.socket, wire.events, wire)
+        self._selector.register(wire.socket, wire.watched, wire)
         yield from self._begin(wire, message, queue)
         self._forget_closed()
 
     def _wait(self) -> Iterator[Result]:
         """Sleep until a connection can go on, or has been silent too long."""
-        now = time.monotonic()
         deadline = min(wire.deadline for wire in self._busy())
-        for key, _ in self._selector.select(max(0.0, deadline - now)):
+        for key, _ in self._selector.select(max(0.0, deadline - time.monotonic())):
             wire: Wire = key.data
             yield from wire.progress()
             self._watch(wire)
         now = time.monotonic()
-        for wire in self._busy():
-            if wire.deadline <= now:
-                yield from wire.end(LATE)
+        if now >= deadline:
+            for wire in self._busy():
+                if wire.deadline <= now:
+                    yield from wire.end(LATE)
 
     def _settle(self, result: Result, queue: Queue) -> Iterator[Settled]:
         """The end of a message's way, unless another connection is to try."""
@@ -174,8 +174,9 @@ class Pool:
 
     def _watch(self, wire: Wire) -> None:
         """Ask for what the connection waits for now."""
-        if wire.is_open and self._selector.get_key(wire.socket).events != wire.events:
-            self._selector.modify(wire.socket, wire.events, wire)
+        if wire.watched != wire.events and wire.is_open:
+            wire.watched = wire.events
+            self._selector.modify(wire.socket, wire.watched, wire)
 
     def _drop_stale(self) -> None:
         for wire in self._wires:
@@ -187,3 +188,7 @@ class Pool:
         for wire in [wire for wire in self._wires if not wire.is_open]:
             self._selector.unregister(wire.socket)
             self._wires.remove(wire)
+
+
+def _is_busy(wire: Wire) -> bool:
+    return wire.is_busy or (wire.is_open and wire.owes_body)

@@ -34,6 +34,8 @@ class Wire:
         self._reader = ReplyReader()
         self._output = memoryview(b"")
         self._written = 0
+        self.watched = self.events
+        """What the pool's selector looks out for."""
 
     @property
     def is_open(self) -> bool:
@@ -42,7 +44,8 @@ class Wire:
     @property
     def is_busy(self) -> bool:
         """Something is to be written, or replies are to come."""
-        return self.is_open and (self._conversation.is_waiting or bool(self._output))
+        conversation = self._conversation
+        return not conversation.over and (conversation.is_waiting or bool(self._output))
 
     @property
     def is_fit(self) -> bool:
@@ -123,6 +126,9 @@ class Wire:
         yield from self.end(LOST)
 
     def _take(self, data: bytes) -> Iterator[Result]:
+        if self._reader.is_empty and (result := self._conversation.take_all(data)):
+            yield result
+            return
         try:
             for reply in self._reader.feed(data):
                 if result := self._conversation.take(reply):

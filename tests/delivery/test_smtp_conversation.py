@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from delivery.smtp.conversation import Conversation, Fate, Result
 from delivery.smtp.message import Message, stuff
-from delivery.smtp.replies import Reply
+from delivery.smtp.replies import Reply, ReplyReader
 
 pytestmark = pytest.mark.once
 OK, GO = Reply(250, b"ok"), Reply(354, b"go")
@@ -155,3 +155,67 @@ def test_whatever_a_server_says_each_message_has_one_fate(codes: list[int], coun
         assert result.fate is Fate.SENT or result.error
         if result.fate in (Fate.SENT, Fate.UNCLEAR):
             assert result.message.key in bodies
+
+
+def half_way() -> Conversation:
+    """The body of the first message and the envelope of the second are written, nothing is answered."""
+    conversation = Conversation()
+    conversation.write(message(1))
+    feed(conversation, OK, OK, GO)
+    conversation.write(message(2))
+    return conversation
+
+
+@pytest.mark.parametrize(
+    "data", [b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", b"250 2.0.0 \r\n251 x\r\n252 y\r\n354 \r\n"]
+)
+def test_the_usual_replies_taken_at_once_do_what_they_do_one_by_one(data: bytes):
+    at_once, in_turn = half_way(), half_way()
+
+    result = at_once.take_all(data)
+
+    results = [each for reply in ReplyReader().feed(data) if (each := in_turn.take(reply))]
+    assert result
+    assert [(result.message.key, result.fate, result.code)] == [
+        (each.message.key, each.fate, each.code) for each in results
+    ]
+    assert not at_once.is_waiting
+    assert not in_turn.is_waiting
+    assert at_once.write(None) == in_turn.write(None) == message(2).data
+    assert feed(at_once, OK) == feed(in_turn, OK) == [(2, Fate.SENT)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"250 ok\r\n",
+        b"250 ok\r\n250 ok\r\n250 ok\r\n",
+        b"250 ok\r\n250 ok\r\n250 ok\r\n354 go",
+        b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n250 more\r\n",
+        b"250 ok\r\n250 ok\r\n550 no\r\n354 go\r\n",
+        b"450 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n",
+        b"250 ok\r\n421 bye\r\n250 ok\r\n354 go\r\n",
+        b"250-ok\r\n250 ok\r\n250 ok\r\n354 go\r\n",
+        b"250 ok\r\n250 ok\r\n354 go\r\n250 ok\r\n",
+        b"250 ok\r\n250 ok\r\n250 ok\r\n250 go\r\n",
+    ],
+)
+def test_replies_that_are_not_the_usual_ones_are_left_to_be_taken_one_by_one(data: bytes):
+    conversation = half_way()
+
+    assert conversation.take_all(data) is None
+    assert feed(conversation, OK, OK, OK, GO) == [(1, Fate.SENT)]
+
+
+def test_the_usual_replies_at_another_moment_are_left_to_be_taken_one_by_one():
+    usual = b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"
+    fresh, after_refusal = Conversation(), Conversation()
+    assert fresh.take_all(usual) is None
+    fresh.write(message(1))
+    assert fresh.take_all(usual) is None
+
+    after_refusal.write(message(1))
+    feed(after_refusal, OK, Reply(550, b"no"), Reply(554, b"none"))
+    after_refusal.write(message(2))
+    assert after_refusal.take_all(usual) is None, "RSET comes first, not a body"
+    assert feed(after_refusal, OK, OK, OK, GO) == []
