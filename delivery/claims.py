@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import BooleanField, ExpressionWrapper, F, Max, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -71,12 +71,12 @@ def _take(channel: str, size: int, token: str) -> list[int]:
     with transaction.atomic():
         due = Delivery.objects.due(channel).select_for_update(skip_locked=True)
         ids = list(due.values_list("pk", flat=True)[:size])
-        held = Delivery.objects.pending().filter(pk__any_of=ids)
+        held = Delivery.objects.pending().filter(pk__any_of=set(ids))
         taken = held.update(
             state=State.SENDING, attempts=F("attempts") + 1, claimed_by=token, lease_until=Now() + _lease()
         )
         if taken != len(ids):
-            ids = list(Delivery.objects.filter(pk__any_of=ids, claimed_by=token).values_list("pk", flat=True))
+            ids = list(Delivery.objects.filter(pk__any_of=set(ids), claimed_by=token).values_list("pk", flat=True))
     return ids
 
 
@@ -94,7 +94,8 @@ class _Row(NamedTuple):
     account_id: int | None
     attempts: int
     ambiguous: bool
-    queued_at: datetime
+    is_late: bool
+    is_too_old: bool
     subscriber_code: str | None
     subscriber_state: str | None
 
@@ -102,9 +103,16 @@ class _Row(NamedTuple):
 COLUMNS = (*_Row._fields[:-2], "subscriber__code", "subscriber__state")
 
 
+def _waiting_since(moment: datetime) -> Any:
+    """Whether a row began to wait before that moment; for the database, because reading times costs more."""
+    return ExpressionWrapper(Q(queued_at__lt=moment), output_field=BooleanField())
+
+
 def _load(batch: Batch, ids: list[int]) -> None:
     """Fill the batch with what channels need, in a few queries whatever its size."""
-    held = Delivery.objects.filter(pk__any_of=ids).order_by("next_attempt_at", "pk")
+    now, max_age = timezone.now(), registry.load(batch.channel).max_age
+    held = Delivery.objects.filter(pk__any_of=set(ids)).order_by("next_attempt_at", "pk")
+    held = held.annotate(is_late=_waiting_since(now - OVERTAKEN_AFTER), is_too_old=_waiting_since(now - max_age))
     rows = [_Row(*values) for values in held.values_list(*COLUMNS)]
     notices = Notice.objects.select_related("page").in_bulk({row.notice_id for row in rows})
     accounts = Account.objects.in_bulk({row.account_id for row in rows if row.account_id})
@@ -147,9 +155,9 @@ def _objection(row: _Row, notice: Notice, account: Account | None, suppressed: s
         return DeliveryError("account switched off", skip=True)
     if row.address in suppressed:
         return DeliveryError("the address is on the suppression list", skip=True)
-    age = registry.load(row.channel).max_age
-    if timezone.now() - row.queued_at > age:
-        return DeliveryError(f"not sent within {age / timedelta(hours=1):.0f} hours", permanent=True)
+    if row.is_too_old:
+        hours = registry.load(row.channel).max_age / timedelta(hours=1)
+        return DeliveryError(f"not sent within {hours:.0f} hours", permanent=True)
     return None
 
 
@@ -160,7 +168,7 @@ def _overtaken(channel: str, rows: list[_Row], notices: dict[int, Notice]) -> se
     The first post on an account counts only when a newer one is out already: until then the others would
     have nothing to reply to.
     """
-    late = [row for row in rows if timezone.now() - row.queued_at > OVERTAKEN_AFTER]
+    late = [row for row in rows if row.is_late]
     if not late:
         return set()
     threads = {notices[row.notice_id].thread for row in late}
@@ -168,7 +176,7 @@ def _overtaken(channel: str, rows: list[_Row], notices: dict[int, Notice]) -> se
         channel=channel, notice__thread__in=threads, notice__cancelled_at=None, state__in=(*WAITING, State.SENT)
     )
     newest = (
-        told.filter(address__any_of=[row.address for row in late])
+        told.filter(address__any_of={row.address for row in late})
         .values_list("notice__thread", "address")
         .annotate(newest=Max("notice_id"), newest_sent=Max("notice_id", filter=Q(state=State.SENT)))
         .order_by()
@@ -263,7 +271,7 @@ def release_expired() -> int:
 
 
 def _held(batch: Batch, ids: Iterable[int]) -> DeliveryQuerySet:
-    return Delivery.objects.filter(pk__any_of=ids, claimed_by=batch.token, state=State.SENDING)
+    return Delivery.objects.filter(pk__any_of=set(ids), claimed_by=batch.token, state=State.SENDING)
 
 
 def _columns(verdict: retry.Verdict, remote_id: str) -> dict[str, Any]:

@@ -34,8 +34,12 @@ def visitor_hash(visitor: str) -> str:
 
 
 def _hash_with(key: str, channel: str, address: str) -> str:
+    return _finish_hash(_begin_hash(key), channel, address)
+
+
+def _finish_hash(begun: hmac.HMAC, channel: str, address: str) -> str:
     """Each address of a fan-out is hashed, to look for it among the suppressed."""
-    hashed = _begin_hash(key).copy()
+    hashed = begun.copy()
     hashed.update(f"{channel}:{address}".encode())
     return hashed.hexdigest()
 
@@ -246,7 +250,8 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
     def among(self, channel: str, addresses: Iterable[str]) -> set[str]:
         """Those of `addresses` (normalised) that must not be written to, in one query."""
-        by_hash = {hashed: address for address in addresses for hashed in address_hashes(channel, address)}
+        keys = [_begin_hash(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+        by_hash = {_finish_hash(key, channel, address): address for address in addresses for key in keys}
         found = self.filter(channel=channel, address_hash__any_of=by_hash).values_list("address_hash", flat=True)
         return {by_hash[hashed] for hashed in found}
 

@@ -87,9 +87,9 @@ class Channel:
         return 0
 
     @classmethod
-    def domain_rate(cls, address: str) -> tuple[str, int]:
-        """The domain that this address shares with others, and the messages a second it may get; 0 for no limit."""
-        return address.rpartition("@")[2].lower(), 0
+    def domain_rates(cls) -> Mapping[str, int]:
+        """The same for the addresses of one domain, by domain; "*" is every other one, {} no limit."""
+        return {}
 
     @classmethod
     def is_connected(cls, account: Account) -> bool:

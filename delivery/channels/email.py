@@ -4,7 +4,8 @@ Headers and why: docs/delivery.md. Templates: templates/delivery/email/.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.utils import format_datetime, parseaddr
@@ -13,7 +14,6 @@ from typing import Protocol
 
 from django.conf import settings
 from django.template.loader import render_to_string
-from django.utils import timezone
 
 from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
 from delivery.mailfiles import MailFolder
@@ -65,9 +65,8 @@ class Email(Channel):
         return settings.EMAIL_RATE
 
     @classmethod
-    def domain_rate(cls, address: str) -> tuple[str, int]:
-        domain, rates = domain_of(address).lower(), settings.EMAIL_DOMAIN_RATES
-        return domain, rates.get(domain, rates.get("*", 0))
+    def domain_rates(cls) -> Mapping[str, int]:
+        return settings.EMAIL_DOMAIN_RATES
 
     def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
         """Not in order. Several messages are under way at once: see delivery/smtp/pool.py."""
@@ -114,7 +113,7 @@ class NoticeMail:
             headers={
                 "To": f"<{recipient.address}>",
                 "Message-ID": f"<d-{self._code}-{recipient.delivery_id}@{self._domain}>",
-                "Date": _date_header(int(timezone.now().timestamp())),
+                "Date": _date_header(int(time.time())),
                 "List-Unsubscribe": f"<{self._unsubscribe_url}{unsubscribe}>",
             },
             slots={"unsubscribe": unsubscribe, "manage": manage_token(recipient.subscriber_code)},
