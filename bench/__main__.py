@@ -1,10 +1,10 @@
-"""`python -m bench [serve | limits]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
+"""`python -m bench [serve | limits | mail]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
 
 from argparse import ArgumentParser
 
-from bench import limits, serve
+from bench import limits, mail, serve
 
-SUBJECTS = {"serve": serve, "limits": limits}
+SUBJECTS = {"serve": serve, "limits": limits, "mail": mail}
 
 
 def main() -> None:

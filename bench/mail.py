@@ -1,38 +1,61 @@
 """Telling subscribers by mail: mails a second through the real path, beside other ways to send the same mail.
 
-Everything shares one machine: PostgreSQL, Redis, Celery workers and Postfix's smtp-sink, which throws the mail
-away. Its counterpart smtp-source says how fast that sink can be fed. Run `python -m bench.mail`.
+Everything shares one machine: PostgreSQL, Redis, Celery workers and Postfix's smtp-sink, which throws the mail away.
 """
 
-import os
-import resource
 import shutil
-import subprocess
+import statistics
 import sys
-import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
-from tests.processes import PostgresServer, Process, RedisServer, answers, free_port, wait_until
+from bench import mail_peers, mail_services
+from bench.curve import draw
+from bench.mail_peers import PARAGRAPH, WAIT_SECONDS
+from bench.mail_services import Services
+from bench.serve import say
+from tests.processes import wait_until
 
-SESSIONS = 8
-WAIT_SECONDS = 900
-PARAGRAPH = "We are looking into slow answers of this part. Messages are stored and will arrive late. "
+LEAST_ROUNDS = 5
+CURVE = (1_000, 10_000, 100_000, 1_000_000)
+PEERS = {"smtp_source": 0.75, "django_backend": 10.0, "task_per_recipient": 60.0}
+"""With what our rate should be at least, as a multiple of theirs."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """One update told to `people`; seconds since staff posted it."""
+
+    people: int
+    posting: float
+    first: float
+    """Until the first mails were on record: they are recorded twice a second."""
+    expanded: float
+    last: float
+    cpu: dict[str, float]
+    """Seconds, by part."""
+
+    @property
+    def per_second(self) -> float:
+        return self.people / self.last
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--subscribers", type=int, default=100_000)
-    parser.add_argument("--curve", type=int, nargs="*", default=[1_000, 10_000], help="Further audiences to tell.")
-    parser.add_argument("--workers", type=int, default=2, help="Processes that send mail.")
-    parser.add_argument("--tasks", type=int, default=1_000, help="Recipients of the task-per-recipient comparison.")
+    parser.add_argument("--rounds", type=int, default=LEAST_ROUNDS, help="rounds of each, at least 5")
+    parser.add_argument("--curve", type=int, nargs="*", default=CURVE, help="audiences to tell, one after the other")
+    parser.add_argument("--workers", type=int, default=2, help="processes that send mail")
+    parser.add_argument("--picture", help="where to draw the curve, as SVG")
 
 
 def main(options: Namespace) -> None:
+    if not shutil.which("smtp-sink"):
+        sys.exit("bench mail needs Postfix's smtp-sink and smtp-source (apt-get install postfix).")
     with ExitStack() as stack:
-        port = _start(stack, options.workers)
+        services = mail_services.start(stack, options.workers)
         import django
 
         django.setup()
@@ -41,93 +64,85 @@ def main(options: Namespace) -> None:
 
         stack.callback(connections.close_all)
         call_command("migrate", verbosity=0)
-        rates: dict[str, float] = {}
-        size = 0
-        for people in sorted({*options.curve, options.subscribers}):
-            size = _tell(people, rates)
-        reference = _smtp_source(port, min(options.subscribers, 50_000), size)
-        django_rate = _django_backend(2_000, size)
-        task_rate = _task_per_recipient(options.tasks)
-        ours = rates[f"{options.subscribers}"]
-        print(f"smtp-source, {SESSIONS} sessions: {reference:.0f} mails/s")
-        print(f"Django's backend, one connection: {django_rate:.0f} mails/s")
-        print(f"a Celery task per recipient: {task_rate:.0f} mails/s")
-        print(f"ours / smtp-source: {ours / reference:.2f}")
-        print(f"ours / Django's backend: {ours / django_rate:.1f}")
-        print(f"ours / a task per recipient: {ours / task_rate:.1f}")
+        _tell(_page(1_000), 1_000, services)  # warms everything up
+        _compare(services, options)
+        _measure_curve(services, options)
 
 
-def _start(stack: ExitStack, workers: int) -> int:
-    """The services, with the environment set for them; the sink's port."""
-    directory = tempfile.mkdtemp(prefix="sp-bench-")
-    stack.callback(shutil.rmtree, directory, ignore_errors=True)
-    database, redis, port = PostgresServer(on_disk=True), RedisServer(), free_port()
-    stack.callback(database.close)
-    stack.callback(redis.close)
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "statuspage.settings",
-        "DATABASE_URL": database.url,
-        "REDIS_URL": redis.url,
-        "DATA_DIR": directory,
-        "SECRET_KEY": "bench " * 12,
-        "EMAIL_URL": f"smtp://127.0.0.1:{port}",
-        "LOG_LEVEL": "WARNING",
-        "PYTHONPATH": str(Path.cwd()),
-    }
-    _run(stack, ["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "200"])
-    wait_until(lambda: answers(port), what="smtp-sink")
-    celery = [sys.executable, "-m", "celery", "-A", "bench.mail_task", "worker", "--without-mingle", "--without-gossip"]
-    _run(stack, [*celery, "-Q", "default,delivery.social", "-c", "1", "-n", "default@bench"])
-    mail = _run(stack, [*celery, "-Q", "delivery.email", "-c", str(workers), "-n", "mail@bench", "-l", "INFO"])
-    wait_until(lambda: "ready." in mail.output, within=60, what="the mail workers")
-    return port
+def _compare(services: Services, options: Namespace) -> None:
+    """Our rate beside the others', in turns."""
+    page = _page(options.subscribers)
+    ours: list[Told] = []
+    rates: dict[str, list[float]] = {name: [] for name in PEERS}
+    for _ in range(max(options.rounds, LEAST_ROUNDS)):
+        ours.append(_tell(page, options.subscribers, services))
+        rates["smtp_source"].append(mail_peers.smtp_source(services.sink_port, 50_000, _size_of_mail()))
+        rates["django_backend"].append(mail_peers.django_backend(1_000))
+        rates["task_per_recipient"].append(mail_peers.task_per_recipient(300))
+    _say_spread("mail.per_second", [each.per_second for each in ours], digits=0)
+    for name, wanted in PEERS.items():
+        _say_spread(f"mail.{name}_per_second", rates[name], digits=0)
+        _say_spread(f"mail.ratio_to_{name}", [a.per_second / b for a, b in zip(ours, rates[name], strict=True)])
+        say(f"mail.ratio_to_{name}_wanted", f"{wanted:.2f}")
+    for part in services.parts:
+        each = statistics.median(told.cpu[part] / told.people for told in ours)
+        say(f"mail.cpu_us_each.{part.replace(' ', '_')}", f"{each * 1e6:.0f}")
 
 
-def _run(stack: ExitStack, args: list[str]) -> Process:
-    process = Process(args, env={"LOG_LEVEL": "INFO"})
-    stack.callback(process.stop)
-    return process
+def _measure_curve(services: Services, options: Namespace) -> None:
+    costs: dict[int, float] = {}
+    for people in sorted(options.curve):
+        page = _page(people)
+        rounds = [_tell(page, people, services) for _ in range(1 if people > 100_000 else 3)]
+        told = sorted(rounds, key=lambda each: each.last)[len(rounds) // 2]
+        costs[people] = told.last / people * 1e6
+        say(f"mail.{people}.us_each", f"{costs[people]:.0f}")
+        say(f"mail.{people}.cpu_us_each", f"{sum(told.cpu.values()) / people * 1e6:.0f}")
+        say(f"mail.{people}.posting_ms", f"{told.posting * 1000:.0f}")
+        say(f"mail.{people}.first_on_record_seconds", f"{told.first:.2f}")
+        say(f"mail.{people}.expanded_seconds", f"{told.expanded:.1f}")
+        say(f"mail.{people}.memory_mib", f"{services.memory_mib():.0f}")
+    if options.picture:
+        draw(costs, options.picture)
 
 
-def _tell(people: int, rates: dict[str, float]) -> int:
-    """Post one update to so many subscribers through the real path; prints what it took. Bytes of a mail."""
-    from django.utils import timezone
+def _say_spread(name: str, values: list[float], digits: int = 2) -> None:
+    say(name, f"{statistics.median(values):.{digits}f}")
+    say(f"{name}_spread", f"{min(values):.{digits}f}-{max(values):.{digits}f}")
 
-    from delivery.channels.email import prebuild_notice
+
+def _tell(page: Any, people: int, services: Services) -> Told:
+    """Post one update to so many subscribers through the real path."""
     from delivery.models import Delivery, Notice
     from incidents.models import Incident
 
-    page = _page(people)
-    started = time.perf_counter()
+    before, started = services.cpu_seconds(), time.perf_counter()
     update = Incident.open(page, "Slow answers", PARAGRAPH * 24)
     posting = time.perf_counter() - started
-    notice = Notice.objects.get(code=update.code)
-    waiting = Delivery.objects.filter(notice=notice, state__in=("pending", "sending"))
+    notices = Notice.objects.filter(code=update.code)
+    waiting = Delivery.objects.filter(notice__code=update.code, state__in=("pending", "sending"))
     wait_until(
-        lambda: Notice.objects.filter(pk=notice.pk).exclude(expanded_at=None).exists() and not waiting.exists(),
+        lambda: notices.exclude(expanded_at=None).exists() and not waiting.exists(),
         within=WAIT_SECONDS,
         what="the last mail",
     )
-    notice.refresh_from_db()
-    sent = Delivery.objects.filter(notice=notice, state="sent").order_by("sent_at")
-    first, last = sent.values_list("sent_at", flat=True)[0], sent.values_list("sent_at", flat=True).reverse()[0]
-    assert sent.count() == people == sum(notice.expected.values()), timezone.now()
+    used = {name: seconds - before[name] for name, seconds in services.cpu_seconds().items()}
+    notice = notices.get()
+    sent = Delivery.objects.filter(notice=notice, state="sent").order_by("sent_at").values_list("sent_at", flat=True)
+    assert sent.count() == people == sum(notice.expected.values())
     assert notice.expanded_at
-    seconds = (last - notice.created_at).total_seconds()
-    rates[str(people)] = people / seconds
-    print(f"{people} subscribers: {people / seconds:.0f} mails/s, {seconds / people * 1e6:.0f} µs each")
-    print(f"  posting {posting * 1000:.0f} ms, first mails on record after {(first - notice.created_at).total_seconds():.2f} s,"
-          f" expanded after {(notice.expanded_at - notice.created_at).total_seconds():.1f} s")  # fmt: skip
-    mail = prebuild_notice(notice)
-    return len(mail.headers) + sum(len(piece) for piece in mail.body) + 400
+    first, expanded, last = (
+        (at - notice.created_at).total_seconds() for at in (sent[0], notice.expanded_at, sent.reverse()[0])
+    )
+    return Told(people, posting, first, expanded, last, used)
 
 
-def _page(people: int) -> "object":
+def _page(people: int) -> Any:
     from django.db import connection
 
     from pages.models import Page
 
-    page = Page.objects.create(name=f"Acme {people}", url=f"https://status{people}.acme.example")
+    page = Page.objects.create(name=f"Acme {people}", url=f"https://status{Page.objects.count()}.acme.example")
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO subscribers_subscriber (page_id, code, channel, address, state, incident_code, created_at)"
@@ -139,57 +154,10 @@ def _page(people: int) -> "object":
     return page
 
 
-def _smtp_source(port: int, count: int, size: int) -> float:
-    """Postfix's own sender into the same sink, over connections that stay open (-d), as ours do."""
-    args = ["smtp-source", "-d", "-s", str(SESSIONS), "-m", str(count), "-l", str(size), "-f", "a@acme.example",
-            "-t", "b@example.com", f"127.0.0.1:{port}"]  # fmt: skip
-    return count / _seconds(lambda: subprocess.run(args, check=True))
+def _size_of_mail() -> int:
+    """Bytes, with what is filled in for a recipient."""
+    from delivery.channels.email import prebuild_notice
+    from delivery.models import Notice
 
-
-def _django_backend(count: int, size: int) -> float:
-    from django.core.mail import EmailMultiAlternatives, get_connection
-
-    def message(number: int) -> EmailMultiAlternatives:
-        links = f"https://status.acme.example/unsubscribe/{number} https://status.acme.example/subscriptions/{number}"
-        mail = EmailMultiAlternatives("Slow answers", PARAGRAPH * 50 + links, to=[f"p{number}@example.com"])
-        mail.attach_alternative(f"<p>{PARAGRAPH * 50}{links}</p>", "text/html")
-        return mail
-
-    def send() -> None:
-        with get_connection("django.core.mail.backends.smtp.EmailBackend") as connection:
-            for number in range(count):
-                connection.send_messages([message(number)])
-
-    return count / _seconds(send)
-
-
-def _task_per_recipient(count: int) -> float:
-    """What most applications do: a task loads its subscriber, opens a connection, sends, and saves the row."""
-    from bench.mail_task import send_one
-    from delivery.models import Delivery, Notice
-
-    notice = Notice.objects.order_by("-pk")[0]
-    ids = list(Delivery.objects.filter(notice=notice).values_list("pk", flat=True)[:count])
-    Delivery.objects.filter(pk__any_of=ids).update(state="dead")
-    waiting = Delivery.objects.filter(notice=notice, state="dead")
-
-    def run() -> None:
-        for pk in ids:
-            send_one.apply_async(args=[pk], queue="delivery.email")
-        wait_until(lambda: not waiting.exists(), within=WAIT_SECONDS, what="the last task")
-
-    return len(ids) / _seconds(run)
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-if __name__ == "__main__":
-    parser = ArgumentParser(prog="bench.mail", description=__doc__)
-    add_arguments(parser)
-    main(parser.parse_args())
-    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"memory of the largest process: {used:.0f} MiB")
+    mail = prebuild_notice(Notice.objects.order_by("-pk")[0])
+    return len(mail.headers) + sum(len(piece) for piece in mail.body) + 400
