@@ -89,7 +89,9 @@ def explain(destination: Probe.Destination, missing: list[Probe]) -> str:
     errors = sorted(set(rows.exclude(error="").order_by().values_list("error", flat=True)))[:3]
     waiting = states[State.PENDING] + states[State.SENDING]
     parts = []
-    if states[State.SENT]:
+    if destination == Probe.Destination.MAIL and settings.MAIL_DIR:
+        parts.append("There is no mail server (EMAIL_URL): mail goes to files.")
+    elif states[State.SENT]:
         parts.append(f"{states[State.SENT]} were taken by the other side, so look behind it: relay, filters, mailbox.")
     if waiting:
         parts.append(f"{waiting} wait to be sent: look at the worker of this channel's lane.")

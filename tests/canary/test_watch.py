@@ -92,6 +92,16 @@ def test_what_no_worker_sends_is_said_to_wait(watch: Watch, wires: Wires):
     assert "4 have not met a worker yet" in said(wires)[0]
 
 
+def test_mail_that_goes_to_files_is_said_to(watch: Watch, wires: Wires, settings, tmp_path, deliver):
+    settings.MAIL_DIR = tmp_path
+    beat(arriving=0)
+    deliver()
+
+    watch.look()
+
+    assert "There is no mail server (EMAIL_URL)" in said(wires)[0]
+
+
 def test_what_is_not_due_yet_is_not_missed(watch: Watch):
     heartbeats.publish()
 
