@@ -20,7 +20,7 @@ START_SECONDS = 30
 
 @dataclass
 class Server:
-    """A running server. `cpu_seconds` counts all its processes."""
+    """A running server. `cpu_seconds` counts all its processes, those that have ended too."""
 
     name: str
     port: int
@@ -41,7 +41,7 @@ class Server:
         for pid in self.pids():
             with contextlib.suppress(OSError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                ticks += int(fields[11]) + int(fields[12])
+                ticks += sum(map(int, fields[11:15]))
         return ticks / TICKS
 
     def memory_mib(self) -> float:
