@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
+from delivery.counting import brief_lines
 from delivery.models import Delivery, Notice
 from tests.delivery.ledger_workers import World
 
@@ -60,14 +61,21 @@ class Promises:
         self.known, self.requeued = rows, set()
 
     def _everybody_is_accounted_for(self, notices: list[Notice], rows: dict[int, Row]) -> None:
-        """Expected = sent + suppressed + dead + unknown + pending, on each channel."""
+        """Expected = sent + suppressed + dead + unknown + pending, on each channel, in the rows and as told to staff."""
         counted: dict[int, Counter[str]] = defaultdict(Counter)
+        ended: dict[int, Counter[str]] = defaultdict(Counter)
         for row in rows.values():
             assert row.state in State
             assert row.state != State.SENDING or row.lease_until
             counted[row.notice_id][row.channel] += 1
+            ended[row.notice_id][row.state] += row.state not in WAITING
+        lines = brief_lines(notices)
         for notice in notices:
-            assert notice.expected == counted[notice.pk]
+            assert notice.expected == counted[notice.pk] == {line.channel: line.expected for line in lines[notice.pk]}
+            told: Counter[str] = Counter()
+            for line in lines[notice.pk]:
+                told.update(sent=line.sent, suppressed=line.suppressed, dead=line.dead, unknown=line.unknown)
+            assert told == ended[notice.pk]
 
     def _nobody_was_forgotten(self, notices: list[Notice], rows: dict[int, Row]) -> None:
         """Who had joined before the notice and stayed has a row, once, when the fan-out says that it is done."""

@@ -31,6 +31,7 @@ from hypothesis.stateful import (
 
 from delivery import outbox
 from delivery.models import Account, Delivery, Notice, Pause
+from delivery.retention import tidy
 from pages.models import Page
 from subscribers.forgetting import forget
 from subscribers.models import Subscriber, Suppression, address_hash
@@ -151,12 +152,15 @@ class LedgerMachine(RuleBasedStateMachine):
         elif len(self.workers) < MOST_WORKERS:
             self._go_on(self._start(about), [])
 
-    @rule(are_lost=st.booleans())
-    def sweep(self, are_lost: bool) -> None:
-        """`are_lost`: and no bell that was rung before is heard by anybody."""
+    @rule(are_lost=st.booleans(), tidies=st.booleans())
+    def sweep(self, are_lost: bool, tidies: bool) -> None:
+        """`are_lost`: and no bell that was rung before is heard by anybody. `tidies`: what is finished is settled,
+        and from then on receipts come from the kept counts."""
         if are_lost:
             self.world.bells.clear()
         outbox.sweep()
+        if tidies:
+            tidy(60)
 
     @rule(turns=st.lists(turns, min_size=1, max_size=4))
     def work(self, turns: list[tuple[int, str, list[str], bool]]) -> None:
@@ -272,6 +276,18 @@ class LedgerMachine(RuleBasedStateMachine):
         for notice in Notice.objects.all():
             assert notice.expanded_at
             assert_ledger_balances(notice)
+        self.everything_settles()
+
+    def everything_settles(self) -> None:
+        """And what is settled is opened again by staff who try again."""
+        tidy(60)
+        assert not Notice.objects.filter(settled_at=None).exists()
+        self.the_ledger_keeps_its_promises()
+        self.promises.requeued = set(
+            Delivery.objects.filter(state__in=(State.DEAD, State.UNKNOWN)).values_list("pk", flat=True)
+        )
+        assert outbox.requeue(Delivery.objects.all()) == len(self.promises.requeued)
+        self.the_ledger_keeps_its_promises()
 
 
 @pytest.fixture
