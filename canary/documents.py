@@ -115,6 +115,11 @@ class Reader:
         expected = self._expected()
         self._wrong.append(describe(read(self.base), expected))
 
+    @property
+    def is_sure(self) -> bool:
+        """It has looked, and nothing was wrong lately: not even what is too little for an alarm."""
+        return bool(self._wrong) and not any(self._wrong)
+
     def finding(self) -> Finding | None:
         """Wrong in two rounds of the last three; well again after three that were good."""
         wrong = [each for each in self._wrong if each]

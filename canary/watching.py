@@ -62,7 +62,7 @@ class Watch:
             log.exception("looking failed")
             return False
         self._database_is_back()
-        is_well = not findings and not is_open
+        is_well = not findings and not is_open and all(each.is_sure for each in self.readers)
         if is_well and settings.ALARM_DEADMAN_URL:
             ping()
         return is_well

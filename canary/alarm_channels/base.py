@@ -28,8 +28,8 @@ class Message:
 
     @property
     def headline(self) -> str:
-        word = "All clear" if self.is_clear else "Still wrong" if self.is_reminder else "Alarm"
-        return f"{word}: {self.text.splitlines()[0]}"
+        words = "All clear. It was:" if self.is_clear else "Still wrong:" if self.is_reminder else "Alarm:"
+        return f"{words} {self.text.splitlines()[0]}"
 
     @property
     def dedup_key(self) -> str:

@@ -28,7 +28,11 @@ MAIL, WEBHOOK = Probe.Destination.MAIL, Probe.Destination.WEBHOOK
 
 @pytest.fixture
 def watch(page: Page, wires: Wires) -> Watch:
-    return Watch()
+    """It has read the documents once; from now on nobody reads them."""
+    watch = Watch()
+    for reader in watch.readers:
+        reader.look()
+    return watch
 
 
 def beat(*, arriving: int = 4) -> None:
@@ -68,6 +72,17 @@ def test_all_is_well_and_the_dead_mans_switch_hears_it(watch: Watch, wires: Wire
     assert watch.look()
     assert len(wires.deadman.requests) == 1
     assert said(wires) == []
+
+
+def test_who_has_not_read_the_documents_yet_does_not_say_that_all_is_well(page: Page, wires: Wires):
+    watch = Watch()
+    assert not watch.look()
+
+    wires.web.answer = lambda sent: Reply(503)
+    watch.readers[0].look()
+    assert not watch.look()
+    assert wires.deadman.requests == []
+    assert said(wires) == [], "once may be chance"
 
 
 def test_one_lost_mail_raises_one_alarm_with_where_to_look(watch: Watch, wires: Wires, deliver: Callable[[], None]):
