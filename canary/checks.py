@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 
 from canary.alarm_channels import configured
 from canary.heartbeats import destinations
+from canary.inbox import Inbox
 from subscribers.addresses import normalise_address
 
 PAGERDUTY_KEY_LENGTH = 32
@@ -17,8 +18,9 @@ PAGERDUTY_KEY_LENGTH = 32
 def check_canary(**kwargs: Any) -> list[CheckMessage]:
     key = settings.ALARM_PAGERDUTY_KEY
     found = {
+        "E002": bool(settings.CANARY_IMAP_URL) and not _is_mailbox(settings.CANARY_IMAP_URL),
         "W001": bool(destinations()) and not configured() and not settings.ALARM_DEADMAN_URL,
-        "W002": bool(settings.CANARY_MAIL_TO) and not settings.CANARY_MAIL_SECRET,
+        "W002": bool(settings.CANARY_MAIL_TO) and not (settings.CANARY_MAIL_SECRET or settings.CANARY_IMAP_URL),
         "W003": bool(destinations()) and settings.CANARY_DEADLINE_SECONDS > 4 * settings.CANARY_PERIOD_SECONDS,
         "E001": bool(settings.CANARY_MAIL_TO) and not _is_address(settings.CANARY_MAIL_TO),
         "W004": bool(key) and len(key) != PAGERDUTY_KEY_LENGTH,
@@ -27,6 +29,14 @@ def check_canary(**kwargs: Any) -> list[CheckMessage]:
     }
     kinds = {"E": Error, "W": Warning}
     return [kinds[name[0]](*MESSAGES[name], id=f"canary.{name}") for name, present in found.items() if present]
+
+
+def _is_mailbox(url: str) -> bool:
+    try:
+        Inbox(url)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:
@@ -38,13 +48,17 @@ def _is_address(text: str) -> bool:
 
 
 MESSAGES = {
+    "E002": (
+        "CANARY_IMAP_URL is not the address of a mailbox.",
+        "Write one such as imaps://user:password@host/INBOX; percent-encode special characters.",
+    ),
     "W001": (
         "The canary has nobody to tell.",
         "Set ALARM_SLACK_URL, ALARM_PAGERDUTY_KEY, ALARM_EMAILS or ALARM_DEADMAN_URL; docs/canary.md.",
     ),
     "W002": (
         "CANARY_MAIL_TO is set, but nothing says when its mail arrives.",
-        "Set CANARY_MAIL_SECRET and let the mail provider post to /canary/mail/<secret>.",
+        "Set CANARY_IMAP_URL, or CANARY_MAIL_SECRET and let the mail provider post to /canary/mail/<secret>.",
     ),
     "W003": (
         "CANARY_DEADLINE_SECONDS is more than four times CANARY_PERIOD_SECONDS.",

@@ -17,6 +17,7 @@ from canary import alarms
 from canary.alarm_channels import configured
 from canary.documents import Reader, addresses
 from canary.findings import Finding, look_at_ledger
+from canary.inbox import Inbox
 from statuspage.exchange import NoAnswerError, NotReachedError, exchange
 
 log = logging.getLogger(__name__)
@@ -34,12 +35,14 @@ class Watch:
     def __init__(self) -> None:
         self.since = timezone.now()
         self.channels = configured()
-        self.readers = [Reader(each) for each in addresses()]
+        self.readers: list[Reader | Inbox] = [Reader(each) for each in addresses()]
+        if settings.CANARY_IMAP_URL:
+            self.readers.append(Inbox(settings.CANARY_IMAP_URL))
         self.board = alarms.OfflineBoard()
         self._database_gone_since: datetime | None = None
 
     def run(self, *, stop: Callable[[], bool] = lambda: False) -> None:
-        """Until `stop` says so. Documents are read beside it: they may take their time."""
+        """Until `stop` says so. Documents and the mailbox are read beside it: they may take their time."""
         for reader in self.readers:
             reader.start()
         while not stop():

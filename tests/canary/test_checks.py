@@ -19,6 +19,7 @@ WELL: dict[str, Any] = {
 }
 WRONG: dict[str, dict[str, Any]] = {
     "E001": {"CANARY_MAIL_TO": "canary"},
+    "E002": {"CANARY_IMAP_URL": "imaps://host/INBOX"},
     "W001": {"ALARM_PAGERDUTY_KEY": ""},
     "W002": {"CANARY_MAIL_SECRET": ""},
     "W003": {"CANARY_DEADLINE_SECONDS": 121},

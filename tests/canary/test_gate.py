@@ -62,6 +62,17 @@ def test_the_gate_stays_shut_and_says_why(page, wires: Wires, deliver):
 
 
 @pytest.mark.django_db
+def test_a_mailbox_that_cannot_be_read_is_said_so(page, wires: Wires, settings):
+    settings.CANARY_WEBHOOK_URL, settings.CANARY_IMAP_URL = "", "imap://canary:hunter2@127.0.0.1:1/INBOX"
+
+    with pytest.raises(CommandError) as caught:
+        gate()
+
+    assert "mailbox cannot be read. 127.0.0.1: Connection refused." in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.django_db
 def test_an_old_page_keeps_the_gate_shut(page, wires: Wires, settings):
     settings.CANARY_MAIL_TO = ""
     page.raise_generation()

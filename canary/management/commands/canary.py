@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from canary.documents import PATHS, addresses, describe, page_at, read
 from canary.findings import explain
 from canary.heartbeats import destinations, publish
+from canary.inbox import Inbox
 from canary.models import Heartbeat, Probe
 
 LOOK_SECONDS = 0.25
@@ -42,7 +43,10 @@ class Command(BaseCommand):
     def _await(self, heartbeat: Heartbeat, until: float) -> list[str]:
         """Wait for all destinations at once; a sentence or two for each that misses something."""
         awaited = destinations()
+        inbox = Inbox(settings.CANARY_IMAP_URL) if settings.CANARY_IMAP_URL else None
         while awaited:
+            if inbox and Probe.Destination.MAIL in awaited:
+                inbox.look()
             for destination in list(awaited):
                 probes = heartbeat.probes.filter(destination=destination)
                 if not probes.filter(arrived_at=None).exists():
@@ -51,7 +55,10 @@ class Command(BaseCommand):
             if time.monotonic() >= until:
                 break
             time.sleep(LOOK_SECONDS)
-        return [_missing(heartbeat, destination) for destination in awaited]
+        problems = [_missing(heartbeat, destination) for destination in awaited]
+        if inbox and inbox.trouble:
+            problems.append(f"The canary's mailbox cannot be read. {inbox.trouble}")
+        return problems
 
     def _say_arrived(self, heartbeat: Heartbeat, probes: list[Probe], destination: Probe.Destination) -> None:
         times = [probe.arrived_at for probe in probes if probe.arrived_at]

@@ -1,0 +1,90 @@
+"""The canary's mailbox is read by IMAP, from a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from canary import heartbeats
+from canary.inbox import Inbox
+from canary.models import Probe
+from canary.watching import Watch
+from tests.canary.imap_server import ImapServer, imap_server
+
+if TYPE_CHECKING:
+    from pages.models import Page
+    from tests.canary.conftest import Wires
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mailbox() -> Iterator[ImapServer]:
+    with imap_server() as server:
+        yield server
+
+
+def arrived() -> int:
+    return Probe.objects.filter(destination="email").exclude(arrived_at=None).count()
+
+
+def test_heartbeats_in_the_mailbox_are_noted_and_deleted_and_other_mail_is_left(
+    mailbox: ImapServer, page: Page, wires: Wires, deliver: Callable[[], None]
+):
+    heartbeats.beat()
+    deliver()
+    mailbox.put(b"Subject: You have won\r\n\r\nheartbeat-aaaaaaaaaaaa\r\n")
+    for _, mail in wires.relay.received[:3]:
+        mailbox.put(mail)
+    inbox = Inbox(mailbox.url())
+
+    assert inbox.look() == 3
+    assert arrived() == 3
+    assert mailbox.subjects() == ["Subject: You have won"]
+    assert inbox.look() == 0
+    assert inbox.finding() is None
+    assert inbox.is_sure
+
+
+def test_a_mailbox_that_cannot_be_read_is_found_and_forgiven(
+    mailbox: ImapServer, page: Page, caplog: pytest.LogCaptureFixture
+):
+    inbox = Inbox(mailbox.url(password="wrong-password"))
+
+    inbox.look()
+    inbox.look()
+    assert inbox.finding() is None, "it may be away for a moment"
+    assert not inbox.is_sure
+    inbox.look()
+    finding = inbox.finding()
+    assert finding
+    assert "sign-in is refused" in finding.text
+    assert "wrong-password" not in finding.text + caplog.text
+
+    inbox._password = Inbox(mailbox.url())._password
+    inbox.look()
+    assert inbox.finding() is None
+
+
+def test_a_server_that_is_gone_is_found(page: Page):
+    inbox = Inbox("imaps://canary:secret@127.0.0.1:1/INBOX")
+    for _ in range(3):
+        inbox.look()
+
+    finding = inbox.finding()
+    assert finding
+    assert "Connection refused" in finding.text
+
+
+@pytest.mark.parametrize("url", ["imaps://host/INBOX", "pop3://a:b@host", "imaps://a@host", "nonsense"])
+def test_what_is_no_mailbox_is_refused_without_its_words(url: str):
+    with pytest.raises(ValueError) as caught:
+        Inbox(url)
+    assert url not in str(caught.value)
+
+
+def test_the_watch_reads_it(mailbox: ImapServer, page: Page, wires: Wires, settings):
+    settings.CANARY_IMAP_URL = mailbox.url()
+    assert any(isinstance(each, Inbox) for each in Watch().readers)
