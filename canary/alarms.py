@@ -95,11 +95,15 @@ def site() -> str:
 
 
 def open_sentences() -> list[str]:
-    """For the staff's home screen: what is wrong since when, and who could not be told of it."""
+    """For the staff's home screen: what is wrong since when, and who could not be told of it.
+
+    That screen says by itself what is late or paused.
+    """
     found = []
     for alarm in Alarm.objects.open().order_by("raised_at"):
         headline, *_ = alarm.text.splitlines()
-        found.append(f"Alarm since {timezone.localtime(alarm.raised_at):%H:%M %Z}: {headline}")
+        if not alarm.key.startswith("delivery."):
+            found.append(f"Alarm since {timezone.localtime(alarm.raised_at):%H:%M %Z}: {headline}")
         found += [f"This alarm could not be told by {trouble}." for trouble in alarm.trouble.splitlines()]
     return found
 

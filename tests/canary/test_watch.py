@@ -289,3 +289,16 @@ def test_a_dead_mans_switch_that_does_not_answer_harms_nothing(watch: Watch, set
 
 def test_a_deployment_without_a_canary_is_not_asked_for_heartbeats(page: Page):
     assert look_at_ledger(timezone.now() - timedelta(days=1)) == []
+
+
+@pytest.mark.django_db
+def test_the_home_screen_says_once_what_is_late():
+    from canary.alarms import open_sentences
+    from canary.models import Alarm
+
+    Alarm.objects.create(key="delivery.late", text="Notifications are late.", trouble="Slack: refused")
+    Alarm.objects.create(key="heartbeat.stuck", text="No heartbeat.\nLook.")
+
+    first, second = open_sentences()
+    assert first == "This alarm could not be told by Slack: refused."
+    assert second.endswith(": No heartbeat.")
