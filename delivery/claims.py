@@ -254,20 +254,29 @@ def release_expired() -> int:
     They may have been sent, so they are marked ambiguous; where a repeat would be worse than silence,
     or after the last attempt, they end as unknown, for staff to decide.
     """
-    released = 0
-    for kind in registry.CHANNELS:
-        channel = registry.load(kind)
-        lost = Delivery.objects.expired().filter(channel=kind)
-        last_attempt = channel.max_attempts if channel.resend_ambiguous else 0
-        released += lost.filter(attempts__gte=last_attempt).update(
-            state=State.UNKNOWN, ambiguous=True, error=LOST, claimed_by="", lease_until=None
-        )
-        released += lost.update(
-            state=State.PENDING, ambiguous=True, error=LOST, claimed_by="", lease_until=None, next_attempt_at=Now()
-        )
+    released = sum(_release_expired(kind) for kind in registry.CHANNELS)
     if released:
         log.warning("deliveries of lost workers released: rows=%d", released)
     return released
+
+
+def _release_expired(kind: str) -> int:
+    """A worker that hangs in the middle of a transaction locks its rows: those are stepped over, else the sweep
+    would hang with it. PostgreSQL ends such a transaction after a minute (statuspage/environment.py)."""
+    channel = registry.load(kind)
+    last_attempt = channel.max_attempts if channel.resend_ambiguous else 0
+    with transaction.atomic():
+        lost = Delivery.objects.expired().filter(channel=kind).select_for_update(skip_locked=True)
+        ids = list(lost.values_list("pk", flat=True))
+        if not ids:
+            return 0
+        lost = Delivery.objects.filter(pk__any_of=ids, state=State.SENDING)
+        given_up = lost.filter(attempts__gte=last_attempt).update(
+            state=State.UNKNOWN, ambiguous=True, error=LOST, claimed_by="", lease_until=None
+        )
+        return given_up + lost.update(
+            state=State.PENDING, ambiguous=True, error=LOST, claimed_by="", lease_until=None, next_attempt_at=Now()
+        )
 
 
 def _held(batch: Batch, ids: Iterable[int]) -> DeliveryQuerySet:

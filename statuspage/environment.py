@@ -119,7 +119,9 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
             raise ImproperlyConfigured(f"{name}: must begin with postgresql:// or sqlite:///.")
         # Persistent connections and ASGI's threads do not mix; psycopg's pool does.
         pool = {"min_size": 0, "max_size": pool_size, "timeout": 5, "max_idle": 60}
-        options = {"connect_timeout": 5, **config.get("OPTIONS", {}), "pool": pool}
+        # A process that hangs in the middle of a transaction lets go of its locks: before its deliveries' leases end.
+        session = "-c idle_in_transaction_session_timeout=60s"
+        options = {"connect_timeout": 5, "options": session, **config.get("OPTIONS", {}), "pool": pool}
         return config | {"OPTIONS": options, "CONN_MAX_AGE": 0}
 
     def broker(self, name: str, embedded: Path) -> str:
