@@ -107,12 +107,19 @@ class ScriptedServer:
             thread.join(5)
             assert not thread.is_alive()
 
-    def hang_up(self) -> None:
-        """CloseError every connection that is open now, and wait until they are."""
+    def hang_up(self, *, until_all_are_gone: bool = True) -> None:
+        """Close every connection that is open now."""
         with self._lock:
             for each in self._sockets:
-                each.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: self.at_once == 0, what="the end of all connections")
+                with contextlib.suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+        if until_all_are_gone:
+            wait_until(lambda: self.at_once == 0, what="the end of all connections")
+
+    @property
+    def received(self) -> list[tuple[str, bytes]]:
+        """Recipient and content of what was taken, in order."""
+        return [(each.address, each.data) for each in list(self.taken)]
 
     def times(self, address: str) -> int:
         """How many messages to this address were taken."""
@@ -135,8 +142,9 @@ class ScriptedServer:
             thread.start()
 
     def _serve(self, client: socket.socket, number: int) -> None:
+        session = _Session(self, client, number)
         try:
-            _Session(self, client, number).run()
+            session.run()
         except SilenceError:
             self._stop.wait(30)
         except (CloseError, OSError):
@@ -144,8 +152,14 @@ class ScriptedServer:
         finally:
             with self._lock:
                 self.at_once -= 1
-                self._sockets.discard(client)
+                self._sockets -= {client, session.client}
+            session.client.close()
             client.close()
+
+    def keep(self, client: socket.socket) -> None:
+        """A connection under another object: TLS takes the place of the plain one."""
+        with self._lock:
+            self._sockets.add(client)
 
     def answer(self, step: str, address: str, connection: int, good: bytes) -> bytes:
         with self._lock:
@@ -182,6 +196,7 @@ class _Session:
             self.say("starttls")
             assert self.server.tls
             self.client = self.server.tls.wrap_socket(self.client, server_side=True)
+            self.server.keep(self.client)
             self.file = self.client.makefile("rb")
         elif verb == "RSET":
             self.sender = self.address = ""

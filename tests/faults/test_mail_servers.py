@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import resource
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings
 
 from delivery.models import Delivery, Pause
 from incidents.models import Incident
 from subscribers.models import Subscriber
 from subscribers.signing import unsubscribe_token
-from tests.delivery.smtp_servers import (
-    HANG_UP,
-    KEEP_THEN_HANG_UP,
-    SILENT,
-    bad_server,
-    real_server,
-    self_signed_context,
-)
-from tests.faults.conftest import HOST, subscribe
-from tests.faults.outcome import assert_everybody_was_told, hurry, message_ids
+from tests.delivery.scripted_smtp import CloseError, Moment, ScriptedServer, SilenceError, TakeAndCloseError
+from tests.delivery.smtp_servers import SILENT, self_signed_context
+from tests.faults.conftest import HOST, PEOPLE, subscribe
+from tests.faults.outcome import assert_nothing_was_lost, hurry
 from tests.faults.visitor import Visitor
-from tests.processes import wait_until
 
 if TYPE_CHECKING:
     from delivery.models import Notice
@@ -36,112 +29,103 @@ if TYPE_CHECKING:
 
     Post = Callable[[int], Notice]
 
-pytestmark = [pytest.mark.faults, pytest.mark.once]
+pytestmark = [pytest.mark.faults, pytest.mark.once, pytest.mark.timeout(300)]
+# What befalls every new connection for a while, and what staff read then.
+TROUBLES = {
+    "silent": "the SMTP server does not answer",
+    "stripped": "does not offer what EMAIL_URL asks for",
+    "forged": "certificate is not trusted",
+    "locked": "refuses our sign-in (535)",
+}
 
 
-@pytest.fixture
-def servers() -> Iterator[ExitStack]:
-    """More mail servers, until the end of the test."""
-    with ExitStack() as stack:
-        yield stack
+def wait_for_pause(notice: Notice, deployment: Deployment, reason: str) -> None:
+    """Until mail is paused for this reason, and nobody is in a worker's hands any more."""
 
+    def is_paused() -> bool:
+        return any(reason in pause.reason for pause in Pause.objects.all())
 
-def wait_for_pause(notice: Notice) -> str:
-    """Its reason, once nobody is in a worker's hands any more."""
-    wait_until(Pause.objects.exists, within=20, what="the pause")
-    wait_until(lambda: not notice.deliveries.filter(state="sending").exists(), within=5, what="the rows given back")
-    return Pause.objects.get().reason
+    deployment.wait(is_paused, within=30, meanwhile=lambda: hurry(notice))
+    deployment.wait(lambda: not notice.deliveries.filter(state="sending").exists(), within=10)
 
 
 def assert_no_attempt_was_burned(notice: Notice) -> None:
     assert set(notice.deliveries.values_list("state", "attempts")) == {(Delivery.State.PENDING, 0)}
 
 
-def test_a_mail_server_with_every_fault_costs_only_the_recipient_it_refuses(deployment: Deployment, post: Post):
-    good = "250 OK"
-    deployment.mail.script = {
-        "RCPT": [good, "550 5.1.1 unknown", good, HANG_UP, good, "421 closing", good, "450 greylisted"],
-        "MAIL": [good] * 10 + ["421 too many"],
-        "dot": [good, KEEP_THEN_HANG_UP, "451 later", good, "421 closing"],
-    }
-    deployment.start_workers()
-    notice = post(50)
-    wait_until(lambda: _settled_or_waiting(notice), within=20, what="the first round")
-    assert Counter(notice.deliveries.values_list("state", flat=True))["sent"] >= 45
-    hurry(notice)
-
-    deployment.settle(notice)
-
-    assert Counter(notice.deliveries.values_list("state", flat=True)) == {"sent": 49, "dead": 1}
-    refused = notice.deliveries.get(state="dead").address
-    got = message_ids(deployment.mail)
-    assert refused not in got
-    assert len(got) == 49
-    assert [len(ids) for ids in got.values() if len(ids) > 1] == [2], "one answer was lost"
-    assert all(len(set(ids)) == 1 for ids in got.values())
+def err_now_and_then(moment: Moment) -> bytes | None:
+    """Each kind of fault a few times, in the middle of it all, and each only once for the same recipient."""
+    if moment.nth > 1 or not moment.address:
+        return None
+    number = int(moment.address[6:11])
+    if moment.step == "rcpt" and number % 1000 == 7:
+        return b"550 5.1.1 No such user\r\n"
+    if moment.step == "rcpt" and number % 4000 == 11:
+        return b"450 4.2.0 Try again\r\n"
+    if moment.step == "data" and number % 4000 == 13:
+        return b"421 4.3.2 Going down\r\n"
+    if moment.step == "body" and number % 4000 == 17:
+        raise CloseError
+    if moment.step == "body" and number % 4000 == 19:
+        raise TakeAndCloseError
+    return None
 
 
-def _settled_or_waiting(notice: Notice) -> bool:
-    notice.refresh_from_db()
-    busy = notice.deliveries.filter(state="sending") | notice.deliveries.filter(state="pending", attempts=0)
-    return notice.expanded_at is not None and not busy.exists()
+class Weather:
+    """What befalls every new connection for a while."""
+
+    def __init__(self, relay: ScriptedServer, directory: Path) -> None:
+        self.relay, self.now = relay, "fair"
+        own, forged = directory / "own", directory / "forged"
+        for each in (own, forged):
+            each.mkdir()
+        self.trusted = own / "server.pem"
+        self._good, self._forged = self_signed_context(own), self_signed_context(forged)
+        relay.script = self._script
+        self.turn("fair")
+
+    def turn(self, weather: str) -> None:
+        self.now = weather
+        encryption = () if weather == "stripped" else ("STARTTLS",)
+        self.relay.extensions = ("PIPELINING", "8BITMIME", "AUTH PLAIN LOGIN", *encryption)
+        self.relay.tls = self._forged if weather == "forged" else self._good
+        self.relay.hang_up(until_all_are_gone=False)
+
+    def _script(self, moment: Moment) -> bytes | None:
+        if self.now == "silent" and moment.step == "greet":
+            raise SilenceError
+        if self.now == "locked" and moment.step == "auth":
+            return b"535 5.7.8 No\r\n"
+        return err_now_and_then(moment)
 
 
-def test_a_mail_server_that_never_greets_pauses_mail_and_burns_no_attempt(deployment: Deployment, post: Post):
-    deployment.mail.script = {"greeting": [SILENT] * 50}
-    deployment.start_workers()
-    notice = post(20)
-    assert wait_for_pause(notice).startswith("the SMTP server does not answer")
-    assert_no_attempt_was_burned(notice)
-
-    deployment.mail.script = {}
-    hurry(notice)
-    deployment.settle(notice)
-
-    assert_everybody_was_told(notice, deployment.mail)
-    assert not Pause.objects.exists()
-
-
-def without_encryption(servers: ExitStack, directory: Path) -> str:
-    server = servers.enter_context(bad_server({}))
-    return f"smtp+tls://{server.host}:{server.port}"
-
-
-def with_a_certificate_of_nobody(servers: ExitStack, directory: Path) -> str:
-    server = servers.enter_context(real_server(tls_context=self_signed_context(directory), require_starttls=True))
-    return f"smtp+tls://{server.host}:{server.port}"
-
-
-def with_another_password(servers: ExitStack, directory: Path) -> str:
-    server = servers.enter_context(bad_server({"AUTH": ["535 5.7.8 no"]}, forever=True))
-    return f"smtp://status:secret@{server.host}:{server.port}"
-
-
-@pytest.mark.parametrize(
-    ("make_server", "reason"),
-    [
-        (without_encryption, "does not offer what EMAIL_URL asks for"),
-        (with_a_certificate_of_nobody, "certificate is not trusted"),
-        (with_another_password, "refuses our sign-in (535)"),
-    ],
-)
-def test_a_mail_server_that_cannot_be_used_safely_gets_nothing_until_it_can(
-    deployment: Deployment, post: Post, servers: ExitStack, tmp_path: Path, make_server: Callable, reason: str
+def test_a_mail_server_that_fails_in_every_way_costs_only_those_it_refuses_among_20000(
+    deployment: Deployment, post: Post, relay: ScriptedServer, tmp_path: Path
 ):
-    good = deployment.env["EMAIL_URL"]
-    deployment.env["EMAIL_URL"] = make_server(servers, tmp_path)
-    (worker,) = deployment.start_workers()
-    notice = post(20)
-    assert reason in wait_for_pause(notice)
-    assert_no_attempt_was_burned(notice)
-    assert "secret" not in worker.output
+    """C37, C38, C39, C40, C42, C43: what befalls everybody pauses mail, says why, and uses nobody's attempts up."""
+    weather = Weather(relay, tmp_path)
+    deployment.env |= {
+        "EMAIL_URL": f"smtp+tls://status:secret@127.0.0.1:{relay.port}",
+        "SSL_CERT_FILE": str(weather.trusted),
+    }
+    workers = deployment.start_workers(2, processes=1)
+    notice = post(PEOPLE)
+    for number, (trouble, reason) in enumerate(TROUBLES.items()):
+        share = 0.1 + 0.2 * number
+        deployment.wait(lambda share=share: len(relay.taken) > share * PEOPLE, meanwhile=lambda: hurry(notice))
+        weather.turn(trouble)
+        wait_for_pause(notice, deployment, reason)
+        weather.turn("fair")
+    deployment.settle(notice, within=120, meanwhile=lambda: hurry(notice))
 
-    worker.kill()
-    deployment.env["EMAIL_URL"] = good
-    deployment.start_workers()
-    hurry(notice)
-    deployment.settle(notice)
-    assert_everybody_was_told(notice, deployment.mail)
+    refused = {f"person{number:05}@example.com" for number in range(7, PEOPLE, 1000)}
+    cut_off = len(TROUBLES) * 2 * len(workers) * settings.EMAIL_CONNECTIONS
+    unanswered = 2 * PEOPLE // 4000
+    assert_nothing_was_lost(notice, relay, answers_lost=cut_off + unanswered, refused=refused)
+    put_off = PEOPLE // 4000
+    assert notice.deliveries.filter(attempts__gt=1).count() <= cut_off + unanswered + put_off
+    assert not Pause.objects.exists()
+    assert "secret" not in deployment.logs
 
 
 def test_who_leaves_while_mail_is_held_up_gets_none(deployment: Deployment, post: Post):
@@ -149,7 +133,7 @@ def test_who_leaves_while_mail_is_held_up_gets_none(deployment: Deployment, post
     deployment.start_workers()
     deployment.start_web()
     notice = post(20)
-    wait_for_pause(notice)
+    wait_for_pause(notice, deployment, "does not answer")
     leaver = Subscriber.objects.get(address="person00007@example.com")
     link = f"/unsubscribe/{unsubscribe_token(leaver.code)}"
     answer = Visitor(deployment.url, HOST).post(link, {"List-Unsubscribe": "One-Click"})
@@ -172,7 +156,7 @@ def test_a_full_disk_pauses_mail_and_leaves_no_half_written_file(
     subscribe(page, 20)
     update = Incident.open(page, "Errors", "We are looking into it, at length. " * 600)
     notice = page.notices.get(code=update.code)
-    assert wait_for_pause(notice) == "mail files cannot be written: File too large"
+    wait_for_pause(notice, deployment, "mail files cannot be written: File too large")
     assert_no_attempt_was_burned(notice)
     assert list((tmp_path / "mail").iterdir()) == []
 

@@ -35,3 +35,14 @@ def test_every_document_that_code_refers_to_is_there() -> None:
     named = {name for path in sources for name in re.findall(r"\bdocs/[\w/-]+\.md\b", path.read_text())}
     assert len(named) > 3
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_how_much_may_be_repeated_is_what_the_code_holds_in_flight() -> None:
+    from django.conf import settings
+
+    from delivery.channels.email import Email
+    from delivery.sender import RECORD_EVERY_SECONDS
+
+    said = " ".join((ROOT / "docs/delivery.md").read_text().split())
+    assert f"at most {RECORD_EVERY_SECONDS} seconds' mails, and never more than its batch of {Email.batch_size}" in said
+    assert f"at most {settings.EMAIL_CONNECTIONS} for each worker (`EMAIL_CONNECTIONS`)" in said
