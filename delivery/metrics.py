@@ -13,7 +13,7 @@ from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from delivery import registry
-from delivery.counting import Line, brief_lines
+from delivery.counting import Line, brief_lines, kept_lines
 from delivery.models import Account, Delivery, FinalCount, Notice, Pause
 from delivery.watching import watch
 from subscribers.models import Confirmation
@@ -114,8 +114,10 @@ def _newest() -> Iterator[Metric]:
         f"From the post to the hand-over, of the {SHOWN} newest notices: half of the sent, 95 of 100, all.",
         labels=["notice", "channel", "quantile"],
     )
-    for notice in Notice.objects.for_people()[:SHOWN]:
-        for line in watch.look(notice).channels:
+    newest = list(Notice.objects.for_people()[:SHOWN])
+    kept = kept_lines(newest)
+    for notice in newest:
+        for line in kept.get(notice.pk) or watch.look(notice).channels:
             for state in STATES:
                 counts.add_metric([notice.code, line.channel, state], getattr(line, state))
             for quantile, name in QUANTILES:

@@ -25,12 +25,9 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         """Without heartbeats, which tell nobody anything."""
         return self.filter(heartbeat=False)
 
-    def to_settle(self) -> "NoticeQuerySet":
-        """Those whose every recipient has a row, of which none waits any more, and whose counts are not kept yet."""
-        of_notice = Delivery.objects.filter(notice=OuterRef("pk"))
-        # Asked apart, each has a small index of its own (due, leased): a million finished rows are never looked at.
-        pending, sending = (of_notice.filter(state=state) for state in (Delivery.State.PENDING, Delivery.State.SENDING))
-        return self.for_people().filter(~Exists(pending), ~Exists(sending), settled_at=None, expanded_at__isnull=False)
+    def unsettled(self) -> "NoticeQuerySet":
+        """Those whose every recipient has a row, and whose counts are not kept yet; oldest first."""
+        return self.for_people().filter(settled_at=None, expanded_at__isnull=False).order_by("pk")
 
     def to_prune(self, before: datetime) -> "NoticeQuerySet":
         """Settled ones from before that moment, in a thread the oldest first: who is told an old update late is

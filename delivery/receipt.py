@@ -108,11 +108,11 @@ def retry_failed(notice: Notice, channel: str) -> int:
 
 
 def _channel_receipt(notice: Notice, line: Line, pauses: dict[str, str]) -> ChannelReceipt:
-    can_retry = line.failed and not notice.pruned_at
+    gone = len(_gone(notice, line.channel)) if 0 < line.dead <= MOST_LOOKED_UP else 0
     return ChannelReceipt(
         **vars(line),
         label=registry.label_of(line.channel),
-        retryable=line.failed - len(_gone(notice, line.channel)) if can_retry else 0,
+        retryable=0 if notice.pruned_at else line.failed - gone,
         paused=_paused(notice, line, pauses),
     )
 

@@ -35,8 +35,9 @@ def tidy(seconds: float) -> dict[str, int]:
     """
     until = time.monotonic() + seconds
     done = {"settled": 0, "pruned": 0, "deleted": 0}
-    for notice_id in Notice.objects.to_settle().order_by("pk").values_list("pk", flat=True)[:AT_ONCE]:
-        if time.monotonic() < until:
+    for notice_id in list(Notice.objects.unsettled().values_list("pk", flat=True)):
+        # Asked one by one: all at once, the database would look through deliveries of years.
+        if time.monotonic() < until and not Delivery.objects.filter(notice=notice_id).waiting().exists():
             done["settled"] += settle(notice_id)
     if settings.DELIVERY_RETENTION_DAYS:
         before = timezone.now() - timedelta(days=settings.DELIVERY_RETENTION_DAYS)

@@ -1,8 +1,8 @@
 """Receipts that somebody looks at again and again: counted once for all who look, and no more often than is good.
 
 Counting a million rows that senders are changing takes about a second of the database (docs/performance.md). So what
-took long to count holds for ten times as long as that took: watching costs a tenth of a core at most in each web
-process, whatever the audience and however many watch. The receipt of a small one is always fresh.
+took long to count holds for ten times as long as that took, and 10 seconds at most: watching costs about a tenth of a
+core in each web process, whatever the audience and however many watch. The receipt of a small one is always fresh.
 """
 
 import threading
@@ -14,6 +14,7 @@ from delivery.models import Notice
 from delivery.receipt import Receipt, build_receipt
 
 REST = 10
+LONGEST_REST_SECONDS = 10.0
 CHEAP_SECONDS = 0.1
 
 
@@ -57,7 +58,7 @@ class Watch:
         if receipt.is_finished or now - started < CHEAP_SECONDS:
             self.forget(notice.pk)  # it must not hide that staff try again, through another process
         else:
-            self._looks[notice.pk] = _Look(receipt, now + REST * (now - started))
+            self._looks[notice.pk] = _Look(receipt, now + min(REST * (now - started), LONGEST_REST_SECONDS))
         return receipt
 
     def _drop_stale(self, now: float) -> None:
