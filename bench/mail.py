@@ -5,7 +5,6 @@ Everything shares one machine: PostgreSQL, Redis, Celery workers and Postfix's s
 
 import shutil
 import statistics
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from contextlib import ExitStack
@@ -53,7 +52,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def main(options: Namespace) -> None:
     if not shutil.which("smtp-sink"):
-        sys.exit("bench mail needs Postfix's smtp-sink and smtp-source (apt-get install postfix).")
+        # The last part of `make bench`: what the others have measured must not end as a failure.
+        say("mail.smtp_sink", "not installed, so nothing is measured (apt-get install postfix)")
+        return
     with ExitStack() as stack:
         services = mail_services.start(stack, options.workers)
         import django

@@ -43,7 +43,8 @@ def start(stack: ExitStack, workers: int) -> Services:
         "LOG_LEVEL": "WARNING",
         "PYTHONPATH": str(Path.cwd()),
     }
-    sink = _run(stack, ["smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "200"])
+    owner = ["-u", "nobody"] if os.geteuid() == 0 else []  # as root it refuses to run without, as others with
+    sink = _run(stack, ["smtp-sink", *owner, f"127.0.0.1:{port}", "200"])
     wait_until(lambda: answers(port), what="smtp-sink")
     celery = [sys.executable, "-m", "celery", "-A", "bench.mail_task", "worker", "--without-mingle", "--without-gossip"]
     other = _run(stack, [*celery, "-Q", "default,delivery.social", "-c", "1", "-n", "default@bench"])
