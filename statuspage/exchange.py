@@ -1,7 +1,8 @@
 """One request to an address that an operator named, over a connection of its own: bounded in size and in time.
 
 Redirects are not followed and no proxy is asked: what is named is what is talked to. The operator may name a
-private host; so this is not for addresses that visitors or subscribers give.
+private host; so this is not for addresses that visitors or subscribers give. A document that may have moved is read
+by http.py, which follows redirects.
 """
 
 import contextlib
@@ -50,7 +51,7 @@ def exchange(
     headers: Mapping[str, str] | None = None,
     limit_bytes: int = LIMIT_BYTES,
 ) -> Answer:
-    """The answer, whatever its status. `seconds` for the whole of it, however slowly it drips.
+    """The answer, whatever its status. `seconds` to connect, and as many for the whole answer, however slowly it drips.
 
     Raises NotReachedError, NoAnswerError; ValueError for what is no http or https address.
     """

@@ -68,7 +68,7 @@ def deliver() -> dict[str, Counter[str]]:
 
 def count_waiting() -> int:
     """Deliveries and confirmation mails that nobody has been able to send, and notices without rows yet."""
-    deliveries = Delivery.objects.filter(state__in=(State.PENDING, State.SENDING)).count()
+    deliveries = Delivery.objects.waiting().count()
     mails = Confirmation.objects.filter(state__in=(Confirmation.State.PENDING, Confirmation.State.SENDING)).count()
     return deliveries + mails + Notice.objects.filter(expanded_at=None).count()
 
