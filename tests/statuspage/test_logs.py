@@ -44,6 +44,17 @@ def test_clients_of_other_services_say_nothing_below_a_warning(logger: str) -> N
     assert "hunter2" not in logged(logger, "debug", "console")
 
 
+def test_the_secret_address_of_the_canarys_mail_cannot_be_read_out_of_the_log() -> None:
+    path = "/canary/mail/hunter2/hunter2?a=hunter2"
+    script = (
+        f"import logging, django; django.setup(); logging.getLogger('django.request').error('Failed: %s', '{path}')"
+    )
+    with running(python("-c", script), env={"DJANGO_SETTINGS_MODULE": "statuspage.settings"}) as process:
+        assert process.wait(60) == 0, process.output
+        assert "Failed: /canary/mail/…" in process.output
+        assert "hunter2" not in process.output
+
+
 @pytest.mark.parametrize("log_format", ["console", "json"])
 def test_links_of_subscribers_cannot_be_read_out_of_the_log(log_format: str) -> None:
     link = f"/unsubscribe/abcdefghij12.{'0' * 13}.{'f' * 32}"
