@@ -6,6 +6,7 @@ by http.py, which follows redirects.
 """
 
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from urllib.parse import urlsplit
 
 LIMIT_BYTES = 1024 * 1024
 USER_AGENT = "statuspage/1"
+# http.client refuses other characters too, but repeats the address, which may hold a secret, as it does so.
+TARGET = re.compile(r"[\x21-\x7e]+")
 
 
 class NotReachedError(Exception):
@@ -39,7 +42,7 @@ class Answer:
     @property
     def words(self) -> str:
         """The beginning of the body as one line, to show to staff."""
-        return " ".join(self.body[:400].decode("utf-8", "replace").split())[:120]
+        return _one_line(self.body[:400].decode("utf-8", "replace"))
 
 
 def exchange(
@@ -80,8 +83,10 @@ def _open(url: str, seconds: float) -> tuple[HTTPConnection, str]:
     kinds = {"http": HTTPConnection, "https": HTTPSConnection}
     if parts.scheme not in kinds or not parts.hostname:
         raise ValueError("This is no http or https address.")
-    path = parts.path or "/"
-    return kinds[parts.scheme](parts.hostname, parts.port, timeout=seconds), f"{path}?{parts.query}".rstrip("?")
+    path = f"{parts.path or '/'}?{parts.query}".rstrip("?")
+    if not TARGET.fullmatch(path):
+        raise ValueError("This address holds characters that none has.")
+    return kinds[parts.scheme](parts.hostname, parts.port, timeout=seconds), path
 
 
 def _read(response: HTTPResponse, limit_bytes: int) -> Answer:
@@ -99,4 +104,10 @@ def _cut(sock: socket.socket) -> None:
 
 
 def _name(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _one_line(getattr(error, "strerror", None) or str(error)) or type(error).__name__
+
+
+def _one_line(text: str) -> str:
+    """Short and printable: the other side's words go to logs, screens and a database that takes no NUL."""
+    words = " ".join(text.split())
+    return "".join(character for character in words if character.isprintable())[:120]

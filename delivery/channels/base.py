@@ -32,7 +32,8 @@ class DeliveryError(Exception):
         pause: bool = False,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
+        # It may repeat the other side's words; PostgreSQL refuses a NUL, and the outcome would never be recorded.
+        super().__init__("".join(character for character in message if character.isprintable()))
         self.permanent = permanent or gone
         self.gone = gone
         self.ambiguous = ambiguous

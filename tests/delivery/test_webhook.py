@@ -49,6 +49,17 @@ def test_what_each_answer_means(status: int, expected: dict[str, object], notice
     assert len(server.requests) == 1, "a redirect is not followed"
 
 
+def test_a_refusal_in_words_that_no_database_takes_is_recorded_like_any_other(notice: Notice, webhook_account: Account):
+    with listening(lambda sent: Reply(422, b"no \x00\x1b[2J thanks")) as server:
+        webhook_account.credentials = webhook_account.credentials | {"url": server.url}
+        webhook_account.save(update_fields=["credentials"])
+        outbox.expand(notice.pk)
+        sender.drain("webhook", 20)
+
+    row = notice.deliveries.get()
+    assert (row.state, row.error) == (Delivery.State.DEAD, "it refuses this (422): no [2J thanks")
+
+
 def test_an_address_that_cannot_be_reached_is_tried_again_and_not_in_doubt(notice: Notice, webhook_account: Account):
     outbox.expand(notice.pk)
     sender.drain("webhook", 20)
