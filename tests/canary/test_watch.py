@@ -293,12 +293,9 @@ def test_a_deployment_without_a_canary_is_not_asked_for_heartbeats(page: Page):
 
 @pytest.mark.django_db
 def test_the_home_screen_says_once_what_is_late():
-    from canary.alarms import open_sentences
-    from canary.models import Alarm
-
     Alarm.objects.create(key="delivery.late", text="Notifications are late.", trouble="Slack: refused")
     Alarm.objects.create(key="heartbeat.stuck", text="No heartbeat.\nLook.")
 
-    first, second = open_sentences()
+    first, second = alarms.open_sentences()
     assert first == "This alarm could not be told by Slack: refused."
     assert second.endswith(": No heartbeat.")
