@@ -1,8 +1,8 @@
 """Receipts that somebody looks at again and again: counted once for all who look, and no more often than is good.
 
-Counting a million rows that senders are changing takes about a second of the database (docs/performance.md). So what
-took long to count holds for ten times as long as that took, and 10 seconds at most: watching costs about a tenth of a
-core in each web process, whatever the audience and however many watch. The receipt of a small one is always fresh.
+Counting a million rows takes about a second of the database, and several while senders keep it busy
+(docs/performance.md). So what took long to count holds for ten times as long as that took, and 10 seconds at most,
+however many watch in this process. The receipt of a small audience is always fresh.
 """
 
 import threading
