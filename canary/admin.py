@@ -1,4 +1,4 @@
-"""What was wrong, since when, and who was told: for looking."""
+"""What was wrong, since when, and who was told: for who administers. Open alarms are on everybody's overview."""
 
 from typing import Any
 
@@ -8,12 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from canary.heartbeats import destinations
 from canary.models import Alarm
 from delivery.admin import ReadOnlyAdmin
+from pages.admin import AdministerOnly
 
 NO_CANARY = "No canary is set up, so nobody sees whether messages arrive: docs/canary.md says how, in five minutes."
 
 
 @admin.register(Alarm)
-class AlarmAdmin(ReadOnlyAdmin):
+class AlarmAdmin(AdministerOnly, ReadOnlyAdmin):
     list_display = ("key", "headline", "raised_at", "cleared_at", "channels", "trouble")
     list_filter = ("key",)
     search_fields = ("text",)
