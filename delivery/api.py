@@ -6,9 +6,9 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from delivery.counting import Line, Tally, brief_lines
+from delivery.looking import looks
 from delivery.models import Notice
 from delivery.receipt import ChannelReceipt
-from delivery.watching import watch
 from pages.rights import for_monitoring
 
 RECENT = 50
@@ -27,7 +27,7 @@ def receipt_json(request: HttpRequest, code: str) -> JsonResponse:
     notice = Notice.objects.select_related("page").filter(code=code).first()
     if notice is None:
         return JsonResponse({"error": "No notice has this code."}, status=404)
-    receipt = watch.look(notice)
+    receipt = looks.at(notice)
     return JsonResponse(
         {
             "notice": _describe(notice),

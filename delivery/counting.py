@@ -1,7 +1,7 @@
 """Counting deliveries: what became of a notice's recipients, channel by channel, read from the rows themselves.
 
 No index serves this, because each claim and record would pay for it; what a look costs at a million rows is told in
-docs/performance.md, and delivery/watching.py sees to it that looks are few.
+docs/performance.md, and delivery/looking.py sees to it that looks are few.
 """
 
 from collections import defaultdict

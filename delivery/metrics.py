@@ -14,8 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from delivery import registry
 from delivery.counting import Line, brief_lines, kept_lines
+from delivery.looking import looks
 from delivery.models import Account, Delivery, FinalCount, Notice, Pause
-from delivery.watching import watch
 from subscribers.models import Confirmation
 
 SHOWN = 10
@@ -117,7 +117,7 @@ def _newest() -> Iterator[Metric]:
     newest = list(Notice.objects.for_people()[:SHOWN])
     kept = kept_lines(newest)
     for notice in newest:
-        for line in kept.get(notice.pk) or watch.look(notice).channels:
+        for line in kept.get(notice.pk) or looks.at(notice).channels:
             for state in STATES:
                 counts.add_metric([notice.code, line.channel, state], getattr(line, state))
             for quantile, name in QUANTILES:

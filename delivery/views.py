@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseStopPolling
 
 from delivery import registry
+from delivery.looking import looks
 from delivery.models import Notice
 from delivery.receipt import PRUNED, Receipt, build_receipt, retry_failed
-from delivery.watching import watch
 from pages.models import record_audit
 from pages.rights import require_right
 
@@ -28,7 +28,7 @@ SLOWEST = 60
 @require_GET
 def receipt(request: HttpRequest, code: str) -> HttpResponse:
     notice = _get_notice(code)
-    context = {**admin.site.each_context(request), "title": "Receipt", **_context(notice, watch.look(notice))}
+    context = {**admin.site.each_context(request), "title": "Receipt", **_context(notice, looks.at(notice))}
     return render(request, "delivery/receipt.html", context)
 
 
@@ -37,7 +37,7 @@ def receipt(request: HttpRequest, code: str) -> HttpResponse:
 def receipt_counts(request: HttpRequest, code: str) -> HttpResponse:
     """The part of the receipt that moves, for htmx; 286 ends the asking once nothing moves any more."""
     notice = _get_notice(code)
-    context = _context(notice, watch.look(notice))
+    context = _context(notice, looks.at(notice))
     response = render(request, "delivery/_receipt.html", context)
     if not context["pace_seconds"]:
         response.status_code = HttpResponseStopPolling.status_code
@@ -55,7 +55,7 @@ def receipt_retry(request: HttpRequest, code: str) -> HttpResponse:
         if count:
             actor = request.user.get_username()
             record_audit(notice.page, actor, "notice.retry", str(notice), notice=code, channel=channel, count=count)
-    watch.forget(notice.pk)
+    looks.forget(notice.pk)
     if request.headers.get("HX-Request"):
         return render(request, "delivery/_receipt.html", _context(notice, build_receipt(notice)))
     if notice.pruned_at:

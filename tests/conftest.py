@@ -192,9 +192,9 @@ def is_local(host: str) -> bool:
 def _fresh_editions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Public documents start empty in each test, and see a commit at the next request instead of within 250 ms.
     Nor is any receipt remembered."""
-    from delivery.watching import watch
+    from delivery.looking import looks
     from public import directory, edition
 
     monkeypatch.setattr(directory, "CHECK_SECONDS", 0.0)
     edition.editions.forget()
-    watch.forget_all()
+    looks.forget_all()

@@ -24,18 +24,19 @@ class _Look:
     stale_at: float
 
 
-class Watch:
+class Looks:
     """The newest look at each notice that is being watched. One thread counts; the others get what it counted last."""
 
     def __init__(self, count: Callable[[Notice], Receipt] = build_receipt) -> None:
         self._count = count
-        self._looks: dict[int, _Look] = {}
+        self._newest: dict[int, _Look] = {}
         self._locks: dict[int, threading.Lock] = {}
 
-    def look(self, notice: Notice) -> Receipt:
+    def at(self, notice: Notice) -> Receipt:
+        """The notice's receipt, counted anew when the last count is too old to be shown."""
         if notice.settled_at:
             return self._count(notice)  # which are kept counts
-        known = self._looks.get(notice.pk)
+        known = self._newest.get(notice.pk)
         if known is not None and monotonic() < known.stale_at:
             return known.receipt
         lock = self._locks.setdefault(notice.pk, threading.Lock())
@@ -43,7 +44,7 @@ class Watch:
             assert known is not None  # noqa: S101 (else it would have waited)
             return known.receipt
         try:
-            newer = self._looks.get(notice.pk)
+            newer = self._newest.get(notice.pk)
             if newer is not None and newer is not known:
                 return newer.receipt  # counted while this thread waited
             return self._look_anew(notice)
@@ -58,20 +59,20 @@ class Watch:
         if receipt.is_finished or now - started < CHEAP_SECONDS:
             self.forget(notice.pk)  # it must not hide that staff try again, through another process
         else:
-            self._looks[notice.pk] = _Look(receipt, now + min(REST * (now - started), LONGEST_REST_SECONDS))
+            self._newest[notice.pk] = _Look(receipt, now + min(REST * (now - started), LONGEST_REST_SECONDS))
         return receipt
 
     def _drop_stale(self, now: float) -> None:
-        for pk in [pk for pk, look in self._looks.items() if look.stale_at + 60 < now]:
+        for pk in [pk for pk, look in self._newest.items() if look.stale_at + 60 < now]:
             self.forget(pk)
 
     def forget(self, pk: int) -> None:
         """After staff changed something, which they must see."""
-        self._looks.pop(pk, None)
+        self._newest.pop(pk, None)
 
     def forget_all(self) -> None:
         """As a new process begins."""
-        self._looks.clear()
+        self._newest.clear()
 
 
-watch = Watch()
+looks = Looks()

@@ -10,10 +10,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from delivery import outbox, watching
+from delivery import looking, outbox
+from delivery.looking import Looks
 from delivery.models import Delivery, Notice
 from delivery.receipt import Receipt
-from delivery.watching import Watch
 
 MOVING = Receipt(
     expected=9, sent=0, suppressed=0, dead=0, unknown=0, pending=9, channels=[], is_finished=False, notes=[]
@@ -25,7 +25,7 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         self.now, self.seconds, self.counted, self.receipt = 1000.0, seconds, 0, MOVING
-        monkeypatch.setattr(watching, "monotonic", lambda: self.now)
+        monkeypatch.setattr(looking, "monotonic", lambda: self.now)
 
     def __call__(self, notice: Notice) -> Receipt:
         self.counted += 1
@@ -35,51 +35,51 @@ class Counter:
 
 def test_a_count_holds_for_ten_times_as_long_as_it_took(monkeypatch: pytest.MonkeyPatch):
     count = Counter(monkeypatch, 0.5)
-    watch, notice = Watch(count), Notice(pk=1)
+    looks, notice = Looks(count), Notice(pk=1)
 
-    assert [watch.look(notice).sent for _ in range(3)] == [1, 1, 1]
+    assert [looks.at(notice).sent for _ in range(3)] == [1, 1, 1]
     count.now += 4.9
-    assert watch.look(notice).sent == 1
+    assert looks.at(notice).sent == 1
     count.now += 0.2
-    assert watch.look(notice).sent == 2
+    assert looks.at(notice).sent == 2
     count.seconds = 6
     count.now += 10
-    assert watch.look(notice).sent == 3
+    assert looks.at(notice).sent == 3
     count.now += 9.9
-    assert watch.look(notice).sent == 3
+    assert looks.at(notice).sent == 3
     count.now += 0.2
-    assert watch.look(notice).sent == 4, "a busy database is no reason to show what is a minute old"
+    assert looks.at(notice).sent == 4, "a busy database is no reason to show what is a minute old"
 
 
 def test_what_costs_nothing_is_always_fresh(monkeypatch: pytest.MonkeyPatch):
-    watch = Watch(Counter(monkeypatch, 0.09))
+    looks = Looks(Counter(monkeypatch, 0.09))
 
-    assert [watch.look(Notice(pk=1)).sent for _ in range(3)] == [1, 2, 3]
+    assert [looks.at(Notice(pk=1)).sent for _ in range(3)] == [1, 2, 3]
 
 
 def test_notices_are_watched_apart_and_kept_counts_not_at_all(monkeypatch: pytest.MonkeyPatch):
-    watch = Watch(Counter(monkeypatch, 0.5))
+    looks = Looks(Counter(monkeypatch, 0.5))
 
-    assert [watch.look(Notice(pk=pk)).sent for pk in (1, 2, 1, 2)] == [1, 2, 1, 2]
+    assert [looks.at(Notice(pk=pk)).sent for pk in (1, 2, 1, 2)] == [1, 2, 1, 2]
     settled = Notice(pk=3, settled_at=timezone.now())
-    assert [watch.look(settled).sent for _ in range(2)] == [3, 4]
+    assert [looks.at(settled).sent for _ in range(2)] == [3, 4]
 
 
 def test_an_end_is_not_remembered(monkeypatch: pytest.MonkeyPatch):
     """Through another process staff may have tried again since."""
     count = Counter(monkeypatch, 0.5)
-    watch, notice = Watch(count), Notice(pk=1)
-    watch.look(notice)
+    looks, notice = Looks(count), Notice(pk=1)
+    looks.at(notice)
     count.now += 6
     count.receipt = replace(MOVING, is_finished=True)
 
-    assert [watch.look(notice).sent for _ in range(3)] == [2, 3, 4]
+    assert [looks.at(notice).sent for _ in range(3)] == [2, 3, 4]
 
 
 def test_one_counts_and_the_others_get_what_was_known(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(watching, "REST", 1_000_000)
-    monkeypatch.setattr(watching, "LONGEST_REST_SECONDS", 1_000)
-    monkeypatch.setattr(watching, "CHEAP_SECONDS", 0.0)
+    monkeypatch.setattr(looking, "REST", 1_000_000)
+    monkeypatch.setattr(looking, "LONGEST_REST_SECONDS", 1_000)
+    monkeypatch.setattr(looking, "CHEAP_SECONDS", 0.0)
     entered, go_on = threading.Event(), threading.Event()
     counted = []
 
@@ -89,18 +89,18 @@ def test_one_counts_and_the_others_get_what_was_known(monkeypatch: pytest.Monkey
         assert go_on.wait(10)
         return replace(MOVING, sent=len(counted))
 
-    watch, notice = Watch(slow), Notice(pk=1)
+    looks, notice = Looks(slow), Notice(pk=1)
     with ThreadPoolExecutor(4) as pool:
-        first = [pool.submit(watch.look, notice) for _ in range(3)]
+        first = [pool.submit(looks.at, notice) for _ in range(3)]
         assert entered.wait(10)
         go_on.set()
         assert {each.result(10).sent for each in first} == {1}, "whoever came first waits for the one count"
-        watch._looks[1] = replace(watch._looks[1], stale_at=0.0)
+        looks._newest[1] = replace(looks._newest[1], stale_at=0.0)
         entered.clear()
         go_on.clear()
-        counting = pool.submit(watch.look, notice)
+        counting = pool.submit(looks.at, notice)
         assert entered.wait(10)
-        assert watch.look(notice).sent == 1, "nobody waits who can be shown something"
+        assert looks.at(notice).sent == 1, "nobody waits who can be shown something"
         go_on.set()
         assert counting.result(10).sent == 2
     assert counted == [1, 1]
@@ -110,18 +110,18 @@ def test_a_count_that_fails_leaves_nobody_waiting():
     def fail(notice: Notice) -> Receipt:
         raise RuntimeError("no database")
 
-    watch = Watch(fail)
+    looks = Looks(fail)
     for _ in range(2):
         with pytest.raises(RuntimeError):
-            watch.look(Notice(pk=1))
+            looks.at(Notice(pk=1))
 
 
 def test_staff_see_at_once_what_they_changed(
     admin_client: Client, notice: Notice, add_subscribers, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(watching, "REST", 1_000_000)
-    monkeypatch.setattr(watching, "LONGEST_REST_SECONDS", 1_000)
-    monkeypatch.setattr(watching, "CHEAP_SECONDS", 0.0)
+    monkeypatch.setattr(looking, "REST", 1_000_000)
+    monkeypatch.setattr(looking, "LONGEST_REST_SECONDS", 1_000)
+    monkeypatch.setattr(looking, "CHEAP_SECONDS", 0.0)
     add_subscribers(4)
     outbox.expand(notice.pk)
     notice.deliveries.filter(pk=notice.deliveries.order_by("pk")[0].pk).update(state=Delivery.State.DEAD)
