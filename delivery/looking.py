@@ -63,7 +63,8 @@ class Looks:
         return receipt
 
     def _drop_stale(self, now: float) -> None:
-        for pk in [pk for pk, look in self._newest.items() if look.stale_at + 60 < now]:
+        """From a copy: other threads may be adding theirs."""
+        for pk in [pk for pk, look in list(self._newest.items()) if look.stale_at + 60 < now]:
             self.forget(pk)
 
     def forget(self, pk: int) -> None:
