@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from canary.models import Alarm
 from components.models import Component, Group
 from delivery.models import Account, Notice
 from incidents.models import Draft, Incident, Template, Update
@@ -29,8 +30,8 @@ SCREENS = {
     "receipt-retry": ("/admin/notices/{notice}/receipt/retry/", {"post": 302}),
 }
 CALLS = [(name, method) for name, (_, methods) in SCREENS.items() for method in methods]
-# Addresses and accounts of people, and what they did.
-HIDDEN_FROM_PUBLISHERS = {User, Subscriber, Suppression, AuditEntry, AccessAttempt, AccessFailureLog, AccessLog}
+# Addresses and accounts of people, what they did, and past alarms.
+HIDDEN_FROM_PUBLISHERS = {Alarm, User, Subscriber, Suppression, AuditEntry, AccessAttempt, AccessFailureLog, AccessLog}
 CHANGED_BY_ADMINISTERING = (Page, Group, Component, Template, Account)
 
 
