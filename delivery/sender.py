@@ -18,6 +18,8 @@ from delivery.models import Notice, Pause
 
 log = logging.getLogger(__name__)
 RECORD_EVERY_SECONDS = 0.5
+# How long to try to record what was sent, when the database does not answer.
+PATIENCE_SECONDS = 10.0
 # How long to wait when a channel has had its share of this second.
 TOKEN_WAIT_SECONDS = 0.1
 # So many refused, and more than half of all: the other side refuses us, not them. Nobody else is to be lost to that.
@@ -140,9 +142,13 @@ class _Shift:
             self.next_renewal = now + settings.DELIVERY_LEASE_SECONDS / 4
 
     def _write_down(self) -> Counter[str]:
-        """A lost database connection is opened once more: not to record means to send again later."""
-        try:
-            return claims.record(self.batch, self.finished)
-        except OperationalError:
-            connection.close()
-            return claims.record(self.batch, self.finished)
+        """A database that is away for a moment is waited for: not to record means to send again later."""
+        until = time.monotonic() + min(PATIENCE_SECONDS, settings.DELIVERY_LEASE_SECONDS / 2)
+        while True:
+            try:
+                return claims.record(self.batch, self.finished)
+            except OperationalError:
+                connection.close()
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(RECORD_EVERY_SECONDS)

@@ -301,6 +301,7 @@ class PostgresServer:
                 "--locale=C",
                 "--no-sync",
                 "--no-instructions",
+                "--wal-segsize=1",  # so that its log passes where `limit_files` stops tables
                 "-U",
                 "postgres",
                 "-D",
@@ -341,6 +342,15 @@ class PostgresServer:
         """Every connection is cut, nothing is put in order; the next start recovers."""
         assert self.process
         self.process.stop(with_signal=signal.SIGQUIT)  # PostgreSQL's immediate shutdown
+
+    def limit_files(self, size: int | None) -> None:
+        """No file may grow beyond `size` bytes, None for any: to PostgreSQL that is a full disk. Asked as its own
+        user, because root need not have the right to do so."""
+        assert self.process
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for pid in (str(self.process.pid), *children):
+            limit = "unlimited" if size is None else str(size)
+            subprocess.run(["prlimit", "--pid", pid, f"--fsize={limit}:unlimited"], check=False, **self._as)
 
     def _ready(self) -> bool:
         import psycopg

@@ -128,10 +128,10 @@ def test_a_probe_that_works_ends_the_pause_and_the_rest_follows(scripted: type[S
     assert len(scripted.sent) == 10
 
 
-def test_a_database_connection_lost_while_recording_is_opened_again(
+def test_a_database_that_is_away_while_recording_is_waited_for(
     scripted: type[Scripted], ten: Notice, monkeypatch: pytest.MonkeyPatch
 ):
-    real, failures = claims.record, [OperationalError("gone")]
+    real, failures = claims.record, [OperationalError("gone")] * 3
 
     def record(*args: object) -> object:
         if failures:

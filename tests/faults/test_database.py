@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -14,18 +15,19 @@ from pytest_django import DjangoDbBlocker
 
 from delivery.models import Notice
 from incidents.models import Incident, Update
-from tests.faults.conftest import METRICS_TOKEN, subscribe
+from tests.faults.conftest import METRICS_TOKEN, PEOPLE, subscribe
 from tests.faults.outcome import assert_nothing_was_lost
 from tests.faults.visitor import NEW, Visitor
 from tests.processes import PostgresServer, wait_until
 
 if TYPE_CHECKING:
     from pages.models import Page
+    from tests.delivery.scripted_smtp import ScriptedServer
     from tests.faults.conftest import Deployment
 
     Post = Callable[[int], Notice]
 
-pytestmark = [pytest.mark.faults, pytest.mark.once]
+pytestmark = [pytest.mark.faults, pytest.mark.once, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -79,22 +81,38 @@ def test_a_database_that_dies_right_after_the_commit_costs_only_time(
     assert_nothing_was_lost(notice, deployment.mail)
 
 
-def test_a_database_that_dies_in_the_middle_of_telling_loses_nobody(
-    deployment: Deployment, post: Post, database: PostgresServer
-):
-    (worker,) = deployment.start_workers()
-    deployment.mail.on_taken = lambda: time.sleep(0.005)
-    notice = post(600)
-    wait_until(lambda: len(deployment.mail.received) > 200, within=20, what="the first mails")
+def cut_all_connections() -> None:
+    """But this process's own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_port = -1 AND pid <> %s",
+                       [connection.connection.info.backend_pid])  # fmt: skip
 
+
+@pytest.mark.skipif(not shutil.which("prlimit"), reason="needs prlimit, of util-linux, to fill PostgreSQL's disk")
+def test_a_database_whose_disk_is_full_that_cuts_connections_and_dies_loses_nobody_among_20000(
+    deployment: Deployment, post: Post, relay: ScriptedServer, database: PostgresServer
+):
+    """B27, B32 and PostgreSQL killed, in the middle of it all, with two workers."""
+    workers = deployment.start_workers(2, processes=1)
+    notice = post(PEOPLE)
+    database.limit_files(2_000_000)  # too little for everybody's deliveries
+    deployment.wait(lambda: "File too large" in deployment.logs)
+    database.limit_files(None)
+
+    for share in (0.2, 0.3, 0.4):
+        deployment.wait(lambda share=share: len(relay.taken) > share * PEOPLE)
+        cut_all_connections()
+    for _ in range(20):
+        cut_all_connections()
+        time.sleep(0.05)
+    deployment.wait(lambda: len(relay.taken) > 0.6 * PEOPLE)
     database.kill()
-    deployment.mail.on_taken = None
     database.start()
     forget_connections()
+    deployment.settle(notice, within=90)
 
-    deployment.settle(notice, within=60)
-    assert worker.running()
-    assert_nothing_was_lost(notice, deployment.mail, workers_lost=1)
+    assert all(worker.running() for worker in workers)
+    assert_nothing_was_lost(notice, relay, workers_lost=len(workers) * 2)
 
 
 def test_the_page_stays_up_and_says_how_old_it_is_while_the_database_is_down(
