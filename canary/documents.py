@@ -29,6 +29,9 @@ SECONDS = 10.0
 LIMIT_BYTES = 8 * 1024 * 1024
 # One process of several may hide for a round or two.
 ROUNDS_JUDGED = 3
+# Far more than a round takes when nothing answers: the reading itself hangs.
+SILENCE_SECONDS = 90.0
+FAILED = "The watch could not read it; its log says why."
 GENERATION, AGE = "x-edition-generation", "x-edition-age"
 
 
@@ -98,39 +101,58 @@ class Reader:
         self._is_raised = False
         self._known: deque[tuple[float, int]] = deque(maxlen=100)
         """Generations of the page and when, by the monotonic clock, each was seen."""
+        self._looked_at = time.monotonic()
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=f"reader {self.base}", daemon=True).start()
 
     def _run(self) -> None:
         while True:
-            try:
-                self.look()
-            except Exception:  # a mistake in one round must not end the reading
-                log.exception("reading documents failed")
+            self.look()
             time.sleep(settings.CANARY_WATCH_SECONDS)
 
     def look(self) -> None:
         """One round."""
-        expected = self._expected()
-        self._wrong.append(describe(read(self.base), expected))
+        try:
+            expected = self._expected()
+            wrong = describe(read(self.base), expected)
+        except Exception:  # a mistake in one round must not end the reading, nor pass for a good one
+            log.exception("reading documents failed")
+            wrong = FAILED
+        self._wrong.append(wrong)
+        self._looked_at = time.monotonic()
 
     @property
     def is_sure(self) -> bool:
         """It has looked, and nothing was wrong lately: not even what is too little for an alarm."""
-        return bool(self._wrong) and not any(self._wrong)
+        return bool(self._wrong) and not any(self._wrong) and not self._silence()
 
     def finding(self) -> Finding | None:
         """Wrong in two rounds of the last three; well again after three that were good."""
+        if self._silence():
+            return self._describe(self._silence())
         wrong = [each for each in self._wrong if each]
         if len(wrong) < 2 and not (wrong and self._is_raised):
             self._is_raised = False
             return None
         self._is_raised = True
+        return self._describe(
+            f"{wrong[-1]}\nOne of several web processes may be cut off from the database, or a cache in front keeps too "
+            "long. Starting the web server again helps against the first."
+        )
+
+    def _silence(self) -> str:
+        """What was seen last says nothing any more when no round has ended for so long; "" while they do."""
+        seconds = time.monotonic() - self._looked_at
+        return (
+            f"Reading it has hung for {seconds:.0f} seconds; start the watch again."
+            if seconds > SILENCE_SECONDS
+            else ""
+        )
+
+    def _describe(self, what: str) -> Finding:
         return Finding(
-            f"documents.{urlsplit(self.base).netloc}"[:64],
-            f"{self.base} does not show what it should. {wrong[-1]}\nOne of several web processes may be cut off from "
-            "the database, or a cache in front keeps too long. Starting the web server again helps against the first.",
+            f"documents.{urlsplit(self.base).netloc}"[:64], f"{self.base} does not show what it should. {what}"
         )
 
     def _expected(self) -> int:

@@ -116,6 +116,29 @@ def test_what_cannot_be_read_is_found(
     )
 
 
+def test_a_round_that_fails_in_the_watch_itself_passes_for_no_good_one(reader: Reader, wires: Wires):
+    assert look(reader, 3) == ""
+    assert reader.is_sure
+
+    wires.web.answer = lambda sent: Reply(headers={"X-Edition-Generation": "9" * 5000})  # Python reads no such number
+
+    assert documents.FAILED in look(reader, 2)
+    assert not reader.is_sure
+
+
+def test_a_reading_that_hangs_is_found(reader: Reader):
+    assert look(reader, 3) == ""
+    reader._looked_at -= documents.SILENCE_SECONDS + 1
+
+    assert not reader.is_sure
+    finding = reader.finding()
+    assert finding
+    assert "has hung for 91 seconds" in finding.text
+
+    assert look(reader) == ""
+    assert reader.is_sure
+
+
 def test_without_a_canary_nothing_is_read(settings):
     settings.PUBLIC_URL = "https://status.acme.example"
     assert documents.addresses() == []
