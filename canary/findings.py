@@ -33,7 +33,7 @@ def look_at_ledger(watching_since: datetime) -> list[Finding]:
     """What the database shows. `watching_since`: before it nobody waited for a heartbeat."""
     found = [*_missing_heartbeats(watching_since)]
     for destination in destinations():
-        found += _missing_arrivals(destination)
+        found += _missing_arrivals(destination, watching_since)
     found += [Finding("delivery.late", sentence) for sentence in late()]
     if sentences := paused():
         found.append(Finding("delivery.paused", "\n".join(sentences)))
@@ -58,9 +58,12 @@ def _missing_heartbeats(watching_since: datetime) -> list[Finding]:
     ]
 
 
-def _missing_arrivals(destination: Probe.Destination) -> list[Finding]:
-    judged = Probe.objects.filter(destination=destination, heartbeat__in=list(Heartbeat.objects.due()[:JUDGED]))
+def _missing_arrivals(destination: Probe.Destination, watching_since: datetime) -> list[Finding]:
+    due = list(Heartbeat.objects.due()[:JUDGED])
+    judged = Probe.objects.filter(destination=destination, heartbeat__in=due)
     probes = {probe.code: probe for probe in judged}
+    if not probes and len(due) == JUDGED and due[-1].published_at > watching_since:
+        return [_not_sent_at_all(destination)]
     in_time = set(judged.arrived_in_time().values_list("code", flat=True))
     missing = [probe for code, probe in probes.items() if code not in in_time]
     if not missing:
@@ -74,6 +77,15 @@ def _missing_arrivals(destination: Probe.Destination) -> list[Finding]:
             f"(within {settings.CANARY_DEADLINE_SECONDS} s).\n{_share(destination)}\n{explain(destination, missing)}",
         )
     ]
+
+
+def _not_sent_at_all(destination: Probe.Destination) -> Finding:
+    """Nothing is missing where nothing is sent; it must not pass for all being well."""
+    return Finding(
+        f"arrival.{destination}",
+        f"No heartbeat goes out by {destination.label.lower()}, although the watch's settings say so.\nThe workers have "
+        "other settings (CANARY_MAIL_TO, CANARY_WEBHOOK_URL): start them again with the same ones.",
+    )
 
 
 def _share(destination: Probe.Destination) -> str:

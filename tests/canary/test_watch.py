@@ -117,6 +117,28 @@ def test_mail_that_goes_to_files_is_said_to(watch: Watch, wires: Wires, settings
     assert "There is no mail server (EMAIL_URL)" in said(wires)[0]
 
 
+def test_workers_that_know_nothing_of_a_destination_are_found(watch: Watch, wires: Wires, settings):
+    watch.since -= timedelta(seconds=60)
+    settings.CANARY_PERIOD_SECONDS, settings.CANARY_MAIL_TO = 60, ""
+    for _ in range(3):
+        beat()
+    assert watch.look(), "nobody asks for mail"
+
+    settings.CANARY_MAIL_TO = "canary@mailbox.example"
+    assert not watch.look()
+    assert "No heartbeat goes out by mail" in said(wires)[0]
+    assert len(wires.deadman.requests) == 1
+
+
+def test_heartbeats_from_before_the_watch_tell_nothing_of_its_settings(watch: Watch, settings):
+    settings.CANARY_MAIL_TO = ""
+    for _ in range(3):
+        beat()
+    settings.CANARY_MAIL_TO = "canary@mailbox.example"
+
+    assert watch.look()
+
+
 def test_what_is_not_due_yet_is_not_missed(watch: Watch):
     heartbeats.publish()
 
