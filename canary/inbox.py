@@ -25,6 +25,8 @@ MOST_AT_ONCE = 200
 # A server may be away for a moment, and refuses one sign-in of many.
 FAILURES_TOLERATED = 2
 WANTED = 'UNDELETED SUBJECT "heartbeat-"'
+# Some bounces repeat the subject; these tell them from what they return.
+READ = "(BODY.PEEK[HEADER.FIELDS (SUBJECT FROM CONTENT-TYPE)])"
 
 
 class InboxError(Exception):
@@ -101,7 +103,7 @@ class Inbox:
             uids = (found or b"").split()[:MOST_AT_ONCE]
             arrived = 0
             for uid in uids:
-                _, answer = _done(imap.uid("FETCH", uid.decode(), "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])"))
+                _, answer = _done(imap.uid("FETCH", uid.decode(), READ))
                 headers = b"".join(each[1] for each in answer if isinstance(each, tuple))
                 arrived += record(Probe.Destination.MAIL, find_codes(headers.decode("ascii", "replace")))
             if uids:

@@ -118,6 +118,23 @@ def test_mail_is_read_in_whatever_form_a_provider_posts_it(page: Page, wires: Wi
     assert arrived(MAIL) == 3
 
 
+def test_a_bounce_is_no_arrival(page: Page, wires: Wires, client: Client):
+    heartbeats.beat()
+    code = Probe.objects.filter(destination=MAIL).first().code
+    report = {"Content-Type": "multipart/report; report-type=delivery-status"}
+    bounces = [
+        f"From: MAILER-DAEMON@mx.example\nSubject: Undeliverable: heartbeat-{code}",
+        f"Content-Type: message/delivery-status\n\nSubject: heartbeat-{code}",
+    ]
+
+    for body in bounces:
+        assert client.post("/canary/mail/the-way-in", body, "text/plain").json() == {"arrived": 0}
+    for kind in (None, "application/json"):
+        body = {"headers": str(report), "subject": f"Undeliverable: heartbeat-{code}"}
+        client.post("/canary/mail/the-way-in", body, **({"content_type": kind} if kind else {}))
+    assert arrived(MAIL) == 0
+
+
 def test_two_clocks_make_one_heartbeat(page: Page, wires: Wires, settings):
     settings.CANARY_PERIOD_SECONDS = 3600
 

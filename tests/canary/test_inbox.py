@@ -48,6 +48,17 @@ def test_heartbeats_in_the_mailbox_are_noted_and_deleted_and_other_mail_is_left(
     assert inbox.is_sure
 
 
+def test_a_bounce_that_repeats_the_subject_is_no_arrival(mailbox: ImapServer, page: Page, wires: Wires):
+    heartbeats.beat()
+    code = Probe.objects.filter(destination="email").values_list("code", flat=True)[0]
+    kind = b"Content-Type: multipart/report; report-type=delivery-status; boundary=b"
+    mailbox.put(b"Subject: Undeliverable: heartbeat-%s\r\n%s\r\n\r\n--b--\r\n" % (code.encode(), kind))
+
+    assert Inbox(mailbox.url()).look() == 0
+    assert arrived() == 0
+    assert mailbox.subjects() == []
+
+
 def test_a_mailbox_that_cannot_be_read_is_found_and_forgiven(
     mailbox: ImapServer, page: Page, caplog: pytest.LogCaptureFixture
 ):
