@@ -41,7 +41,8 @@ def destinations() -> list[Probe.Destination]:
 
 
 def beat() -> Heartbeat | None:
-    """What the clock does each period. Two clocks make one heartbeat."""
+    """What the clock does each period. Two clocks that tick together make one heartbeat; a slot is half a period, so
+    that a tick that comes early or late is none too few."""
     prune()
     return publish(slot=int(time.time() * 2 / settings.CANARY_PERIOD_SECONDS))
 
