@@ -153,10 +153,13 @@ def _pauses() -> Metric:
         labels=["channel", "account"],
     )
     accounts = {account.address: account for account in Account.objects.all()}
+    longest: dict[tuple[str, str], float] = {}  # accounts of two pages may share a name, series may not
     for pause in Pause.objects.order_by("key"):
         account = accounts.get(pause.key)
-        labels = [account.channel, account.name] if account else [pause.key, ""]
-        family.add_metric(labels, (timezone.now() - pause.since).total_seconds())
+        labels = (account.channel, account.name) if account else (pause.key, "")
+        longest[labels] = max(longest.get(labels, 0.0), (timezone.now() - pause.since).total_seconds())
+    for labels, seconds in longest.items():
+        family.add_metric(labels, seconds)
     return family
 
 

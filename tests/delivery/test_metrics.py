@@ -20,6 +20,7 @@ from pytest_django import Settings
 from delivery import metrics, outbox, retention
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import retry_failed
+from pages.models import Page
 from statuspage import metrics as endpoint
 from statuspage.checks import check_production
 from statuspage.metrics import Scrape
@@ -27,7 +28,6 @@ from statuspage.urls import scrape
 from subscribers.models import Confirmation
 
 if TYPE_CHECKING:
-    from pages.models import Page
     from tests.delivery.conftest import AddSubscribers, MakeNotice
 
 State = Delivery.State
@@ -185,6 +185,18 @@ def test_what_waits_and_what_is_paused_is_told(client: Client, notice: Notice, x
     assert 180 <= seen["statuspage_paused_seconds", "", "email"] < 300
     assert 180 <= seen["statuspage_paused_seconds", "@acmestatus", "x"] < 300
     assert seen["statuspage_notices_waiting_for_fan_out",] == 1
+
+
+def test_accounts_of_two_pages_with_one_name_are_one_series(client: Client, x_account: Account):
+    other = Page.objects.create(name="Other", url="https://other.acme.example")
+    namesake = Account.objects.create(page=other, channel="x", name=x_account.name)
+    for account, minutes in ((x_account, 9), (namesake, 3)):
+        Pause.objects.begin(account.address, "no credits")
+        Pause.objects.filter(key=account.address).update(since=timezone.now() - timedelta(minutes=minutes))
+
+    (line,) = re.findall(r"^statuspage_paused_seconds{.*", ask(client), re.MULTILINE)
+
+    assert 540 <= float(line.split()[-1]) < 600
 
 
 def test_what_settles_in_between_is_counted_once(
