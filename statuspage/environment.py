@@ -93,6 +93,8 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
             raise ImproperlyConfigured(f"{name}: is not an http or https address.") from None
         if value and (parts.scheme not in ("http", "https") or not parts.hostname or not value.isascii()):
             raise ImproperlyConfigured(f"{name}: is not an http or https address.")
+        if "@" in parts.netloc:  # they would not be sent, and be told with every alarm about this address
+            raise ImproperlyConfigured(f"{name}: must not hold a user name or a password.")
         return value
 
     def directory(self, name: str, default: Path, *, writable: bool = True) -> Path:
