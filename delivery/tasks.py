@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from delivery import confirmations, outbox, retention
+from delivery.bounces.reading import read_mailbox
 from delivery.sender import drain
 from statuspage.bell import ring
 
@@ -27,6 +28,11 @@ def send(kind: str) -> None:
 @shared_task
 def sweep() -> None:
     outbox.sweep()
+
+
+@shared_task
+def read_bounces() -> None:
+    read_mailbox(BUDGET_SECONDS)
 
 
 @shared_task

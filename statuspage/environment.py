@@ -15,6 +15,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+from statuspage.mailbox import MailboxUrl
+
 SWITCH = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(("false", "off", "no", "0"), False)
 SQLITE = "django.db.backends.sqlite3"
 POSTGRESQL = "django.db.backends.postgresql"
@@ -156,6 +158,14 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
             "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
             "EMAIL_USE_SSL": parts.scheme == "smtps",
         }
+
+    def mailbox(self, name: str) -> MailboxUrl | None:
+        """An IMAP mailbox; None when unset."""
+        url = self.text(name)
+        try:
+            return MailboxUrl.parse(url) if url else None
+        except ValueError:  # the message may repeat the URL, and with it the password
+            raise ImproperlyConfigured(f"{name}: is not a mailbox such as imaps://user:password@host/INBOX.") from None
 
 
 def sqlite_options() -> dict[str, Any]:

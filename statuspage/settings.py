@@ -175,6 +175,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(15),
         "options": {"expires": 15},
     },
+    "bounces": {"task": "delivery.tasks.read_bounces", "schedule": schedule(60), "options": {"expires": 60}},
     "tidy": {"task": "delivery.tasks.tidy", "schedule": schedule(30), "options": {"expires": 30}},
     "prune": {"task": "subscribers.tasks.prune", "schedule": schedule(3600), "options": {"expires": 3600}},
 }
@@ -194,6 +195,8 @@ EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT_SECONDS", 30, least=1)
 EMAIL_CONNECTIONS = env.number("EMAIL_CONNECTIONS", 8, least=1, most=100)
 EMAIL_RATE = env.number("EMAIL_RATE", 0)
 EMAIL_DOMAIN_RATES = env.rates("EMAIL_DOMAIN_RATES")
+# Where mails come back to, to be read; None when nobody reads them.
+BOUNCE_MAILBOX = env.mailbox("BOUNCE_IMAP_URL")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Status <status@localhost>")
 
 # Confirmation mails an hour at most, of all pages together: anybody can ask for one to any address.

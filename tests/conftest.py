@@ -24,6 +24,7 @@ FROM_OUTSIDE = (
     "PUBLIC_URL",
     "ALLOWED_HOSTS",
     "EMAIL_URL",
+    "BOUNCE_IMAP_URL",
     "DEBUG",
     "PRODUCTION",
     "REDIS_URL",

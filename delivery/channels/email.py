@@ -15,6 +15,7 @@ from typing import Protocol
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from delivery import message_ids
 from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
 from delivery.mailfiles import MailFolder
 from delivery.mime import PrebuiltMail, SlotNames, prebuild
@@ -112,7 +113,7 @@ class NoticeMail:
         mail = self._mail.fill(
             headers={
                 "To": f"<{recipient.address}>",
-                "Message-ID": f"<d-{self._code}-{recipient.delivery_id}@{self._domain}>",
+                "Message-ID": message_ids.of_delivery(self._code, recipient.delivery_id, self._domain),
                 "Date": _date_header(int(time.time())),
                 "List-Unsubscribe": f"<{self._unsubscribe_url}{unsubscribe}>",
             },

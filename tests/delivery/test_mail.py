@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from delivery import outbox, sender
+from delivery import message_ids, outbox, sender
 from delivery.channels.email import Email
 from delivery.mime import SlotNames, prebuild
 from delivery.models import Notice
@@ -57,7 +57,7 @@ def test_headers_are_those_of_a_well_behaved_list(mail: EmailMessage, notice: No
     assert mail["Subject"] == "[Acme Status] Identified: Elevated error rates on Chat API"
     assert mail["From"] == "Acme Status <status@localhost>"
     assert mail["To"] == "person0001@example.com"
-    assert mail["Message-ID"] == f"<d-{notice.code}-{row.pk}@localhost>"
+    assert mail["Message-ID"] == message_ids.of_delivery(notice.code, row.pk, "localhost")
     assert mail["References"] == "<t-incident0001@localhost>"
     assert mail["List-Id"] == f"<{notice.page.code}.localhost>"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

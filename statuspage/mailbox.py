@@ -1,0 +1,214 @@
+"""Reading a mailbox that an operator named, over IMAP: bounded in time, in count and in size.
+
+Each use opens a connection of its own, so a lost one costs a round and nothing else: what was neither marked nor
+deleted comes again. Mails are handed over as bytes; nothing a stranger sends can be too malformed for that.
+"""
+
+import contextlib
+import imaplib
+import re
+import ssl
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import Message
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
+
+PORTS = {"imap": 143, "imap+tls": 143, "imaps": 993}
+TIMEOUT_SECONDS = 10.0
+# Reports begin with what they report; what is cut off is the end of a returned mail.
+LIMIT_BYTES = 256 * 1024
+# Printable ASCII, as it is written into a command. Others write a folder's name as their server does (RFC 3501 §5.1.3).
+PLAIN = re.compile(r"[\x20-\x7e]+")
+Answer = tuple[str, list[Any]]
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class MailboxError(Exception):
+    """The mailbox could not be read. The text says why, and holds no credentials."""
+
+
+@dataclass(frozen=True)
+class MailboxUrl:
+    """Where a mailbox is: imaps://user:password@host:port/Folder."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    folder: str
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """imaps:// (TLS), imap+tls:// (STARTTLS) or imap:// (no encryption). Raises ValueError without a word of `url`."""
+        parts = urlsplit(url)
+        if parts.scheme not in PORTS or not parts.hostname or not parts.username or not parts.password:
+            raise ValueError("is not a URL such as imaps://user:password@host/INBOX")
+        user, password, folder = (unquote(part) for part in (parts.username, parts.password, parts.path.strip("/")))
+        folder = folder or "INBOX"
+        if CONTROL.search(user + password) or not PLAIN.fullmatch(folder):
+            raise ValueError("holds characters that cannot be sent")
+        return cls(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], user, password, folder)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail, not yet understood."""
+
+    uid: int
+    content: bytes
+    """At most `LIMIT_BYTES` from its beginning."""
+
+    @cached_property
+    def message(self) -> Message:
+        """Parsed by the old policy, which fails at no header, however odd: take `str()` of what you read.
+
+        Empty when it cannot be parsed at all, such as a thousand mails inside each other.
+        """
+        try:
+            return message_from_bytes(self.content)
+        except Exception:  # whatever a stranger's mail does to the parser, the next one is to be read
+            return Message()
+
+
+class Mailbox:
+    """A selected folder, for the length of a with block. Every method may raise MailboxError.
+
+    with Mailbox(url) as mailbox:
+        for mail in mailbox.unread(limit=100):
+            mailbox.delete([mail.uid])
+    """
+
+    def __init__(self, url: MailboxUrl, timeout: float = TIMEOUT_SECONDS) -> None:
+        """`timeout`: seconds that the server may keep silent."""
+        self.url = url
+        self._timeout = timeout
+
+    def __enter__(self) -> Self:
+        with self._errors("connect"):
+            self._imap = self._connect()
+        try:
+            self._sign_in()
+            with self._errors("open the folder"):
+                self._done(self._imap.select(_quoted(self.url.folder)))
+        except BaseException:
+            self._hang_up()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # A connection that broke would make us wait once more.
+        if kind is None or not issubclass(kind, MailboxError):
+            with contextlib.suppress(imaplib.IMAP4.error, OSError):
+                self._imap.logout()
+        self._hang_up()
+
+    def unread(self, limit: int) -> Iterator[Mail]:
+        """Up to `limit` mails that were neither read, flagged nor deleted, oldest first. They stay unread."""
+        for uid in self._find(limit):
+            if content := self._fetch(uid):
+                yield Mail(uid, content)
+
+    def mark_read(self, uids: Iterable[int]) -> None:
+        self._store(uids, r"\Seen")
+
+    def flag(self, uids: Iterable[int]) -> None:
+        """Leave them, unread, for a person to look at: `unread` passes them by from now on."""
+        self._store(uids, r"\Flagged")
+
+    def delete(self, uids: Iterable[int]) -> None:
+        """Where the server cannot remove single mails (RFC 4315) they stay, marked as deleted."""
+        numbers = _number_set(uids)
+        if not numbers:
+            return
+        self._store(numbers, r"\Deleted \Seen")
+        with self._errors("delete"):
+            # Asked anew: some tell all they can only to who has signed in.
+            _, (capabilities, *_) = self._done(self._imap.capability())
+            if b"UIDPLUS" in (capabilities or b"").upper().split():
+                self._done(self._imap.uid("EXPUNGE", numbers))
+
+    def _connect(self) -> imaplib.IMAP4:
+        host, port, scheme = self.url.host, self.url.port, self.url.scheme
+        if scheme == "imaps":
+            context = ssl.create_default_context()
+            return imaplib.IMAP4_SSL(host, port, timeout=self._timeout, ssl_context=context)
+        imap = imaplib.IMAP4(host, port, timeout=self._timeout)
+        if scheme == "imap+tls":
+            try:
+                imap.starttls(ssl.create_default_context())
+            except BaseException:
+                imap.shutdown()
+                raise
+        return imap
+
+    def _sign_in(self) -> None:
+        """PLAIN where it is offered: it takes passwords of any letters. The server's words are not passed on."""
+        user, password = self.url.user, self.url.password
+        with self._errors("sign in"):
+            try:
+                if "AUTH=PLAIN" in self._imap.capabilities:
+                    self._imap.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
+                else:
+                    self._imap.login(user, password)
+            except imaplib.IMAP4.abort:
+                raise
+            except (imaplib.IMAP4.error, UnicodeError):
+                raise MailboxError(f"{self.url.host}: our sign-in is refused.") from None
+
+    def _find(self, limit: int) -> list[int]:
+        with self._errors("search"):
+            _, answer = self._done(self._imap.uid("SEARCH", "UNSEEN UNFLAGGED UNDELETED"))
+        return sorted(int(uid) for uid in (answer[0] or b"").split())[:limit]
+
+    def _fetch(self, uid: int) -> bytes:
+        """Empty when it is gone by now."""
+        with self._errors("fetch"):
+            _, answer = self._done(self._imap.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{LIMIT_BYTES}>)"))
+        return next((each[1][:LIMIT_BYTES] for each in answer if isinstance(each, tuple)), b"")
+
+    def _store(self, uids: Iterable[int] | str, flags: str) -> None:
+        if numbers := uids if isinstance(uids, str) else _number_set(uids):
+            with self._errors("mark"):
+                self._done(self._imap.uid("STORE", numbers, "+FLAGS.SILENT", f"({flags})"))
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._imap.shutdown()
+
+    @staticmethod
+    def _done(answer: Answer) -> Answer:
+        status, said = answer
+        if status != "OK":
+            raise imaplib.IMAP4.error(str(said[0]) if said else status)
+        return answer
+
+    @contextlib.contextmanager
+    def _errors(self, doing: str) -> Iterator[None]:
+        """Whatever goes wrong inside becomes a MailboxError."""
+        try:
+            yield
+        except ssl.SSLCertVerificationError as error:
+            raise MailboxError(f"{self.url.host}: the certificate is not trusted: {error.verify_message}.") from None
+        except OSError as error:
+            raise MailboxError(
+                f"{self.url.host}: could not {doing}: {error.strerror or type(error).__name__}."
+            ) from None
+        except (imaplib.IMAP4.error, ValueError) as error:
+            said = str(error)[:200] or type(error).__name__
+            raise MailboxError(f"{self.url.host}: could not {doing}: {said}") from None
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _number_set(uids: Iterable[int]) -> str:
+    return ",".join(str(uid) for uid in sorted(set(uids)))

@@ -1,0 +1,143 @@
+"""What comes back, read from a real IMAP server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from pytest_django import Settings
+
+from delivery import message_ids, outbox
+from delivery.bounces.reading import read_mailbox
+from delivery.models import Delivery, Notice
+from statuspage.mailbox import MailboxUrl
+from subscribers.models import Suppression
+from tests.canary.imap_server import ImapServer, imap_server
+
+if TYPE_CHECKING:
+    from tests.delivery.conftest import AddSubscribers
+
+POSTFIX = """From: MAILER-DAEMON@relay.example
+Subject: Undelivered Mail Returned to Sender
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type={type}; boundary="b"
+
+--b
+Content-Type: text/plain
+
+I'm sorry to have to inform you.
+
+--b
+Content-Type: {part}
+
+{fields}
+
+--b
+Content-Type: text/rfc822-headers
+
+To: <person0001@example.com>
+Message-ID: {id}
+
+--b--
+"""
+STATUS = """Reporting-MTA: dns; relay.example
+
+Final-Recipient: rfc822; {to}
+Action: {action}
+Status: {status}
+Diagnostic-Code: smtp; {said}"""
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[ImapServer]:
+    with imap_server() as running:
+        settings.BOUNCE_MAILBOX = MailboxUrl.parse(running.url())
+        yield running
+
+
+@pytest.fixture
+def delivery(notice: Notice, add_subscribers: AddSubscribers) -> Delivery:
+    add_subscribers(1)
+    outbox.expand(notice.pk)
+    return notice.deliveries.get()
+
+
+def signed(delivery: Delivery) -> str:
+    return message_ids.of_delivery(delivery.notice.code, delivery.pk, "acme.example")
+
+
+def bounce(
+    about: str, status: str = "5.1.1", said: str = "550 no", action: str = "failed", to: str = "person0001@example.com"
+) -> bytes:
+    fields = STATUS.format(to=to, action=action, status=status, said=said)
+    return POSTFIX.format(type="delivery-status", part="message/delivery-status", fields=fields, id=about).encode()
+
+
+def complaint(about: str, kind: str = "abuse") -> bytes:
+    fields = f"Feedback-Type: {kind}\nUser-Agent: x/1\nVersion: 1"
+    return POSTFIX.format(type="feedback-report", part="message/feedback-report", fields=fields, id=about).encode()
+
+
+def reasons() -> list[str]:
+    return list(Suppression.objects.values_list("reason", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "found"),
+    [
+        ("5.1.1", "550 5.1.1 unknown", ["hard_bounce"]),
+        ("5.0.0", "550 No such user here", ["hard_bounce"]),
+        ("5.0.0", "550-5.7.1 our system has detected spam; user unknown", []),
+        ("5.2.2", "552 5.2.2 mailbox full", []),
+        ("4.4.7", "expired", []),
+    ],
+)
+def test_an_address_that_is_gone_is_suppressed(
+    server: ImapServer, delivery: Delivery, status: str, said: str, found: list[str]
+):
+    server.put(bounce(signed(delivery), status, said))
+    server.put(bounce(signed(delivery), status, said))
+
+    read_mailbox(20)
+
+    assert reasons() == found
+    assert server.subjects() == []
+
+
+def test_what_is_delayed_or_about_somebody_behind_the_address_changes_nothing(server: ImapServer, delivery: Delivery):
+    server.put(bounce(signed(delivery), action="delayed"))
+    server.put(bounce(signed(delivery), to="member@list.example"))
+
+    assert read_mailbox(20) == {"noted": 2}
+    assert reasons() == []
+
+
+def test_a_complaint_suppresses_and_its_opposite_does_not(server: ImapServer, delivery: Delivery):
+    server.put(complaint(signed(delivery), "not-spam"))
+    assert read_mailbox(20) == {"noted": 1}
+
+    server.put(complaint(signed(delivery)))
+    assert read_mailbox(20) == {"suppressed": 1}
+    assert reasons() == ["complaint"]
+
+
+def test_a_forged_report_and_other_mail_stay_and_come_once(server: ImapServer, delivery: Delivery):
+    forged = signed(delivery).replace("-", "-", 1)[:-30] + "0" * 16 + "@acme.example>"
+    server.put(bounce(forged))
+    server.put(bounce(f"<d-{delivery.notice.code}-{delivery.pk}@acme.example>"))
+    server.put(b"Subject: hello\r\nAuto-Submitted: auto-replied\r\n\r\nI am away.\r\n")
+    server.put(b"Content-Type: multipart/report; boundary=\r\n\r\n--\r\n\xff----")
+
+    assert read_mailbox(20) == {"left": 4}
+    assert read_mailbox(20) == {}
+    assert reasons() == []
+
+
+def test_a_mailbox_that_is_away_costs_a_line_in_the_log(settings: Settings, caplog: pytest.LogCaptureFixture):
+    settings.BOUNCE_MAILBOX = MailboxUrl.parse("imap://jane:hunter2@127.0.0.1:1/INBOX")
+
+    assert read_mailbox(20) == {}
+    assert "could not connect" in caplog.text
+    assert "hunter2" not in caplog.text
