@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from delivery import outbox, registry
+from delivery.bounces.models import BounceEvent
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import PRUNED
 from pages.admin import ADMINISTER, StaffModelAdmin, StaffRights
@@ -235,3 +236,12 @@ class PauseAdmin(ReadOnlyAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
         for pause in queryset:
             self.delete_model(request, pause)
+
+
+@admin.register(BounceEvent)
+class BounceEventAdmin(ReadOnlyAdmin):
+    """What came back, without addresses."""
+
+    list_display = ("noted_at", "kind", "source", "outcome", "reason")
+    list_filter = ("kind", "outcome", "source")
+    exclude = ("address_hash",)

@@ -15,7 +15,7 @@ RECENT = 50
 COUNTS = ("expected", "sent", "suppressed", "dead", "unknown", "pending")
 OF_A_CHANNEL = (
     *COUNTS,
-    *("retrying", "possible_duplicates", "oldest_waiting_seconds"),
+    *("retrying", "possible_duplicates", "bounced", "oldest_waiting_seconds"),
     *("lag_p50_seconds", "lag_p95_seconds", "lag_max_seconds"),
 )
 

@@ -12,6 +12,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from delivery import message_ids
 from delivery.channels.base import DeliveryError
 from delivery.channels.email import (
     ADDRESS,
@@ -104,7 +105,7 @@ def _hand_over(transport: Transport, row: Confirmation) -> None:
     ).fill(
         headers={
             "To": f"<{subscriber.address}>",
-            "Message-ID": f"<c-{row.pk}@{domain_of(sender)}>",
+            "Message-ID": message_ids.of_confirmation(row.pk, domain_of(sender)),
             "Date": format_datetime(timezone.now()),
         },
         slots={},

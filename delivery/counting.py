@@ -21,7 +21,7 @@ from delivery.outbox import NOT_CONNECTED
 State = Delivery.State
 SHOWN_REASONS = 5
 KEPT = (
-    *("expected", "sent", "suppressed", "dead", "unknown", "possible_duplicates"),
+    *("expected", "sent", "suppressed", "dead", "unknown", "possible_duplicates", "bounced"),
     *("lag_p50_seconds", "lag_p95_seconds", "lag_max_seconds"),
 )
 """What a FinalCount holds as a number of its own."""
@@ -56,6 +56,8 @@ class Line(Tally):
     """Those of the pending that have failed at least once."""
     possible_duplicates: int = 0
     """Attempts that ended without an answer and were, or will be, repeated."""
+    bounced: int = 0
+    """Mails that were handed over and came back later; they stay what they were."""
     oldest_waiting_seconds: float | None = None
     lag_p50_seconds: float | None = None
     lag_p95_seconds: float | None = None
@@ -102,7 +104,7 @@ def brief_lines(notices: Iterable[Notice]) -> dict[int, list[Line]]:
 
 
 def count_states(notices: Iterable[Notice]) -> dict[int, dict[str, States]]:
-    """By notice, channel and state: rows, tried, unsure, wrong, unconnected (counts), oldest, last (times). One query.
+    """By notice, channel and state: rows, tried, bounced, unsure, wrong, unconnected (counts), oldest, last (times). One query.
 
     A channel on which recipients are expected is there even when it has no rows.
     """
@@ -114,6 +116,7 @@ def count_states(notices: Iterable[Notice]) -> dict[int, dict[str, States]]:
         .annotate(
             rows=Count("pk"),
             tried=Count("pk", filter=Q(attempts__gt=0)),
+            bounced=Count("bounced_at"),
             unsure=Count("pk", filter=Q(ambiguous=True)),
             wrong=Count("pk", filter=~Q(error="")),
             unconnected=Count("pk", filter=Q(error=NOT_CONNECTED)),
@@ -153,6 +156,7 @@ def _line(notice: Notice, channel: str, states: States, **more: Any) -> Line:
         left_out=counts[State.SUPPRESSED] - rows_in(states, State.SUPPRESSED, "unconnected"),
         retrying=rows_in(states, State.PENDING, "tried"),
         possible_duplicates=sum(each["unsure"] for each in states.values()),
+        bounced=sum(each["bounced"] for each in states.values()),
         oldest_waiting_seconds=_waited_seconds(states),
         where=registry.load(channel).where() if channel in registry.CHANNELS else "",
         **more,

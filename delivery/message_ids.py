@@ -4,18 +4,29 @@ Anybody can write to the mailbox that bounces go to. A notice's code is public a
 a signature one forged report would keep mails from a stranger. Only who got a mail knows its id.
 
     <d-NOTICE-DELIVERY-SIGNATURE@domain>    a delivery
+    <c-CONFIRMATION-SIGNATURE@domain>       a confirmation
 """
 
 import hashlib
 import hmac
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
 SIGNATURE_LENGTH = 16
-OURS = re.compile(r"<(d-[A-Za-z0-9_]{1,20}-([0-9]{1,18}))-([0-9a-f]{16})@", re.ASCII)
+# Some providers tell it without the angle brackets.
+OURS = re.compile(r"<?((?:d-[A-Za-z0-9_]{1,20}|c)-([0-9]{1,18}))-([0-9a-f]{16})@", re.ASCII)
+
+
+@dataclass(frozen=True)
+class OurMail:
+    """A mail that we handed over: a delivery, or a confirmation."""
+
+    is_confirmation: bool
+    pk: int
 
 
 def of_delivery(notice_code: str, pk: int, domain: str) -> str:
@@ -23,19 +34,23 @@ def of_delivery(notice_code: str, pk: int, domain: str) -> str:
     return _sign(f"d-{notice_code}-{pk}", domain)
 
 
-def read(text: str) -> int | None:
-    """The delivery that a Message-ID names; None for one that is not ours, or not signed by us.
+def of_confirmation(pk: int, domain: str) -> str:
+    return _sign(f"c-{pk}", domain)
+
+
+def read(text: str) -> OurMail | None:
+    """The mail that a Message-ID names; None for one that is not ours, or not signed by us.
 
     The domain does not matter: the sender's address may have changed since. Retired keys are good.
     """
-    found = OURS.search(text)
+    found = OURS.match(text.strip())
     if found is None:
         return None
     value, pk, signature = found.groups()
     keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     if not any(constant_time_compare(signature, _signature(value, key)) for key in keys):
         return None
-    return int(pk)
+    return OurMail(value.startswith("c-"), int(pk))
 
 
 def _sign(value: str, domain: str) -> str:
@@ -43,9 +58,12 @@ def _sign(value: str, domain: str) -> str:
 
 
 def _signature(value: str, key: str) -> str:
-    return hmac.digest(_derived_key(key), value.encode(), "sha256").hex()[:SIGNATURE_LENGTH]
+    """Begun once for each key: each mail of a fan-out needs one."""
+    signature = _begin(key).copy()
+    signature.update(value.encode())
+    return signature.hexdigest()[:SIGNATURE_LENGTH]
 
 
 @lru_cache(maxsize=16)
-def _derived_key(key: str) -> bytes:
-    return hashlib.sha256(f"delivery.message_ids{key}".encode()).digest()
+def _begin(key: str) -> hmac.HMAC:
+    return hmac.new(hashlib.sha256(f"delivery.message_ids{key}".encode()).digest(), digestmod="sha256")

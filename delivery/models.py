@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import registry
+from delivery.bounces.models import BounceEvent  # noqa: F401 (one of this app's)
 from delivery.credentials import CredentialsField
 from pages.models import Page
 from statuspage.text import BodyField, TitleField
@@ -279,6 +280,7 @@ class Delivery(models.Model):
     error = models.CharField(
         max_length=255, blank=True, default="", db_default="", help_text="Why the last attempt failed."
     )
+    bounced_at = models.DateTimeField(null=True, blank=True, help_text="When it came back after it was sent.")
     queued_at = models.DateTimeField(
         default=timezone.now, db_default=Now(), help_text="When it began to wait; staff may queue it again."
     )
@@ -321,6 +323,7 @@ class FinalCount(models.Model):
     dead = models.PositiveIntegerField()
     unknown = models.PositiveIntegerField()
     possible_duplicates = models.PositiveIntegerField()
+    bounced = models.PositiveIntegerField(default=0, db_default=0)
     lag_p50_seconds = models.FloatField(null=True)
     lag_p95_seconds = models.FloatField(null=True)
     lag_max_seconds = models.FloatField(null=True)

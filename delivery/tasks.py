@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from delivery import confirmations, outbox, retention
+from delivery.bounces import events
 from delivery.bounces.reading import read_mailbox
 from delivery.sender import drain
 from statuspage.bell import ring
@@ -38,6 +39,7 @@ def read_bounces() -> None:
 @shared_task
 def tidy() -> None:
     retention.tidy(TIDY_SECONDS)
+    events.prune()
 
 
 @shared_task

@@ -261,6 +261,7 @@ class Suppression(models.Model):
 
     class Reason(models.TextChoices):
         HARD_BOUNCE = "hard_bounce", "The address does not exist"
+        SOFT_BOUNCE = "soft_bounce", "Mail kept coming back for days"
         COMPLAINT = "complaint", "Marked as spam"
         MANUAL = "manual", "Added by staff"
 

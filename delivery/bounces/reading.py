@@ -8,13 +8,12 @@ from django.conf import settings
 
 from delivery import message_ids
 from delivery.bounces import reports
-from delivery.models import Delivery
+from delivery.bounces.events import MAILBOX, note
+from delivery.bounces.models import Kind
 from statuspage.mailbox import Mail, Mailbox, MailboxError
-from subscribers.models import Suppression, address_hash
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 200
-Reason = Suppression.Reason
 
 
 def read_mailbox(seconds: float) -> Counter[str]:
@@ -42,31 +41,30 @@ def read_mailbox(seconds: float) -> Counter[str]:
 
 
 def _handle(mail: Mail) -> str:
-    """What it was: "suppressed", "noted" (of ours, without consequence) or "left" (not of ours)."""
+    """What it was: a kind of event, "noted" (of ours, without consequence) or "left" (not of ours)."""
     try:
         report = reports.read(mail.message)
     except Exception:  # whatever a stranger's mail does to the parser, the next one is to be read
         log.warning("a mail in the bounce mailbox could not be understood: uid=%d", mail.uid)
         return "left"
-    delivery_id = message_ids.read(report.message_id) if report else None
-    if report is None or delivery_id is None:
+    if report is None or message_ids.read(report.message_id) is None:
         return "left"
-    delivery = Delivery.objects.filter(pk=delivery_id, account=None).first()
-    reason = _reason(report, delivery.address) if delivery else None
-    if delivery is None or reason is None:
-        return "noted"
-    _suppress(delivery, reason)
-    return "suppressed"
-
-
-def _reason(report: reports.MailReport, address: str) -> Suppression.Reason | None:
     if report.complaint:
-        return Reason.COMPLAINT
-    # Behind a list's address others may be gone; the address itself is there.
-    ours = [each for each in report.failures if not each.recipients or address.lower() in each.recipients]
-    return Reason.HARD_BOUNCE if any(each.is_gone for each in ours) else None
+        kind = Kind.UNSUBSCRIBE if report.complaint.is_opt_out else Kind.COMPLAINT
+        return str(kind) if _note(report, kind, "", report.complaint.feedback_type) else "noted"
+    return next(filter(None, [_note_failure(report, failure) for failure in report.failures]), "noted")
 
 
-def _suppress(delivery: Delivery, reason: Suppression.Reason) -> None:
-    hashed = address_hash(delivery.channel, delivery.address)
-    Suppression.objects.get_or_create(channel=delivery.channel, address_hash=hashed, defaults={"reason": reason})
+def _note_failure(report: reports.MailReport, failure: reports.Failure) -> str:
+    """The kind of a new event, else "". Behind a list's address others may be gone: note() passes those over."""
+    if failure.is_about_us:
+        return ""
+    kind = Kind.HARD if failure.is_gone else Kind.SOFT
+    new = [_note(report, kind, address, failure.reason) for address in sorted(failure.recipients) or [""]]
+    return str(kind) if any(new) else ""
+
+
+def _note(report: reports.MailReport, kind: Kind, address: str, reason: str) -> bool:
+    """A mail can come back once of each kind, whoever says so and however often."""
+    about = report.message_id
+    return note(source=MAILBOX, event_id=about, kind=kind, address=address, message_id=about, reason=reason)

@@ -12,7 +12,7 @@ from email.message import Message
 from email.utils import parseaddr
 from typing import Any
 
-from delivery.bounces.severity import is_gone
+from delivery.bounces.severity import is_gone, is_policy
 
 STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
 RETURNED_PARTS = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
@@ -38,6 +38,11 @@ class Failure:
     @property
     def is_gone(self) -> bool:
         return is_gone(self.status, self.diagnostic)
+
+    @property
+    def is_about_us(self) -> bool:
+        """Refused for a policy, such as a block list that we are on: no fault of the address."""
+        return not self.is_gone and is_policy(self.status, self.diagnostic)
 
     @property
     def reason(self) -> str:

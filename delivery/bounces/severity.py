@@ -24,9 +24,19 @@ UNSAID = "0.0"
 
 def is_gone(status: str, diagnostic: str = "") -> bool:
     """`status`: such as "5.1.1", or "". `diagnostic`: the words of the server that refused the mail."""
-    codes = [code for code in ENHANCED.findall(f"{status} {diagnostic}") if not code.endswith(UNSAID)]
+    codes = _codes(status, diagnostic)
     if codes:
         return codes[0] in GONE
     return (
         not status.startswith("4") and bool(BASIC.search(diagnostic) or status) and bool(SAYS_GONE.search(diagnostic))
     )
+
+
+def is_policy(status: str, diagnostic: str = "") -> bool:
+    """Refused for what we are or do, not for what the address is: x.7.y (RFC 3463)."""
+    codes = _codes(status, diagnostic)
+    return bool(codes) and codes[0].split(".")[1] == "7"
+
+
+def _codes(status: str, diagnostic: str) -> list[str]:
+    return [code for code in ENHANCED.findall(f"{status} {diagnostic}") if not code.endswith(UNSAID)]

@@ -119,7 +119,7 @@ def test_a_complaint_suppresses_and_its_opposite_does_not(server: ImapServer, de
     assert read_mailbox(20) == {"noted": 1}
 
     server.put(complaint(signed(delivery)))
-    assert read_mailbox(20) == {"suppressed": 1}
+    assert read_mailbox(20) == {"complaint": 1}
     assert reasons() == ["complaint"]
 
 

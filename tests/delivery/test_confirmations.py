@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from delivery import confirmations
+from delivery import confirmations, message_ids
 from delivery.models import Pause
 from pages.models import Page
 from subscribers.models import Confirmation
@@ -51,7 +51,7 @@ def test_a_confirmation_is_mailed_with_its_link(row: Confirmation, mail_dir: Pat
     assert state_of(row) == ("sent", 1)
     assert mail["To"] == "jane@example.com"
     assert mail["From"] == "Acme Status <status@localhost>"
-    assert mail["Message-ID"] == f"<c-{row.pk}@localhost>"
+    assert mail["Message-ID"] == message_ids.of_confirmation(row.pk, "localhost")
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["List-Unsubscribe"] is None, "nobody has subscribed yet"
     for kind in ("plain", "html"):

@@ -74,6 +74,7 @@ def test_a_receipt_has_every_number_also_after_pruning(client: Client, told: Not
         "pending": 0,
         "retrying": 0,
         "possible_duplicates": 0,
+        "bounced": 0,
         "oldest_waiting_seconds": None,
         "lag_p50_seconds": pytest.approx(4),
         "lag_p95_seconds": pytest.approx(4),

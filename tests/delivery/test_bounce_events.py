@@ -1,0 +1,209 @@
+"""What follows from what comes back, whatever told us of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.conf import settings as django_settings
+from django.utils import timezone
+from pytest_django import Settings
+
+from delivery import message_ids, outbox, retention
+from delivery.bounces import events
+from delivery.bounces.events import MAILBOX, note
+from delivery.bounces.models import BounceEvent, Kind
+from delivery.counting import count_line_by_line
+from delivery.models import Delivery, Notice
+from delivery.receipt import build_receipt
+from subscribers.models import Confirmation, Subscriber, Suppression
+
+if TYPE_CHECKING:
+    from tests.delivery.conftest import AddSubscribers, MakeNotice
+
+ADDRESS = "person0001@example.com"
+State = Delivery.State
+
+
+@pytest.fixture
+def person(add_subscribers: AddSubscribers) -> Subscriber:
+    return add_subscribers(1)[0]
+
+
+@pytest.fixture
+def delivery(notice: Notice, person: Subscriber) -> Delivery:
+    return mailed(notice)
+
+
+def mailed(notice: Notice, days_ago: float = 0) -> Delivery:
+    outbox.expand(notice.pk)
+    notice.deliveries.update(state=State.SENT, sent_at=timezone.now() - timedelta(days=days_ago))
+    return notice.deliveries.get(address=ADDRESS)
+
+
+def signed(delivery: Delivery) -> str:
+    return message_ids.of_delivery(delivery.notice.code, delivery.pk, "acme.example")
+
+
+def returned(delivery: Delivery, kind: Kind = Kind.HARD, address: str = "", source: str = "mailgun") -> bool:
+    about = signed(delivery)
+    return note(source=source, event_id=about, kind=kind, address=address, message_id=about)
+
+
+def reasons() -> list[str]:
+    return list(Suppression.objects.values_list("reason", flat=True))
+
+
+def outcomes() -> list[str]:
+    return list(BounceEvent.objects.order_by("pk").values_list("outcome", flat=True))
+
+
+@pytest.mark.parametrize(("kind", "reason"), [(Kind.HARD, "hard_bounce"), (Kind.COMPLAINT, "complaint")])
+def test_fifty_times_the_same_is_one(delivery: Delivery, kind: Kind, reason: str):
+    assert [returned(delivery, kind) for _ in range(50)] == [True] + [False] * 49
+
+    assert reasons() == [reason]
+    assert outcomes() == ["suppressed"]
+
+
+def test_staff_lift_a_suppression_and_an_old_event_does_not_bring_it_back(delivery: Delivery, settings: Settings):
+    returned(delivery)
+    Suppression.objects.all().delete()
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another " * 8, [django_settings.SECRET_KEY]
+
+    assert not note(
+        source="mailgun", event_id=BounceEvent.objects.earliest("pk").event_id, kind=Kind.HARD, address=ADDRESS
+    )
+    assert reasons() == []
+
+
+def test_a_mail_signed_with_a_retired_key_is_known(delivery: Delivery, settings: Settings):
+    about = signed(delivery)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another " * 8
+
+    note(source=MAILBOX, event_id=about, kind=Kind.HARD, address=ADDRESS, message_id=about)
+
+    assert Suppression.objects.covers("email", ADDRESS)
+
+
+def test_a_mailbox_is_believed_only_with_a_signed_id(delivery: Delivery):
+    for about in ("", f"<d-{delivery.notice.code}-{delivery.pk}@acme.example>", signed(delivery).replace("@", "0@")):
+        assert not note(source=MAILBOX, event_id="1", kind=Kind.HARD, address=ADDRESS, message_id=about)
+
+    assert reasons() == []
+    assert not BounceEvent.objects.exists()
+
+
+def test_who_got_a_mail_cannot_have_another_address_suppressed(delivery: Delivery, add_subscribers: AddSubscribers):
+    add_subscribers(1)
+
+    assert not returned(delivery, address="person0002@example.com", source=MAILBOX)
+
+    assert reasons() == []
+    delivery.refresh_from_db()
+    assert delivery.bounced_at is None
+
+
+def test_a_provider_is_believed_about_subscribers_and_nobody_else(person: Subscriber):
+    assert note(source="ses", event_id="1", kind=Kind.HARD, address="Person0001@Example.com", message_id="<their@id>")
+    assert note(source="ses", event_id="2", kind=Kind.HARD, address="stranger@example.com")
+    assert note(source="ses", event_id="3\0" * 200, kind=Kind.HARD, address="\ud800 no address\0", reason="\0\ud800")
+
+    assert outcomes() == ["suppressed", "ignored", "ignored"]
+    assert Suppression.objects.covers("email", ADDRESS)
+    assert Suppression.objects.count() == 1
+
+
+def test_no_address_is_kept(delivery: Delivery):
+    note(source="ses", event_id="1", kind=Kind.SOFT, address=ADDRESS, reason=f"552 <{ADDRESS}>: mailbox full")
+
+    event = BounceEvent.objects.get()
+    assert event.reason == "552 <the recipient>: mailbox full"
+    assert not any("@" in str(value) for value in vars(event).values())
+
+
+def test_a_returned_confirmation_suppresses_too(person: Subscriber):
+    row = Confirmation.objects.create(subscriber=person, address_hash="x")
+    about = message_ids.of_confirmation(row.pk, "acme.example")
+
+    assert note(source=MAILBOX, event_id=about, kind=Kind.HARD, address="", message_id=about.strip("<>"))
+    assert reasons() == ["hard_bounce"]
+
+
+def test_leaving_at_the_provider_is_leaving_here(delivery: Delivery, person: Subscriber):
+    assert returned(delivery, Kind.UNSUBSCRIBE)
+
+    person.refresh_from_db()
+    assert person.state == Subscriber.State.UNSUBSCRIBED
+    assert (outcomes(), reasons()) == (["unsubscribed"], [])
+
+
+def test_the_receipt_tells_of_what_came_back_before_and_after_its_counts_are_kept(
+    notice: Notice, add_subscribers: AddSubscribers
+):
+    add_subscribers(3)
+    mailed(notice)
+    first, second, _ = notice.deliveries.order_by("pk")
+    returned(first)
+    assert count_line_by_line(notice)[0].bounced == 1
+
+    assert retention.settle(notice.pk)
+    for _ in range(3):
+        returned(second, Kind.SOFT)
+        returned(second)
+
+    notice.refresh_from_db()
+    [line] = build_receipt(notice).channels
+    assert (line.sent, line.bounced, line.expected) == (3, 2, 3)
+
+
+def soft_after(make_notice: MakeNotice, *days_ago: float) -> list[Delivery]:
+    made = [mailed(make_notice(created_at=timezone.now() - timedelta(days=days)), days) for days in days_ago]
+    for delivery in made:
+        returned(delivery, Kind.SOFT)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "found"),
+    [
+        ((4, 3, 2, 1, 0), ["soft_bounce"]),
+        ((0, 2, 4, 1, 3), ["soft_bounce"]),
+        ((2.5, 2, 1.5, 1, 0), []),
+        ((9, 6, 3, 0), []),
+    ],
+)
+def test_five_in_a_row_for_three_days_in_any_order(
+    person: Subscriber, make_notice: MakeNotice, days_ago: tuple[float, ...], found: list[str]
+):
+    soft_after(make_notice, *days_ago)
+
+    assert reasons() == found
+
+
+def test_a_mail_that_got_through_ends_the_row(person: Subscriber, make_notice: MakeNotice):
+    mailed(make_notice(created_at=timezone.now() - timedelta(days=2.5)), 2.5)
+
+    soft_after(make_notice, 4, 3, 2, 1, 0)
+
+    assert reasons() == []
+
+
+def test_after_staff_lifted_it_the_count_begins_anew(person: Subscriber, make_notice: MakeNotice):
+    soft_after(make_notice, 4, 3, 2, 1, 0.5)
+    Suppression.objects.all().delete()
+
+    soft_after(make_notice, 0)
+
+    assert reasons() == []
+
+
+def test_events_are_deleted_after_ninety_days(delivery: Delivery):
+    returned(delivery)
+    returned(delivery, Kind.COMPLAINT)
+    BounceEvent.objects.filter(kind=Kind.HARD).update(noted_at=timezone.now() - timedelta(days=91))
+
+    assert events.prune() == 1
+    assert BounceEvent.objects.get().kind == Kind.COMPLAINT
