@@ -22,8 +22,10 @@ class Services:
         return {name: part.cpu_seconds() for name, part in self.parts.items()}
 
     def memory_mib(self) -> float:
-        """Of the largest process that is ours."""
-        return max(part.memory_mib() for name, part in self.parts.items() if name.endswith(("worker", "workers")))
+        """The most that any process of ours has had."""
+        return max(
+            part.memory_mib(peak=True) for name, part in self.parts.items() if name.endswith(("worker", "workers"))
+        )
 
 
 def start(stack: ExitStack, workers: int) -> Services:

@@ -44,13 +44,14 @@ class Server:
                 ticks += sum(map(int, fields[11:15]))
         return ticks / TICKS
 
-    def memory_mib(self) -> float:
-        """Resident memory of its largest process."""
+    def memory_mib(self, *, peak: bool = False) -> float:
+        """Resident memory of its largest process: now, or the most it ever had."""
+        name = "VmHWM" if peak else "VmRSS"
         sizes = []
         for pid in self.pids():
             with contextlib.suppress(OSError):
                 lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-                sizes += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")]
+                sizes += [int(line.split()[1]) / 1024 for line in lines if line.startswith(name)]
         return max(sizes)
 
     def fetch(self, path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
