@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
@@ -114,6 +115,23 @@ def test_an_address_with_two_subscriptions_is_told_once(notice: Notice, page: Pa
     Subscriber.objects.create(**twice, incident_code="incident0001")
 
     assert outbox.count_audience(page, [], "incident0001") == {"email": 1}
+    outbox.expand(notice.pk)
+
+    assert notice.deliveries.count() == 1
+    assert_ledger_balances(notice)
+
+
+def test_who_stops_following_an_incident_in_mid_fan_out_is_told_once(
+    notice: Notice, page: Page, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(outbox, "CHUNK", 1)
+    both = {"page": page, "state": "active", "address": "person0001@example.com"}
+    follower = Subscriber.objects.create(**both, incident_code=notice.thread)
+    Subscriber.objects.create(**both)
+    with transaction.atomic():
+        outbox._insert_chunk(notice)
+    follower.delete()
+
     outbox.expand(notice.pk)
 
     assert notice.deliveries.count() == 1
