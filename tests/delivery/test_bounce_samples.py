@@ -1,0 +1,102 @@
+"""What real mail systems send back, through a real IMAP server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from pytest_django import Settings
+
+from delivery import message_ids, outbox
+from delivery.bounces.models import BounceEvent
+from delivery.bounces.reading import read_mailbox
+from delivery.models import Delivery, Notice
+from statuspage.mailbox import Mailbox, MailboxUrl
+from subscribers.models import Subscriber, Suppression
+from tests.canary.imap_server import ImapServer, imap_server
+from tests.delivery import bounce_samples as samples
+
+if TYPE_CHECKING:
+    from tests.delivery.conftest import AddSubscribers
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ImapServer]:
+    with imap_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: ImapServer, settings: Settings) -> ImapServer:
+    settings.BOUNCE_MAILBOX = MailboxUrl.parse(running.url())
+    with Mailbox(settings.BOUNCE_MAILBOX) as mailbox:
+        mailbox.delete(mailbox._find(1_000))  # what the test before left unread
+    return running
+
+
+@pytest.fixture
+def about(notice: Notice, add_subscribers: AddSubscribers) -> str:
+    """The Message-ID of the mail that went to the one subscriber."""
+    add_subscribers(1)
+    outbox.expand(notice.pk)
+    return message_ids.of_delivery(notice.code, notice.deliveries.get().pk, "acme.example")
+
+
+def is_suppressed() -> bool:
+    return Suppression.objects.covers("email", samples.ADDRESS)
+
+
+@pytest.mark.parametrize("sample", [samples.postfix, samples.exim, samples.exchange, samples.gmail])
+def test_an_address_that_is_gone_is_understood(server: ImapServer, about: str, sample: Callable[[str], bytes]):
+    server.put(sample(about))
+
+    assert read_mailbox(20) == {"hard": 1}
+    assert is_suppressed()
+    assert Delivery.objects.get().bounced_at
+    assert samples.ADDRESS not in BounceEvent.objects.get().reason
+
+
+def test_a_full_mailbox_is_counted_once_and_a_delay_is_not(server: ImapServer, about: str):
+    for status, action in (("4.2.2", "failed"), ("5.2.2", "failed"), ("4.4.1", "delayed"), ("5.7.1", "failed")):
+        server.put(samples.postfix(about, status, action))
+
+    assert read_mailbox(20) == {"soft": 1, "noted": 3}
+    assert not is_suppressed()
+    assert BounceEvent.objects.get().outcome == "noted"
+
+
+def test_a_complaint_without_the_address_suppresses_it(server: ImapServer, about: str):
+    server.put(samples.arf(about))
+
+    assert read_mailbox(20) == {"complaint": 1}
+    assert is_suppressed()
+
+
+def test_an_opt_out_is_a_leaving(server: ImapServer, about: str):
+    server.put(samples.arf(about, "opt-out"))
+
+    assert read_mailbox(20) == {"unsubscribe": 1}
+    assert Subscriber.objects.get().state == Subscriber.State.UNSUBSCRIBED
+    assert not is_suppressed()
+
+
+def test_an_out_of_office_answer_is_left(server: ImapServer, about: str):
+    server.put(samples.vacation(about))
+
+    assert read_mailbox(20) == {"left": 1}
+    assert not BounceEvent.objects.exists()
+
+
+@pytest.mark.parametrize("sample", [samples.postfix, samples.exim, samples.exchange, samples.gmail, samples.arf])
+def test_a_report_cut_off_or_garbled_anywhere_harms_nothing(about: str, sample: Callable[[str], bytes]):
+    from delivery.bounces.reading import _handle
+    from statuspage.mailbox import Mail
+
+    forged = sample("<d-notice000001-1-0123456789abcdef@acme.example>")
+    for cut in range(0, len(forged), 97):
+        _handle(Mail(1, forged[:cut]))
+        _handle(Mail(1, forged[:cut] + b"\xff\x00" + forged[cut:]))
+
+    assert not BounceEvent.objects.exists()
+    assert not is_suppressed()
