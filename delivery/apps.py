@@ -5,6 +5,7 @@ class DeliveryConfig(AppConfig):
     name = "delivery"
 
     def ready(self) -> None:
+        from delivery.bounces import checks  # noqa: F401 (registers itself)
         from delivery.forgetting import blank_address
         from subscribers.forgetting import address_forgotten
 

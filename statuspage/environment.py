@@ -59,6 +59,16 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         """The parts between commas; an empty list when unset."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()]
 
+    def keys(self, name: str) -> dict[str, str]:
+        """Such as mailgun=SECRET: a key for each name; {} when unset. No error repeats one."""
+        keys = {}
+        for part in self.words(name):
+            key, _, value = part.partition("=")
+            if not key.strip() or not value.strip() or not value.isascii():
+                raise ImproperlyConfigured(f"{name}: is not a list such as mailgun=KEY.")
+            keys[key.strip().lower()] = value.strip()
+        return keys
+
     def rates(self, name: str) -> dict[str, int]:
         """Such as gmail.com=50,*=200: a whole number from 1 for each name; {} when unset."""
         rates = {}

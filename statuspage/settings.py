@@ -197,6 +197,9 @@ EMAIL_RATE = env.number("EMAIL_RATE", 0)
 EMAIL_DOMAIN_RATES = env.rates("EMAIL_DOMAIN_RATES")
 # Where mails come back to, to be read; None when nobody reads them.
 BOUNCE_MAILBOX = env.mailbox("BOUNCE_IMAP_URL")
+# What a mail provider signs in with, as user:password, to report them to /bounces/PROVIDER; nobody may when it is empty.
+BOUNCE_WEBHOOK_SECRET = env.text("BOUNCE_WEBHOOK_SECRET")
+BOUNCE_WEBHOOK_KEYS = env.keys("BOUNCE_WEBHOOK_KEYS")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Status <status@localhost>")
 
 # Confirmation mails an hour at most, of all pages together: anybody can ask for one to any address.

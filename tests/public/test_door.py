@@ -249,6 +249,7 @@ def test_only_published_documents_pass_through_the_door() -> None:
         "/static/css/public.css",
         "/nothing",
         "/v1/pages",
+        "/bounces/mailgun",
     ):
         assert find_params(path) is None, path
     assert find_params("/") == {}

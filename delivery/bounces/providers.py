@@ -1,0 +1,82 @@
+"""The views of django-anymail that read what each provider posts, made safe against what cannot be read.
+
+Imported only when django-anymail is installed. Its views alone answer 400 to a wrong secret, 500 to what has another
+shape than expected, and Amazon's confirms by itself whatever subscription it is asked to.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+from anymail.exceptions import AnymailWebhookValidationFailure as ForgedError
+from anymail.signals import tracking
+from anymail.utils import get_request_basic_auth as credentials
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.module_loading import import_string
+
+from delivery.bounces.known import KNOWN
+from delivery.bounces.tracked import take
+
+__all__ = ["ForgedError", "MalformedError", "credentials", "find_view"]
+View = Callable[[HttpRequest], HttpResponseBase]
+
+log = logging.getLogger(__name__)
+tracking.connect(take, dispatch_uid="delivery.bounces")
+
+
+class MalformedError(Exception):
+    """What was posted is not what this provider posts."""
+
+
+def find_view(name: str) -> View | None:
+    """None for a provider that is not known, or lacks its key or its library."""
+    known = KNOWN.get(name)
+    key = settings.BOUNCE_WEBHOOK_KEYS.get(name, "")
+    if known is None or bool(known.key) != bool(key) or (known.needs and not find_spec(known.needs)):
+        return None
+    return _make_view(name, settings.BOUNCE_WEBHOOK_SECRET, key)
+
+
+@cache
+def _make_view(name: str, secret: str, key: str) -> View:
+    theirs = import_string(f"anymail.webhooks.{KNOWN[name].view}")
+    ours: Any = type(f"Careful{theirs.__name__}", (_Careful, theirs), {})
+    options = {"webhook_secret": secret} | ({KNOWN[name].key: key} if key else {})
+    view: View = ours.as_view(**options)
+    return view
+
+
+class _Careful:
+    """In front of a view of django-anymail."""
+
+    webhook_secret: str | None = None  # has to be here for as_view() to take it
+
+    def run_validators(self, request: HttpRequest) -> None:
+        try:
+            if request.content_type not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+                json.loads(request.body)
+            super().run_validators(request)  # type: ignore[misc]
+        except ForgedError:
+            raise
+        except Exception as error:  # strangers' data in code of others: whatever it raises
+            raise MalformedError from error
+
+    def parse_events(self, request: HttpRequest) -> list[Any]:
+        try:
+            return list(super().parse_events(request))  # type: ignore[misc]
+        except Exception as error:  # as above
+            raise MalformedError from error
+
+    def auto_confirm_sns_subscription(self, message: dict[str, Any]) -> None:
+        """Amazon asks whether a topic may post here. django-anymail would call Amazon, in the region that the request
+        names and with the credentials of this machine; a person who looks at the topic answers instead."""
+        topic, address = str(message.get("TopicArn"))[:256], str(message.get("SubscribeURL"))[:1024]
+        host = urlsplit(address).hostname or ""
+        if not address.startswith("https://sns.") or not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
+            address = "(not an address of Amazon)"
+        log.warning("Amazon asks whether topic %r may report bounces. If it is yours, open %r", topic, address)
