@@ -1,12 +1,14 @@
-"""What does not fit together in the settings for webhooks of mail providers."""
+"""What does not fit together in the settings for what comes back: providers' webhooks, and a mailbox."""
 
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 (Django's word)
 
 from delivery.bounces.known import KNOWN, SIGNING
 from delivery.bounces.webhooks import LEAST_SECRET_LENGTH, is_installed, is_secret
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @register
@@ -19,6 +21,18 @@ def check_bounce_webhooks(**kwargs: Any) -> list[CheckMessage]:
         "E004": not keys.keys() <= set(SIGNING),
     }
     return [Error(*MESSAGES[number], id=f"delivery.{number}") for number, present in found.items() if present]
+
+
+@register
+def check_bounce_mailbox(**kwargs: Any) -> list[CheckMessage]:
+    mailbox = settings.BOUNCE_MAILBOX
+    if mailbox is None:
+        return []
+    found = {
+        "W001": not settings.SMTP,
+        "W002": settings.PRODUCTION and mailbox.scheme == "imap" and mailbox.host not in LOOPBACK,
+    }
+    return [Warning(*MESSAGES[name], id=f"delivery.{name}") for name, present in found.items() if present]
 
 
 MESSAGES = {
@@ -37,5 +51,13 @@ MESSAGES = {
     "E004": (
         "BOUNCE_WEBHOOK_KEYS names a provider that signs nothing here.",
         f"Keep those of {', '.join(SIGNING)}; of all {len(KNOWN)} providers only these need a key.",
+    ),
+    "W001": (
+        "BOUNCE_IMAP_URL is set, but mail goes to files: nothing can come back.",
+        "Set EMAIL_URL, or leave BOUNCE_IMAP_URL empty.",
+    ),
+    "W002": (
+        "BOUNCE_IMAP_URL sends its password without encryption.",
+        "Write imaps:// or imap+tls:// instead of imap://.",
     ),
 }

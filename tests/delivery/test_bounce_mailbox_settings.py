@@ -1,0 +1,31 @@
+"""Settings of mail that do not fit together."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_django import Settings
+
+from delivery.bounces.checks import check_bounce_mailbox
+from statuspage.mailbox import MailboxUrl
+
+SMTP = {"EMAIL_HOST": "relay.example"}
+
+
+@pytest.mark.parametrize(
+    ("url", "smtp", "found"),
+    [
+        (None, {}, []),
+        ("imaps://a:b@mail.example/INBOX", SMTP, []),
+        ("imaps://a:b@mail.example/INBOX", {}, ["delivery.W001"]),
+        ("imap://a:b@mail.example/INBOX", SMTP, ["delivery.W002"]),
+        ("imap://a:b@127.0.0.1/INBOX", SMTP, []),
+    ],
+)
+def test_a_bounce_mailbox_that_is_of_no_use_or_unsafe_is_told(
+    settings: Settings, url: str | None, smtp: dict[str, str], found: list[str]
+):
+    settings.PRODUCTION, settings.SMTP = True, smtp
+    settings.BOUNCE_MAILBOX = MailboxUrl.parse(url) if url else None
+
+    assert [each.id for each in check_bounce_mailbox()] == found
+    assert all(each.hint for each in check_bounce_mailbox())
