@@ -1,14 +1,8 @@
 """Reads the canary's own mailbox over IMAP, and notes which heartbeats are in it. Other mail is not touched."""
 
-import contextlib
-import imaplib
 import logging
-import ssl
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -17,20 +11,15 @@ from django.db import connection
 from canary.arrivals import find_codes, record
 from canary.findings import Finding
 from canary.models import Probe
+from statuspage.mailbox import Mailbox, MailboxError, MailboxUrl
 
 log = logging.getLogger(__name__)
-PORTS = {"imap": 143, "imap+tls": 143, "imaps": 993}
-SECONDS = 10.0
 MOST_AT_ONCE = 200
 # A server may be away for a moment, and refuses one sign-in of many.
 FAILURES_TOLERATED = 2
 WANTED = 'UNDELETED SUBJECT "heartbeat-"'
 # Some bounces repeat the subject; these tell them from what they return.
-READ = "(BODY.PEEK[HEADER.FIELDS (SUBJECT FROM CONTENT-TYPE)])"
-
-
-class InboxError(Exception):
-    """The mailbox could not be read. The text holds no credentials."""
+READ = "BODY.PEEK[HEADER.FIELDS (SUBJECT FROM CONTENT-TYPE)]"
 
 
 class Inbox:
@@ -41,12 +30,7 @@ class Inbox:
 
     def __init__(self, url: str) -> None:
         """Raises ValueError, without a word of `url`."""
-        parts = urlsplit(url)
-        if parts.scheme not in PORTS or not parts.hostname or not parts.username or not parts.password:
-            raise ValueError("not an address such as imaps://user:password@host/INBOX")
-        self.scheme, self.host, self.port = parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme]
-        self._user, self._password = unquote(parts.username), unquote(parts.password)
-        self._folder = unquote(parts.path.strip("/")) or "INBOX"
+        self.url = MailboxUrl.parse(url)
         self._failures = 0
         self._reason = ""
 
@@ -82,81 +66,17 @@ class Inbox:
         """One round; how many heartbeats had not been seen before."""
         try:
             arrived = self._read()
-        except (imaplib.IMAP4.error, OSError, InboxError) as error:
-            self._failures, self._reason = self._failures + 1, self._explain(error)
+        except MailboxError as error:
+            self._failures, self._reason = self._failures + 1, str(error)
             log.warning("the canary's mailbox could not be read: %s", self._reason)
             return 0
         self._failures = 0
         return arrived
 
-    def _explain(self, error: Exception) -> str:
-        """Without the server's words on a sign-in, which may repeat it."""
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return f"{self.host}: the certificate is not trusted: {error.verify_message}."
-        if isinstance(error, InboxError):
-            return f"{self.host}: {error}."
-        return f"{self.host}: {getattr(error, 'strerror', None) or type(error).__name__}."
-
     def _read(self) -> int:
-        with self._open() as imap:
-            _, (found, *_) = _done(imap.uid("SEARCH", WANTED))
-            uids = (found or b"").split()[:MOST_AT_ONCE]
-            arrived = 0
-            for uid in uids:
-                _, answer = _done(imap.uid("FETCH", uid.decode(), READ))
-                headers = b"".join(each[1] for each in answer if isinstance(each, tuple))
-                arrived += record(Probe.Destination.MAIL, find_codes(headers.decode("ascii", "replace")))
-            if uids:
-                self._delete(imap, b",".join(uids).decode())
+        with Mailbox(self.url) as mailbox:
+            mails = list(mailbox.matching(WANTED, MOST_AT_ONCE, READ))
+            heads = [mail.content.decode("ascii", "replace") for mail in mails]
+            arrived = sum(record(Probe.Destination.MAIL, find_codes(head)) for head in heads)
+            mailbox.delete(mail.uid for mail in mails)
         return arrived
-
-    @staticmethod
-    def _delete(imap: imaplib.IMAP4, uids: str) -> None:
-        """Where the server cannot remove single mails (RFC 4315) they stay, marked, and are not found again."""
-        _done(imap.uid("STORE", uids, "+FLAGS.SILENT", r"(\Deleted)"))
-        _, (capabilities, *_) = _done(imap.capability())  # asked anew: some tell all only who has signed in
-        if b"UIDPLUS" in (capabilities or b"").upper().split():
-            _done(imap.uid("EXPUNGE", uids))
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[imaplib.IMAP4]:
-        imap = self._connect()
-        try:
-            self._sign_in(imap)
-            _done(imap.select(f'"{self._folder}"'))
-            yield imap
-            imap.logout()
-        finally:
-            with contextlib.suppress(OSError):
-                imap.shutdown()
-
-    def _connect(self) -> imaplib.IMAP4:
-        context = ssl.create_default_context()
-        if self.scheme == "imaps":
-            return imaplib.IMAP4_SSL(self.host, self.port, ssl_context=context, timeout=SECONDS)
-        imap = imaplib.IMAP4(self.host, self.port, timeout=SECONDS)
-        if self.scheme == "imap+tls":
-            try:
-                imap.starttls(context)
-            except BaseException:
-                imap.shutdown()
-                raise
-        return imap
-
-    def _sign_in(self, imap: imaplib.IMAP4) -> None:
-        """PLAIN where it is offered: it takes passwords of any letters."""
-        try:
-            if "AUTH=PLAIN" in imap.capabilities:
-                imap.authenticate("PLAIN", lambda _: f"\0{self._user}\0{self._password}".encode())
-            else:
-                imap.login(self._user, self._password)
-        except imaplib.IMAP4.abort:
-            raise
-        except (imaplib.IMAP4.error, UnicodeError):
-            raise InboxError("our sign-in is refused") from None
-
-
-def _done(answer: Any) -> Any:
-    if answer[0] != "OK":
-        raise InboxError("it refuses a command")
-    return answer

@@ -21,6 +21,7 @@ PORTS = {"imap": 143, "imap+tls": 143, "imaps": 993}
 TIMEOUT_SECONDS = 10.0
 # Reports begin with what they report; what is cut off is the end of a returned mail.
 LIMIT_BYTES = 256 * 1024
+WHOLE = f"BODY.PEEK[]<0.{LIMIT_BYTES}>"
 # Printable ASCII, as it is written into a command. Others write a folder's name as their server does (RFC 3501 §5.1.3).
 PLAIN = re.compile(r"[\x20-\x7e]+")
 Answer = tuple[str, list[Any]]
@@ -111,8 +112,12 @@ class Mailbox:
 
     def unread(self, limit: int) -> Iterator[Mail]:
         """Up to `limit` mails that were neither read, flagged nor deleted, oldest first. They stay unread."""
-        for uid in self._find(limit):
-            if content := self._fetch(uid):
+        yield from self.matching("UNSEEN UNFLAGGED UNDELETED", limit)
+
+    def matching(self, criteria: str, limit: int, part: str = WHOLE) -> Iterator[Mail]:
+        """Up to `limit` mails for these words of SEARCH (RFC 3501), oldest first. `part`: of FETCH, what to bring of each."""
+        for uid in self._find(criteria, limit):
+            if content := self._fetch(uid, part):
                 yield Mail(uid, content)
 
     def mark_read(self, uids: Iterable[int]) -> None:
@@ -162,15 +167,15 @@ class Mailbox:
             except (imaplib.IMAP4.error, UnicodeError):
                 raise MailboxError(f"{self.url.host}: our sign-in is refused.") from None
 
-    def _find(self, limit: int) -> list[int]:
+    def _find(self, criteria: str, limit: int) -> list[int]:
         with self._errors("search"):
-            _, answer = self._done(self._imap.uid("SEARCH", "UNSEEN UNFLAGGED UNDELETED"))
+            _, answer = self._done(self._imap.uid("SEARCH", criteria))
         return sorted(int(uid) for uid in (answer[0] or b"").split())[:limit]
 
-    def _fetch(self, uid: int) -> bytes:
+    def _fetch(self, uid: int, part: str) -> bytes:
         """Empty when it is gone by now."""
         with self._errors("fetch"):
-            _, answer = self._done(self._imap.uid("FETCH", str(uid), f"(BODY.PEEK[]<0.{LIMIT_BYTES}>)"))
+            _, answer = self._done(self._imap.uid("FETCH", str(uid), f"({part})"))
         return next((each[1][:LIMIT_BYTES] for each in answer if isinstance(each, tuple)), b"")
 
     def _store(self, uids: Iterable[int] | str, flags: str) -> None:

@@ -74,7 +74,7 @@ def test_a_mailbox_that_cannot_be_read_is_found_and_forgiven(
     assert "sign-in is refused" in finding.text
     assert "wrong-password" not in finding.text + caplog.text
 
-    inbox._password = Inbox(mailbox.url())._password
+    inbox.url = Inbox(mailbox.url()).url
     inbox.look()
     assert inbox.finding() is None
 

@@ -31,7 +31,7 @@ def running() -> Iterator[ImapServer]:
 def server(running: ImapServer, settings: Settings) -> ImapServer:
     settings.BOUNCE_MAILBOX = MailboxUrl.parse(running.url())
     with Mailbox(settings.BOUNCE_MAILBOX) as mailbox:
-        mailbox.delete(mailbox._find(1_000))  # what the test before left unread
+        mailbox.delete(each.uid for each in mailbox.matching("UNDELETED", 1_000))  # what the test before left unread
     return running
 
 
