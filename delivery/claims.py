@@ -5,6 +5,7 @@ a worker that was away longer than its lease finds its rows taken and changes no
 """
 
 import logging
+import os
 import secrets
 import socket
 from collections import Counter, defaultdict
@@ -54,7 +55,7 @@ def claim(channel: str, size: int) -> Batch | None:
     are not in the batch, which may therefore be empty.
     """
     paused = set(Pause.objects.values_list("key", flat=True))
-    batch = Batch(channel, token=f"{socket.gethostname()[:40]}-{secrets.token_hex(8)}")
+    batch = Batch(channel, token=_token())
     ids = _take(channel, min(size, PROBE_SIZE) if channel in paused else size, batch.token)
     if not ids:
         return None
@@ -63,6 +64,11 @@ def claim(channel: str, size: int) -> Batch | None:
     _postpone(batch, rates.hold_back(channel, registry.load(channel), limited))
     batch.is_probe = not paused.isdisjoint({channel} | {each.address for each in batch.recipients.values()})
     return batch
+
+
+def _token() -> str:
+    """Names the machine and the process for whoever looks into it; at most 64 characters."""
+    return f"{socket.gethostname()[:38]}-{os.getpid()}-{secrets.token_hex(8)}"
 
 
 def _take(channel: str, size: int, token: str) -> list[int]:
