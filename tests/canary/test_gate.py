@@ -68,7 +68,7 @@ def test_a_mailbox_that_cannot_be_read_is_said_so(page, wires: Wires, settings):
     with pytest.raises(CommandError) as caught:
         gate()
 
-    assert "mailbox cannot be read. 127.0.0.1: Connection refused." in str(caught.value)
+    assert "mailbox cannot be read. 127.0.0.1: could not connect: Connection refused." in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
