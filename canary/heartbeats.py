@@ -28,7 +28,6 @@ NOTICES_KEPT = timedelta(hours=1)
 HEARTBEATS_KEPT = timedelta(days=1)
 ALARMS_KEPT = timedelta(days=30)
 MOST_PRUNED = 500
-WAITING = (Delivery.State.PENDING, Delivery.State.SENDING)
 
 
 def destinations() -> list[Probe.Destination]:
@@ -127,11 +126,11 @@ def prune() -> None:
     A notice goes only when none of its deliveries waits: a worker may hold them, beside others' mail.
     """
     mine = Notice.objects.filter(heartbeat=True)
-    waiting = mine.filter(Q(expanded_at=None) | Q(deliveries__state__in=WAITING), cancelled_at=None)
+    waiting = mine.filter(Q(expanded_at=None) | Q(deliveries__state__in=Delivery.WAITING), cancelled_at=None)
     for notice in waiting.filter(created_at__lt=timezone.now() - GIVE_UP_AFTER).distinct()[:MOST_PRUNED]:
         outbox.cancel(notice)
     old = mine.filter(created_at__lt=timezone.now() - NOTICES_KEPT).exclude(expanded_at=None)
-    finished = old.exclude(deliveries__state__in=WAITING).order_by("pk").values_list("pk", flat=True)
+    finished = old.exclude(deliveries__state__in=Delivery.WAITING).order_by("pk").values_list("pk", flat=True)
     mine.filter(pk__in=list(finished[:MOST_PRUNED])).delete()
     Heartbeat.objects.filter(published_at__lt=Now() - HEARTBEATS_KEPT).delete()
     Alarm.objects.filter(cleared_at__lt=Now() - ALARMS_KEPT).delete()

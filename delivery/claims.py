@@ -27,7 +27,6 @@ from subscribers.models import Subscriber, Suppression, address_hash
 
 log = logging.getLogger(__name__)
 State = Delivery.State
-WAITING = (State.PENDING, State.SENDING)
 # How many rows try whether a paused channel works again.
 PROBE_SIZE = 5
 # Who was out of reach for longer hears how things stand now, not the whole story at once.
@@ -179,7 +178,10 @@ def _overtaken(channel: str, rows: list[_Row], notices: dict[int, Notice]) -> se
         return set()
     threads = {notices[row.notice_id].thread for row in late}
     told = Delivery.objects.filter(
-        channel=channel, notice__thread__in=threads, notice__cancelled_at=None, state__in=(*WAITING, State.SENT)
+        channel=channel,
+        notice__thread__in=threads,
+        notice__cancelled_at=None,
+        state__in=(*Delivery.WAITING, State.SENT),
     )
     newest = (
         told.filter(address__any_of={row.address for row in late})

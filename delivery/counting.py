@@ -138,7 +138,7 @@ def rows_in(states: States, state: State, key: str = "rows") -> int:
 
 def _waited_seconds(states: States) -> float | None:
     """How long the longest waiting row has waited; None when none does."""
-    oldest = min((states[each]["oldest"] for each in (State.PENDING, State.SENDING) if each in states), default=None)
+    oldest = min((states[each]["oldest"] for each in Delivery.WAITING if each in states), default=None)
     return None if oldest is None else (timezone.now() - oldest).total_seconds()
 
 

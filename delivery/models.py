@@ -205,7 +205,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def waiting(self) -> "DeliveryQuerySet":
         """What a receipt calls pending: in a worker's hands, too."""
-        return self.filter(state__in=(Delivery.State.PENDING, Delivery.State.SENDING))
+        return self.filter(state__in=Delivery.WAITING)
 
     def of_subscribers(self) -> "DeliveryQuerySet":
         """Without those of accounts: few, nobody's address, and asked for as long as the incident is shown (the
@@ -246,6 +246,8 @@ class Delivery(models.Model):
         SUPPRESSED = "suppressed", "Not sent on purpose"
         DEAD = "dead", "Failed for good"
         UNKNOWN = "unknown", "Outcome unknown"
+
+    WAITING = (State.PENDING, State.SENDING)
 
     # A row costs what its indexes and constraints cost, four times over: inserted, claimed, recorded, pruned. So the
     # database checks none of these keys (checking would lock and rewrite each subscriber's row: a quarter of the

@@ -96,7 +96,7 @@ def _delete_chunk(notice_id: int) -> int:
     with transaction.atomic():
         rows = Delivery.objects.filter(notice=notice_id).of_subscribers()
         ids = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:CHUNK])
-        _, deleted = Delivery.objects.filter(pk__any_of=ids).delete()
+        _, deleted = Delivery.objects.filter(pk__any_of=set(ids)).delete()
     return deleted.get("delivery.Delivery", 0)
 
 
