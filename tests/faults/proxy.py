@@ -48,14 +48,23 @@ class Proxy:
         while not self._closing.is_set():
             with suppress(TimeoutError):
                 client, _ = self._listening.accept()
-                upstream = socket.socket(socket.AF_UNIX)
-                upstream.connect(str(self.server))
-                self._sockets += [client, upstream]
-                self.accepted_since += 1
-                for source, target in ((client, upstream), (upstream, client)):
-                    thread = threading.Thread(target=self._carry, args=(source, target), daemon=True)
-                    self._threads.append(thread)
-                    thread.start()
+                self._connect(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        """While the server restarts, who comes is sent away; the next one may find it again."""
+        upstream = socket.socket(socket.AF_UNIX)
+        try:
+            upstream.connect(str(self.server))
+        except OSError:
+            upstream.close()
+            client.close()
+            return
+        self._sockets += [client, upstream]
+        self.accepted_since += 1
+        for source, target in ((client, upstream), (upstream, client)):
+            thread = threading.Thread(target=self._carry, args=(source, target), daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _carry(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
