@@ -81,6 +81,20 @@ def note(*, source: str, event_id: str, kind: Kind, address: str, message_id: st
     return is_new
 
 
+def note_unreadable(source: str, body: bytes, why: str) -> None:
+    """For staff to see: of what a provider posted, something cannot be read. Once, however often it is posted.
+
+    `why`: such as "2 of 50 events: KeyError"; nothing of the body itself, which names people.
+    """
+    BounceEvent.objects.get_or_create(
+        source=source,
+        event_id=hashlib.sha256(body).hexdigest(),
+        kind=Kind.UNREADABLE,
+        address_hash="",
+        defaults={"mailed_at": timezone.now(), "reason": why[:255]},
+    )
+
+
 def prune() -> int:
     """Delete some of the events that are older than 90 days; how many."""
     old = BounceEvent.objects.filter(noted_at__lt=timezone.now() - KEPT_FOR)

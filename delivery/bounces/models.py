@@ -9,10 +9,14 @@ class Kind(models.TextChoices):
     SOFT = "soft", "Returned for now"
     COMPLAINT = "complaint", "Marked as spam"
     UNSUBSCRIBE = "unsubscribe", "Unsubscribed at the provider"
+    UNREADABLE = "unreadable", "Could not be read"
 
 
 class BounceEvent(models.Model):
-    """One thing that a mailbox or a provider told us of one recipient, once, however often it is told."""
+    """One thing that a mailbox or a provider told us of one recipient, once, however often it is told.
+
+    Or one post of a provider's of which something could not be read; that names nobody.
+    """
 
     class Outcome(models.TextChoices):
         IGNORED = "ignored", "None: not a mail or a subscriber of ours"

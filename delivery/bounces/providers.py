@@ -19,6 +19,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.module_loading import import_string
 
+from delivery.bounces.events import note_unreadable
 from delivery.bounces.known import KNOWN
 from delivery.bounces.tracked import take
 
@@ -30,7 +31,7 @@ tracking.connect(take, dispatch_uid="delivery.bounces")
 
 
 class MalformedError(Exception):
-    """What was posted is not what this provider posts."""
+    """What was posted is not what this provider posts. The text is a word for staff, with nothing of the post."""
 
 
 def find_view(name: str) -> View | None:
@@ -45,15 +46,32 @@ def find_view(name: str) -> View | None:
 @cache
 def _make_view(name: str, secret: str, key: str) -> View:
     theirs = import_string(f"anymail.webhooks.{KNOWN[name].view}")
-    ours: Any = type(f"Careful{theirs.__name__}", (_Careful, theirs), {})
+    ours: Any = type(f"Careful{theirs.__name__}", (_Careful, theirs), {"provider": name})
     options = {"webhook_secret": secret} | ({KNOWN[name].key: key} if key else {})
     view: View = ours.as_view(**options)
     return view
 
 
+def _pieces(provider: str, body: bytes) -> list[bytes]:
+    """Each event of a batch as a post of its own; what is no batch, as it is."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):  # a form
+        return [body]
+    match provider, content:
+        case _, [_, _, *_]:  # Mailjet, SendGrid, SparkPost
+            posts: list[object] = [[event] for event in content]
+        case "mailtrap", {"events": [_, _, *_] as events}:
+            posts = [{"events": [event]} for event in events]
+        case _:
+            return [body]
+    return [json.dumps(post).encode() for post in posts]
+
+
 class _Careful:
     """In front of a view of django-anymail."""
 
+    provider: str
     webhook_secret: str | None = None  # has to be here for as_view() to take it
 
     def run_validators(self, request: HttpRequest) -> None:
@@ -64,13 +82,32 @@ class _Careful:
         except ForgedError:
             raise
         except Exception as error:  # strangers' data in code of others: whatever it raises
-            raise MalformedError from error
+            raise MalformedError(type(error).__name__) from error
 
     def parse_events(self, request: HttpRequest) -> list[Any]:
+        """Those events of the batch that can be read. The others would be no better the next time that they are
+        posted, and the good ones are not to wait for them: such a batch is taken, and staff are told."""
+        body, events, errors = request.body, list[Any](), list[MalformedError]()
+        pieces = _pieces(self.provider, body)
+        for piece in pieces:
+            try:
+                events += self._parse(request, piece)
+            except MalformedError as error:
+                errors.append(error)
+        if len(errors) == len(pieces):
+            raise errors[0]
+        if errors:
+            why = f"{len(errors)} of {len(pieces)} events: {errors[0]}"
+            log.warning("a bounce webhook of %s cannot be read whole: %s", self.provider, why)
+            note_unreadable(self.provider, body, why)
+        return events
+
+    def _parse(self, request: HttpRequest, body: bytes) -> list[Any]:
+        request._body = body
         try:
             return list(super().parse_events(request))  # type: ignore[misc]
         except Exception as error:  # as above
-            raise MalformedError from error
+            raise MalformedError(type(error).__name__) from error
 
     def auto_confirm_sns_subscription(self, message: dict[str, Any]) -> None:
         """Amazon asks whether a topic may post here. django-anymail would call Amazon, in the region that the request

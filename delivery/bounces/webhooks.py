@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from delivery.bounces.events import note_unreadable
 from statuspage.bodies import LIMIT_BYTES
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,8 @@ def is_secret(text: str) -> bool:
 @require_POST
 @never_cache
 def receive(request: HttpRequest, provider: str) -> HttpResponseBase:
-    """200 once all is stored. 401, 413 or 400 for what is forged, too long or not understood; 500, and with it
-    another try of the provider's, only when we are at fault."""
+    """200 once all is stored that can be read. 401, 413 or 400 for what is forged, too long or not understood at all;
+    500, and with it another try of the provider's, only when we are at fault."""
     secret = settings.BOUNCE_WEBHOOK_SECRET
     if not is_secret(secret) or not is_installed():
         raise Http404("There is no such address.")
@@ -56,7 +57,8 @@ def receive(request: HttpRequest, provider: str) -> HttpResponseBase:
         log.warning("a bounce webhook of %s is not signed as it should be", provider)
         return _refuse(401, "This is not signed with the key of BOUNCE_WEBHOOK_KEYS.")
     except providers.MalformedError as error:
-        log.warning("a bounce webhook of %s cannot be read: %s", provider, type(error.__cause__).__name__)
+        log.warning("a bounce webhook of %s cannot be read: %s", provider, error)
+        note_unreadable(provider, body, str(error))
         return _refuse(400, "This cannot be read.")
 
 
