@@ -147,11 +147,17 @@ class Mailbox:
         imap = imaplib.IMAP4(host, port, timeout=self._timeout)
         if scheme == "imap+tls":
             try:
-                imap.starttls(ssl.create_default_context())
+                self._encrypt(imap)
             except BaseException:
-                imap.shutdown()
+                with contextlib.suppress(OSError):  # a failed handshake has closed it, and its reason is what counts
+                    imap.shutdown()
                 raise
         return imap
+
+    def _encrypt(self, imap: imaplib.IMAP4) -> None:
+        if "STARTTLS" not in imap.capabilities:
+            raise MailboxError(f"{self.url.host}: it offers no encryption (STARTTLS), so it was not told our password.")
+        imap.starttls(ssl.create_default_context())
 
     def _sign_in(self) -> None:
         """PLAIN where it is offered: it takes passwords of any letters. The server's words are not passed on."""
