@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -61,6 +61,7 @@ def note(*, source: str, event_id: str, kind: Kind, address: str, message_id: st
     hashes = address_hashes(EMAIL, mail.address if mail else named)
     key = {"source": source, "event_id": _short(event_id), "kind": kind}
     with transaction.atomic():
+        _take_turns(hashes[0])
         if BounceEvent.objects.filter(**key, address_hash__in=hashes).exists():
             return False
         now = timezone.now()
@@ -99,6 +100,14 @@ def prune() -> int:
     """Delete some of the events that are older than 90 days; how many."""
     old = BounceEvent.objects.filter(noted_at__lt=timezone.now() - KEPT_FOR)
     return BounceEvent.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])).delete()[0]
+
+
+def _take_turns(hashed: str) -> None:
+    """Until the transaction ends, nobody else notes anything of this address: what is not committed cannot be
+    counted. No row is locked for it, since others lock rows in orders of their own. SQLite takes turns anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(hashed[:15], 16)])
 
 
 def _normalised(address: str) -> str:
