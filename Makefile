@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 APPS := statuspage pages components incidents subscribers delivery canary intake public
 # One worker per core, at most 4.
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
+# Python keeps what it has compiled, whatever the shell says: a run of the tests starts some 200 processes, and without
+# it each of them compiles all that it imports, which takes longer than the rest of its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test lint format bench screenshots lock clean
 
