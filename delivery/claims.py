@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Max, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -58,9 +58,14 @@ def claim(channel: str, size: int) -> Batch | None:
     ids = _take(channel, min(size, PROBE_SIZE) if channel in paused else size, batch.token)
     if not ids:
         return None
-    _load(batch, ids)
-    limited = [each for notice, recipients in batch.work if not notice.heartbeat for each in recipients]
-    _postpone(batch, rates.hold_back(channel, registry.load(channel), limited))
+    try:
+        _load(batch, ids)
+        limited = [each for notice, recipients in batch.work if not notice.heartbeat for each in recipients]
+        _postpone(batch, rates.hold_back(channel, registry.load(channel), limited))
+    except OperationalError:
+        connection.close()
+        release(batch, ids)  # nobody was told; when the lease ends that would not be known
+        raise
     batch.is_probe = not paused.isdisjoint({channel} | {each.address for each in batch.recipients.values()})
     return batch
 
@@ -242,13 +247,13 @@ def _postpone(batch: Batch, turns: Mapping[int, datetime]) -> None:
 
 
 def release(batch: Batch, delivery_ids: Iterable[int], **columns: Any) -> None:
-    """Give rows back untried, with their attempt."""
+    """Give rows back untried, with their attempt. Those that are not held stay as they are."""
     ids = list(delivery_ids)
-    for delivery_id in ids:
-        del batch.recipients[delivery_id]
     _held(batch, ids).update(
         state=State.PENDING, attempts=F("attempts") - 1, claimed_by="", lease_until=None, **columns
     )
+    for delivery_id in ids:
+        batch.recipients.pop(delivery_id, None)
 
 
 def renew(batch: Batch) -> None:

@@ -6,7 +6,8 @@ Outcomes are recorded twice a second, so that a crash can repeat half a second's
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -16,6 +17,7 @@ from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
 from delivery.claims import Batch
 from delivery.models import Notice, Pause
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 RECORD_EVERY_SECONDS = 0.5
 # How long to try to record what was sent, when the database does not answer.
@@ -74,7 +76,7 @@ class _Shift:
         self._record()
         untried = self.batch.recipients.keys() - self.taken
         if untried:
-            claims.release(self.batch, untried)
+            self._patiently(lambda: claims.release(self.batch, untried))
         return self.counts
 
     def _send(self, notice: Notice, recipients: list[Recipient]) -> None:
@@ -131,22 +133,24 @@ class _Shift:
     def _record(self) -> None:
         if self.batch.is_probe:
             sent = [self.batch.recipients[each.delivery_id] for each in self.finished if each.error is None]
-            Pause.objects.filter(key__in={self._pause_key(recipient) for recipient in sent}).delete()
-        self.counts += self._write_down()
+            over = Pause.objects.filter(key__in={self._pause_key(recipient) for recipient in sent})
+            self._patiently(over.delete)
+        self.counts += self._patiently(lambda: claims.record(self.batch, self.finished))
         self.finished = []
         now = time.monotonic()
         self.next_record = now + RECORD_EVERY_SECONDS
         # Renewing writes every row that is left: seldom, but well before the lease ends.
         if now >= self.next_renewal:
-            claims.renew(self.batch)
+            self._patiently(lambda: claims.renew(self.batch))
             self.next_renewal = now + settings.DELIVERY_LEASE_SECONDS / 4
 
-    def _write_down(self) -> Counter[str]:
-        """A database that is away for a moment is waited for: not to record means to send again later."""
+    def _patiently(self, write: Callable[[], T]) -> T:
+        """A database that is away for a moment, or that ends a transaction for another's sake (a deadlock), is asked
+        again: not to record means to send again later."""
         until = time.monotonic() + min(PATIENCE_SECONDS, settings.DELIVERY_LEASE_SECONDS / 2)
         while True:
             try:
-                return claims.record(self.batch, self.finished)
+                return write()
             except OperationalError:
                 connection.close()
                 if time.monotonic() >= until:

@@ -8,6 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from django.utils import timezone
 
+from delivery import retention
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.outbox import expand
 from delivery.overview import recently_told
@@ -62,6 +63,21 @@ def test_the_receipt_counts_every_outcome(signed_in, notice):
     reasons = BeautifulSoup(response.content, "html.parser").select(".reasons tbody tr")
     assert reasons[0].get_text(" ", strip=True) == "550 no such mailbox 2"
     assert notice.link in response.text
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+@pytest.mark.parametrize("bounced", [0, 1, 3])
+def test_the_receipt_says_how_many_came_back_later_if_any_did(signed_in, notice, bounced, is_settled):
+    settle(notice, 10, State.SENT)
+    returned = list(notice.deliveries.values_list("pk", flat=True)[:bounced])
+    notice.deliveries.filter(pk__in=returned).update(bounced_at=timezone.now())
+    assert not is_settled or retention.settle(notice.pk)
+
+    for response in (signed_in.get(address(notice)), signed_in.get(address(notice, "counts/"))):
+        said = BeautifulSoup(response.content, "html.parser").select_one(".channel .small-text").text
+        assert ("Bounced later" in said) == bool(bounced)
+        assert not bounced or f"Bounced later: {bounced}." in said
+        assert counts(response)["Sent"] == "10"
 
 
 def test_the_counts_are_asked_for_again_while_something_moves(signed_in, notice):
