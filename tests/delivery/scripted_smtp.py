@@ -33,6 +33,14 @@ GOOD = {
 class CloseError(Exception):
     """Raised by a script: close the connection without a word."""
 
+    last_words = b""
+
+
+class CloseInsideReplyError(CloseError):
+    """Raised by a script: close the connection in the middle of a reply."""
+
+    last_words = b"25"
+
 
 class TakeAndCloseError(CloseError):
     """Raised by a script for a body: keep the message, and close without saying so."""
@@ -147,7 +155,10 @@ class ScriptedServer:
             session.run()
         except SilenceError:
             self._stop.wait(30)
-        except (CloseError, OSError):
+        except CloseError as end:
+            with contextlib.suppress(OSError):
+                session.client.sendall(end.last_words)
+        except OSError:
             pass
         finally:
             with self._lock:

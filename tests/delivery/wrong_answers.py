@@ -2,7 +2,7 @@
 
 import time
 
-from tests.delivery.scripted_smtp import CloseError, Moment, Script
+from tests.delivery.scripted_smtp import CloseError, CloseInsideReplyError, Moment, Script
 
 REPLIES = {
     "421": b"421 4.3.2 Shutting down\r\n",
@@ -20,7 +20,7 @@ REPLIES = {
     "web server": b"HTTP/1.1 400 Bad Request\r\n\r\n",
     "endless line": b"2" * 5_000,
     "closes": CloseError,
-    "closes inside a reply": b"25",
+    "closes inside a reply": CloseInsideReplyError,
 }
 TAKES_NOTHING = {"421", "450", "451", "452", "500", "503", "550", "552", "554 in lines"}
 
@@ -38,21 +38,6 @@ def once_for(step: str, address: str, answer: bytes | type[Exception]) -> Script
         raise answer
 
     return script
-
-
-def close_after(script: Script) -> Script:
-    """Close as soon as the script's own answer was half said."""
-    said = []
-
-    def closing(moment: Moment) -> bytes | None:
-        if moment.connection in said:
-            raise CloseError
-        answer = script(moment)
-        if answer:
-            said.append(moment.connection)
-        return answer
-
-    return closing
 
 
 def slow(seconds: float) -> Script:
