@@ -16,8 +16,8 @@ run: $(VENV)/.run
 	@exec $(BIN)/python manage.py up $(ARGS)
 
 test: lint chromium
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --database postgres
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --database sqlite -m "not browser and not clients and not once"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --database postgres
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --database sqlite -m "not browser and not clients and not once"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

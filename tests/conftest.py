@@ -53,6 +53,7 @@ FROM_OUTSIDE = (
 )
 # For a night: --hypothesis-profile=long
 hypothesis.settings.register_profile("long", max_examples=2_000, stateful_step_count=80, deadline=None)
+LONG_FILES = ("test_ledger_machine.py", "test_up.py")
 _server: PostgresServer | None = None
 _data: Path | None = None
 
@@ -101,10 +102,19 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"database: {config.option.database}"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of long tests first, so that no worker is left alone with them at the end."""
-    long_files = {item.path for item in items if item.get_closest_marker("faults") or item.path.name == "test_up.py"}
-    items.sort(key=lambda item: item.path not in long_files)
+    """Each worker of pytest-xdist takes a whole group at a time: a file, or a folder whose tests share what is slow to
+    start. Those that take long come first, so that no worker is left alone with them at the end."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
+    items.sort(key=lambda item: not is_long(item))
+
+
+def is_long(item: pytest.Item) -> bool:
+    marks = ("faults", "browser", "clients")
+    return any(map(item.get_closest_marker, marks)) or item.path.name in LONG_FILES
 
 
 @pytest.fixture(scope="session")
