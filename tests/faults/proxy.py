@@ -29,15 +29,18 @@ class Proxy:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        """Leaves no socket open, whatever happened: another test would be blamed for it."""
         self._closing.set()
-        self._threads[0].join(5)  # first of all, so that none is accepted that nobody ends
-        for each in self._sockets:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(5)
-        for each in (self._listening, *self._sockets):
-            each.close()
+        try:
+            self._threads[0].join(5)  # first of all, so that none is accepted that nobody ends
+            for each in self._sockets:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+            for thread in self._threads:
+                thread.join(5)
+        finally:
+            for each in (self._listening, *self._sockets):
+                each.close()
 
     def swallow_all(self) -> None:
         """Connections that exist stay open and carry nothing more, in either direction; new ones work."""
@@ -51,14 +54,17 @@ class Proxy:
                 self._connect(client)
 
     def _connect(self, client: socket.socket) -> None:
-        """While the server restarts, who comes is sent away; the next one may find it again."""
+        """While the server restarts, who comes is sent away; the next one may find it again. So it is while the server
+        is frozen with its queue full: who waited for it here would keep `__exit__` from closing everything."""
         upstream = socket.socket(socket.AF_UNIX)
+        upstream.settimeout(1)
         try:
             upstream.connect(str(self.server))
         except OSError:
             upstream.close()
             client.close()
             return
+        upstream.settimeout(None)
         self._sockets += [client, upstream]
         self.accepted_since += 1
         for source, target in ((client, upstream), (upstream, client)):
