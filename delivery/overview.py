@@ -3,19 +3,24 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import registry
+from delivery.bounces.models import BounceEvent, Kind
 from delivery.counting import Line, brief_lines
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.outbox import unconnected_accounts
 from pages.models import Page
+from subscribers.models import Suppression
 
 # The sweep comes every few seconds. What is due for longer has met neither bell nor sweep.
 LATE_AFTER = timedelta(seconds=60)
+LATELY = timedelta(hours=24)
 LATE = (
     "Notifications are late: no worker has taken up what was due a minute ago. Are the worker and Redis running? "
     "“manage.py deliver” sends what is due without them."
@@ -85,6 +90,39 @@ def _told(notice: Notice, lines: list[Line]) -> Told:
         unconnected=sum(line.suppressed for line in lines) - left_out,
         to_files=sum(line.sent for line in lines if line.channel == "email" and line.where),
     )
+
+
+@dataclass(frozen=True)
+class Lately:
+    """So many rows of the last 24 hours that are alike."""
+
+    label: str
+    count: int
+    query: str
+    """Shows just these in the admin's list of them."""
+
+
+def suppressed_lately() -> list[Lately]:
+    """Why addresses were suppressed, most first; without those that staff suppressed. One query."""
+    since = timezone.now() - LATELY
+    found = Suppression.objects.filter(created_at__gte=since).exclude(reason=Suppression.Reason.MANUAL)
+    counts = found.values_list("reason").annotate(count=Count("pk")).order_by("-count", "reason")
+    return [
+        Lately(
+            label=Suppression.Reason(reason).label,
+            count=count,
+            query=urlencode({"reason__exact": reason, "created_at__gte": since.isoformat()}),
+        )
+        for reason, count in counts
+    ]
+
+
+def unreadable_lately() -> list[Lately]:
+    """What mail providers reported and nobody could read; none or one. One query."""
+    since = timezone.now() - LATELY
+    count = BounceEvent.objects.filter(noted_at__gte=since, kind=Kind.UNREADABLE).count()
+    query = urlencode({"kind__exact": Kind.UNREADABLE.value, "noted_at__gte": since.isoformat()})
+    return [Lately(label="Reports of mail providers", count=count, query=query)] if count else []
 
 
 # Sentences of apps above this one, which it cannot name.

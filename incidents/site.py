@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 
 from components.models import Component
 from components.status import Impact
-from delivery.overview import delivery_warnings, recently_told
+from delivery.overview import delivery_warnings, recently_told, suppressed_lately, unreadable_lately
 from incidents.models import Draft, Incident
 from incidents.updates import Update
 from pages.models import Page, record_audit
@@ -69,7 +69,8 @@ class StaffSite(AdminSite):
 
 
 def build_overview() -> dict[str, Any]:
-    """Over all pages: open, planned (incidents; `latest` holds their updates, newest first), sent, drafts, warnings."""
+    """Over all pages: open, planned (incidents; `latest` holds their updates, newest first), sent, drafts, warnings,
+    and how much came back lately."""
     pages = list(Page.objects.all())
     rows = Incident.objects.select_related("page").prefetch_related(
         Prefetch("components", Component.objects.select_related("group")),
@@ -82,6 +83,8 @@ def build_overview() -> dict[str, Any]:
         "sent": recently_told(SHOWN),
         "drafts": list(Draft.objects.select_related("page", "incident", "author")),
         "warnings": delivery_warnings(pages),
+        "suppressed": suppressed_lately(),
+        "unreadable": unreadable_lately(),
     }
 
 

@@ -106,7 +106,7 @@ class SuppressionAdmin(AdministerOnly, admin.ModelAdmin):  # type: ignore[type-a
 
     form = SuppressionForm
     list_display = ("__str__", "reason", "created_at")
-    list_filter = ("reason",)
+    list_filter = ("reason", "created_at")
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("address_hash",)
     search_help_text = "A whole address; only its hash is stored."

@@ -7,7 +7,10 @@ from datetime import timedelta
 from bs4 import BeautifulSoup
 from django.utils import timezone
 
+from delivery.bounces.events import note_unreadable
+from delivery.bounces.models import BounceEvent
 from incidents.models import Draft, Incident, Phase
+from subscribers.models import Suppression
 
 
 def section(client, name):
@@ -80,3 +83,54 @@ def records(client):
 
 def test_publishers_see_no_records_of_the_machinery(signed_in, acme):
     assert records(signed_in) == ["Components", "Delivery", "Incidents", "Pages"]
+
+
+def suppress(number, reason, hours_ago=1.0):
+    at = timezone.now() - timedelta(hours=hours_ago)
+    Suppression.objects.create(address_hash=f"{number:064x}", reason=reason, created_at=at)
+
+
+def warnings(client):
+    found = BeautifulSoup(client.get("/admin/").content, "html.parser").select(".warnings li")
+    return [" ".join(each.text.split()) for each in found]
+
+
+def test_what_came_back_lately_is_counted_by_reason(signed_in, acme, settings):
+    settings.MAIL_DIR = None
+    suppress(1, "hard_bounce", hours_ago=25)
+    suppress(2, "manual")
+    assert warnings(signed_in) == []
+
+    for number in range(3, 6):
+        suppress(number, "hard_bounce")
+    suppress(6, "complaint", hours_ago=23)
+    [said] = warnings(signed_in)
+    assert said == "Suppressed in the last 24 hours: the address does not exist (3), marked as spam (1)"
+
+
+def test_each_reason_leads_who_administers_to_just_those_addresses(signed_in, acme, grace, settings):
+    settings.MAIL_DIR = None
+    suppress(1, "hard_bounce", hours_ago=25)
+    suppress(2, "hard_bounce")
+    suppress(3, "complaint")
+    assert BeautifulSoup(signed_in.get("/admin/").content, "html.parser").select(".warnings a") == []
+
+    signed_in.force_login(grace)
+    links = BeautifulSoup(signed_in.get("/admin/").content, "html.parser").select(".warnings a")
+    assert [link.text for link in links] == ["marked as spam", "the address does not exist"]
+    for link, number in zip(links, (3, 2), strict=True):
+        response = signed_in.get(link["href"])
+        assert response.status_code == 200
+        assert [row.address_hash for row in response.context["cl"].result_list] == [f"{number:064x}"]
+
+
+def test_reports_of_bounces_that_nobody_could_read_are_counted(signed_in, acme, settings):
+    settings.MAIL_DIR = None
+    note_unreadable("sendgrid", b"[1", "JSONDecodeError")
+    note_unreadable("sendgrid", b"[1", "JSONDecodeError")
+    note_unreadable("brevo", b"{}", "KeyError")
+    BounceEvent.objects.filter(source="brevo").update(noted_at=timezone.now() - timedelta(hours=25))
+
+    [link] = BeautifulSoup(signed_in.get("/admin/").content, "html.parser").select(".warnings a")
+    assert warnings(signed_in) == ["Could not be read in the last 24 hours: reports of mail providers (1)"]
+    assert [row.source for row in signed_in.get(link["href"]).context["cl"].result_list] == ["sendgrid"]
