@@ -174,6 +174,13 @@ def test_with_several_pages_one_is_named(run, acme, chat):
     assert Incident.objects.get().page == other
 
 
+@pytest.mark.parametrize("where", [[], ["--page", "status.example.org"]])
+@pytest.mark.django_db
+def test_where_there_is_no_page_it_says_where_to_make_one(run, where):
+    with pytest.raises(CommandError, match="no page yet: sign in at /admin/"):
+        run("open", "Down", "--body", "x", *where)
+
+
 def test_a_postmortem_follows_a_resolved_incident_only(run, acme, incident):
     with pytest.raises(CommandError, match="once the incident is resolved"):
         run("update", incident.code, "--status", "postmortem", "--body", "x")

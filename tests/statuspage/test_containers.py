@@ -57,6 +57,18 @@ def test_only_settings_that_exist_are_set(services: dict[str, Any]) -> None:
     assert in_image == {"PRODUCTION", "DATA_DIR", "STATIC_ROOT", "HOST", "PORT"}
 
 
+def test_every_setting_in_the_env_file_reaches_every_process(services: dict[str, Any]) -> None:
+    """A list of names to hand on would forget some, such as METRICS_TOKEN, in silence."""
+    ours = {name: service for name, service in services.items() if service.get("build")}
+    assert {"migrate", "web", "worker", "worker-email", "worker-social", "beat", "watch"} == set(ours)
+    # What the image and the ports below count on; all else is .env's.
+    fixed = {"HOST", "PORT", "DATA_DIR", "STATIC_ROOT", "DATABASE_URL", "REDIS_URL"}
+    needed = {"SECRET_KEY", "PUBLIC_URL", "TRUSTED_PROXY_COUNT"}
+    for name, service in ours.items():
+        assert service["env_file"] == ".env", name
+        assert set(service["environment"]) - {"LANES", "CONCURRENCY"} == fixed | needed, name
+
+
 def test_every_required_value_is_in_the_example() -> None:
     required = set(re.findall(r"\$\{([A-Z_]+):\?", (ROOT / "compose.yaml").read_text()))
     example = set(re.findall(r"^([A-Z_]+)=", (ROOT / "deploy" / "env.example").read_text(), re.MULTILINE))

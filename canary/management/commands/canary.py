@@ -32,7 +32,9 @@ class Command(BaseCommand):
             raise CommandError("There is no canary: set CANARY_MAIL_TO or CANARY_WEBHOOK_URL (docs/canary.md).")
         heartbeat = publish()
         if heartbeat is None:
-            raise CommandError("There is no page yet, so nobody can be told anything.")
+            raise CommandError(
+                "There is no page yet, so nobody can be told anything: sign in at /admin/ and make the first one."
+            )
         self.stdout.write(f"Heartbeat {heartbeat} published, {settings.CANARY_PROBES} messages to each destination.")
         self.stdout.flush()
         until = time.monotonic() + wait
