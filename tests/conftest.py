@@ -17,6 +17,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.canary.imap_server import ImapServer, imap_server
 from tests.processes import PostgresServer, RedisServer
 
 FROM_OUTSIDE = (
@@ -150,6 +151,20 @@ def redis(redis_server: RedisServer) -> Iterator[RedisServer]:
     yield redis_server
     redis_server.thaw()
     redis_server.start()
+
+
+@pytest.fixture(scope="session")
+def imap() -> Iterator[ImapServer]:
+    """A real IMAP server for the session."""
+    with imap_server() as server:
+        yield server
+
+
+@pytest.fixture
+def mailbox(imap: ImapServer) -> ImapServer:
+    """The session's IMAP server, empty at the start of each test."""
+    imap.empty()
+    return imap
 
 
 class NetworkRefusedError(RuntimeError):

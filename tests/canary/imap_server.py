@@ -43,6 +43,13 @@ class ImapServer:
             status, answer = imap.append("INBOX", "", "", content)
             assert status == "OK", answer
 
+    def empty(self) -> None:
+        """Delete all mails."""
+        with self.client() as imap:
+            imap.select("INBOX")
+            imap.store("1:*", "+FLAGS", r"(\Deleted)")
+            imap.expunge()
+
     def subjects(self) -> list[str]:
         """Of the mails that are there, read or not."""
         with self.client() as imap:

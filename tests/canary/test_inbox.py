@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,19 +11,13 @@ from canary import heartbeats
 from canary.inbox import Inbox
 from canary.models import Probe
 from canary.watching import Watch
-from tests.canary.imap_server import ImapServer, imap_server
+from tests.canary.imap_server import ImapServer
 
 if TYPE_CHECKING:
     from pages.models import Page
     from tests.canary.conftest import Wires
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def mailbox() -> Iterator[ImapServer]:
-    with imap_server() as server:
-        yield server
 
 
 def arrived() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,27 +12,19 @@ from delivery import message_ids, outbox
 from delivery.bounces.models import BounceEvent
 from delivery.bounces.reading import read_mailbox
 from delivery.models import Delivery, Notice
-from statuspage.mailbox import Mailbox, MailboxUrl
+from statuspage.mailbox import MailboxUrl
 from subscribers.models import Subscriber, Suppression
-from tests.canary.imap_server import ImapServer, imap_server
+from tests.canary.imap_server import ImapServer
 from tests.delivery import bounce_samples as samples
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[ImapServer]:
-    with imap_server() as server:
-        yield server
-
-
 @pytest.fixture
-def server(running: ImapServer, settings: Settings) -> ImapServer:
-    settings.BOUNCE_MAILBOX = MailboxUrl.parse(running.url())
-    with Mailbox(settings.BOUNCE_MAILBOX) as mailbox:
-        mailbox.delete(each.uid for each in mailbox.matching("UNDELETED", 1_000))  # what the test before left unread
-    return running
+def server(mailbox: ImapServer, settings: Settings) -> ImapServer:
+    settings.BOUNCE_MAILBOX = MailboxUrl.parse(mailbox.url())
+    return mailbox
 
 
 @pytest.fixture

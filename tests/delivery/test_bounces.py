@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,7 @@ from delivery.bounces.reading import read_mailbox
 from delivery.models import Delivery, Notice
 from statuspage.mailbox import MailboxUrl
 from subscribers.models import Suppression
-from tests.canary.imap_server import ImapServer, imap_server
+from tests.canary.imap_server import ImapServer
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers
@@ -51,10 +50,9 @@ Diagnostic-Code: smtp; {said}"""
 
 
 @pytest.fixture
-def server(settings: Settings) -> Iterator[ImapServer]:
-    with imap_server() as running:
-        settings.BOUNCE_MAILBOX = MailboxUrl.parse(running.url())
-        yield running
+def server(mailbox: ImapServer, settings: Settings) -> ImapServer:
+    settings.BOUNCE_MAILBOX = MailboxUrl.parse(mailbox.url())
+    return mailbox
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from statuspage.mailbox import Mailbox, MailboxError, MailboxUrl
 from tests.canary.imap_server import PASSWORD, USER, ImapServer, imap_server, reading_along
 from tests.delivery.smtp_servers import self_signed_context
 
+pytestmark = pytest.mark.once
 SCHEMES = ["imaps", "imap+tls"]
 
 
