@@ -11,7 +11,8 @@ from django.utils import timezone
 from canary.heartbeats import destinations
 from canary.models import Heartbeat, Probe
 from delivery.models import Delivery
-from delivery.overview import late, paused
+from delivery.overview import late
+from delivery.pauses import paused
 from pages.models import Page
 
 State = Delivery.State

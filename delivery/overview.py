@@ -13,8 +13,9 @@ from django.utils import timezone
 from delivery import registry
 from delivery.bounces.models import BounceEvent, Kind
 from delivery.counting import Line, brief_lines
-from delivery.models import Account, Delivery, Notice, Pause
+from delivery.models import Delivery, Notice, Pause
 from delivery.outbox import unconnected_accounts
+from delivery.pauses import explain, on_the_way_of
 from pages.models import Page
 from subscribers.models import Suppression
 
@@ -25,6 +26,7 @@ LATE = (
     "Notifications are late: no worker has taken up what was due a minute ago. Are the worker and Redis running? "
     "“manage.py deliver” sends what is due without them."
 )
+TO_FILES = "No SMTP server is configured (EMAIL_URL): e-mail goes to files and reaches nobody."
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,13 @@ def unreadable_lately() -> list[Lately]:
     return [Lately(label="Reports of mail providers", count=count, query=query)] if count else []
 
 
+def troubles_of(page: Page, channels: Iterable[str]) -> list[str]:
+    """Sentences for whoever is about to post: what keeps that update from people on these channels."""
+    unconnected = [f"{sentence}." for sentence in unconnected_accounts(page)]
+    to_files = [TO_FILES] if settings.MAIL_DIR and "email" in channels else []
+    return [*explain(on_the_way_of(page)), *unconnected, *to_files]
+
+
 # Sentences of apps above this one, which it cannot name.
 more_warnings: list[Callable[[], list[str]]] = []
 
@@ -132,7 +141,7 @@ more_warnings: list[Callable[[], list[str]]] = []
 def delivery_warnings(pages: Iterable[Page]) -> list[str]:
     """Sentences on what keeps messages from reaching people, the worst first."""
     others = [sentence for warn in more_warnings for sentence in warn()]
-    return [*others, *late(), *paused(), *_unusual(pages)]
+    return [*others, *late(), *explain(Pause.objects.order_by("since")), *_unusual(pages)]
 
 
 def late() -> list[str]:
@@ -155,22 +164,6 @@ def _stands_still(channel: str, since: datetime) -> bool:
     return not is_held and not mine.filter(notice=longest, state=Delivery.State.SENT, sent_at__gte=since).exists()
 
 
-def paused() -> list[str]:
-    """A sentence for each channel or account that can reach nobody now."""
-    return [
-        f"{_name(pause.key)} is paused since {timezone.localtime(pause.since):%H:%M %Z}: {pause.reason}"
-        for pause in Pause.objects.order_by("since")
-    ]
-
-
-def _name(key: str) -> str:
-    """What staff call the channel or the account that a pause is about."""
-    account = Account.objects.filter(pk=key.removeprefix("account:")).first() if key.startswith("account:") else None
-    return f"{registry.label_of(account.channel)} ({account.name})" if account else registry.label_of(key)
-
-
 def _unusual(pages: Iterable[Page]) -> list[str]:
     warnings = [f"{sentence}." for page in pages for sentence in unconnected_accounts(page)]
-    if settings.MAIL_DIR:
-        warnings.append("No SMTP server is configured (EMAIL_URL): e-mail goes to files and reaches nobody.")
-    return warnings
+    return [*warnings, TO_FILES] if settings.MAIL_DIR else warnings

@@ -13,6 +13,7 @@ from delivery import registry
 from delivery.counting import Line, Tally, count_line_by_line, kept_lines
 from delivery.models import Delivery, Notice, Pause
 from delivery.outbox import requeue
+from delivery.pauses import what_follows
 from subscribers.models import Suppression
 
 State = Delivery.State
@@ -36,6 +37,8 @@ class ChannelReceipt(Line):
     """Those that failed and may succeed when they are tried again: not those whose address does not exist."""
     paused: str | None = None
     """Why nobody on this channel can be reached now."""
+    what_follows: str = ""
+    """Of the pause: when it is tried again."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def build_receipt(notice: Notice) -> Receipt:
     if not lines:
         counted = count_line_by_line(notice)
         lines = kept_lines([notice]).get(notice.pk, counted)
-    pauses = dict(Pause.objects.values_list("key", "reason"))
+    pauses = {pause.key: pause for pause in Pause.objects.all()}
     channels = [_channel_receipt(notice, line, pauses) for line in lines]
     totals = {each.name: sum(getattr(channel, each.name) for channel in channels) for each in fields(Tally)}
     is_finished = notice.expanded_at is not None and totals["pending"] == 0
@@ -107,13 +110,15 @@ def retry_failed(notice: Notice, channel: str) -> int:
     return requeue(notice.deliveries.filter(channel=channel).exclude(address__in=_gone(notice, channel)))
 
 
-def _channel_receipt(notice: Notice, line: Line, pauses: dict[str, str]) -> ChannelReceipt:
+def _channel_receipt(notice: Notice, line: Line, pauses: dict[str, Pause]) -> ChannelReceipt:
     gone = len(_gone(notice, line.channel)) if 0 < line.dead <= MOST_LOOKED_UP else 0
+    pause = _pause(notice, line, pauses)
     return ChannelReceipt(
         **vars(line),
         label=registry.label_of(line.channel),
         retryable=0 if notice.pruned_at else line.failed - gone,
-        paused=_paused(notice, line, pauses),
+        paused=pause.reason if pause else None,
+        what_follows=what_follows(pause) if pause else "",
     )
 
 
@@ -127,7 +132,7 @@ def _gone(notice: Notice, channel: str) -> list[str]:
     return list(Suppression.objects.among(channel, addresses))
 
 
-def _paused(notice: Notice, line: Line, pauses: dict[str, str]) -> str | None:
+def _pause(notice: Notice, line: Line, pauses: dict[str, Pause]) -> Pause | None:
     if line.channel in pauses or not line.pending:
         return pauses.get(line.channel)
     waiting = notice.deliveries.pending().filter(channel=line.channel, address__in=pauses)

@@ -134,7 +134,9 @@ class _Shift:
         if self.batch.is_probe:
             sent = [self.batch.recipients[each.delivery_id] for each in self.finished if each.error is None]
             over = Pause.objects.filter(key__in={self._pause_key(recipient) for recipient in sent})
-            self._patiently(over.delete)
+            ended, _ = self._patiently(over.delete)
+            if ended:
+                log.info("pause over: %s", self.batch.channel)
         self.counts += self._patiently(lambda: claims.record(self.batch, self.finished))
         self.finished = []
         now = time.monotonic()

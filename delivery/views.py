@@ -90,4 +90,7 @@ def _say(counted: Receipt) -> str:
     if not counted.expected:
         return "Waiting to be sent."
     quarters = 25 * (4 * (counted.expected - counted.pending) // counted.expected)
-    return f"Sending. {quarters} percent done." + (" Some have failed." if counted.failed else "")
+    is_paused = any(channel.paused and channel.pending for channel in counted.channels)
+    return f"{'Paused' if is_paused else 'Sending'}. {quarters} percent done." + (
+        " Some have failed." if counted.failed else ""
+    )

@@ -14,7 +14,8 @@ from django.core.exceptions import ValidationError
 
 from components.models import Component
 from components.status import Status
-from delivery.outbox import count_audience, unconnected_accounts
+from delivery.outbox import count_audience
+from delivery.overview import troubles_of
 from delivery.registry import label_of
 from incidents.component_statuses import usual_statuses
 from incidents.models import Incident, Kind, Phase, StaleUpdateError, Template, Update
@@ -205,14 +206,18 @@ class PostForm(forms.Form):
     @property
     def audience(self) -> list[tuple[str, int]]:
         """Who would be told now: (channel's name, how many), the largest first."""
-        codes = [row.component.code for row in self.rows if row.is_touched and not row.component.hidden]
-        counts = count_audience(self.page, codes, self.incident.code if self.incident else "")
-        return [(label_of(kind), count) for kind, count in sorted(counts.items(), key=lambda each: -each[1]) if count]
+        counts = sorted(self._counts.items(), key=lambda each: -each[1])
+        return [(label_of(kind), count) for kind, count in counts if count]
 
     @property
     def unreachable(self) -> list[str]:
-        """Which accounts will not be reached, in sentences."""
-        return unconnected_accounts(self.page)
+        """What keeps this update from people, in sentences."""
+        return troubles_of(self.page, [kind for kind, count in self._counts.items() if count])
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        codes = [row.component.code for row in self.rows if row.is_touched and not row.component.hidden]
+        return count_audience(self.page, codes, self.incident.code if self.incident else "")
 
     def post(self, actor: str) -> Update:
         """Post what was typed. Call it once the form is valid. Raises StaleUpdateError and ValidationError.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -116,16 +117,20 @@ def test_when_nobody_can_be_reached_the_rest_is_not_tried(scripted: type[Scripte
     assert Pause.objects.get().reason == "no server"
 
 
-def test_a_probe_that_works_ends_the_pause_and_the_rest_follows(scripted: type[Scripted], ten: Notice):
+def test_a_probe_that_works_ends_the_pause_and_the_rest_follows(
+    scripted: type[Scripted], ten: Notice, caplog: pytest.LogCaptureFixture
+):
     Pause.objects.begin("email", "no server")
     sender.drain("email", SECONDS)
     assert scripted.sent == []
 
     Pause.objects.update(probe_at=PAST)
-    sender.drain("email", SECONDS)
+    with caplog.at_level(logging.INFO, logger="delivery"):
+        sender.drain("email", SECONDS)
 
     assert not Pause.objects.exists()
     assert len(scripted.sent) == 10
+    assert caplog.text.count("pause over: email") == 1
 
 
 def test_a_database_that_is_away_while_recording_is_waited_for(

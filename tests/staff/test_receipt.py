@@ -304,6 +304,19 @@ def test_the_overview_warns_when_nobody_takes_up_what_is_due(signed_in, notice):
     assert "Notifications are late" not in signed_in.get("/admin/").text
 
 
+def test_what_is_paused_is_not_called_sending_and_says_what_follows(signed_in, notice):
+    settle(notice, 5, State.SENT)
+    Pause.objects.begin("email", "the SMTP server does not answer: Connection refused")
+    page = BeautifulSoup(signed_in.get(address(notice)).content, "html.parser")
+    assert page.select_one(".channel h2 .tag").text == "paused"
+    assert page.find(id="receipt")["data-said"] == "Paused. 50 percent done."
+    caution = page.select_one(".channel .caution").get_text(" ")
+    assert "Connection refused Nobody is forgotten: it is tried again by itself, next at " in caution
+    assert "it is tried again by itself, next at " in signed_in.get("/admin/").text
+    Pause.objects.update(probe_at=timezone.now() - timedelta(seconds=1))
+    assert "it is tried again by itself, now." in signed_in.get(address(notice)).text
+
+
 def test_a_pruned_notice_says_why_nobody_can_be_told_again(signed_in, notice):
     settle(notice, 10, State.DEAD, error="550 no")
     notice.settled_at = notice.pruned_at = timezone.now()
