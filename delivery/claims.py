@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
-from django.db.models import BooleanField, ExpressionWrapper, F, Max, Q
+from django.db.models import BooleanField, ExpressionWrapper, F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -55,16 +55,16 @@ def claim(channel: str, size: int) -> Batch | None:
     """
     paused = set(Pause.objects.values_list("key", flat=True))
     batch = Batch(channel, token=_token())
-    ids = _take(channel, min(size, PROBE_SIZE) if channel in paused else size, batch.token)
-    if not ids:
+    rows = _take(channel, min(size, PROBE_SIZE) if channel in paused else size, batch.token)
+    if not rows:
         return None
     try:
-        _load(batch, ids)
+        _load(batch, rows)
         limited = [each for notice, recipients in batch.work if not notice.heartbeat for each in recipients]
         _postpone(batch, rates.hold_back(channel, registry.load(channel), limited))
     except OperationalError:
         connection.close()
-        release(batch, ids)  # nobody was told; when the lease ends that would not be known
+        release(batch, [row.pk for row in rows])  # nobody was told; when the lease ends that would not be known
         raise
     batch.is_probe = not paused.isdisjoint({channel} | {each.address for each in batch.recipients.values()})
     return batch
@@ -75,27 +75,8 @@ def _token() -> str:
     return f"{socket.gethostname()[:38]}-{os.getpid()}-{secrets.token_hex(8)}"
 
 
-def _take(channel: str, size: int, token: str) -> list[int]:
-    """The ids of the rows now held. PostgreSQL steps over rows that others are taking; SQLite ignores the
-    lock but lets one transaction write at a time. On both, the state in the UPDATE decides."""
-    with transaction.atomic():
-        due = Delivery.objects.due(channel).select_for_update(skip_locked=True)
-        ids = list(due.values_list("pk", flat=True)[:size])
-        held = Delivery.objects.pending().filter(pk__any_of=set(ids))
-        taken = held.update(
-            state=State.SENDING, attempts=F("attempts") + 1, claimed_by=token, lease_until=Now() + _lease()
-        )
-        if taken != len(ids):
-            ids = list(Delivery.objects.filter(pk__any_of=set(ids), claimed_by=token).values_list("pk", flat=True))
-    return ids
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
-
-
 class _Row(NamedTuple):
-    """What is read of a claimed delivery. No model instances: they would cost more than sending."""
+    """What is read of a delivery as it is claimed. No model instances: they would cost more than sending."""
 
     pk: int
     notice_id: int
@@ -103,6 +84,7 @@ class _Row(NamedTuple):
     address: str
     account_id: int | None
     attempts: int
+    """Without the one that begins."""
     ambiguous: bool
     is_late: bool
     is_too_old: bool
@@ -110,7 +92,33 @@ class _Row(NamedTuple):
     subscriber_state: str | None
 
 
-COLUMNS = (*_Row._fields[:-2], "subscriber__code", "subscriber__state")
+def _take(channel: str, size: int, token: str) -> list[_Row]:
+    """The rows now held, longest due first. PostgreSQL steps over rows that others are taking; SQLite ignores the
+    lock but lets one transaction write at a time. On both, the state in the UPDATE decides."""
+    with transaction.atomic():
+        due = Delivery.objects.due(channel).select_for_update(skip_locked=True)
+        rows = [_Row(*values) for values in _columns_read(due, channel)[:size]]
+        ids = {row.pk for row in rows}
+        held = Delivery.objects.pending().filter(pk__any_of=ids)
+        taken = held.update(
+            state=State.SENDING, attempts=F("attempts") + 1, claimed_by=token, lease_until=Now() + _lease()
+        )
+        if taken != len(ids):
+            ours = Delivery.objects.filter(pk__any_of=ids, claimed_by=token)
+            ids = set(ours.values_list("pk", flat=True))
+    return [row for row in rows if row.pk in ids]
+
+
+def _columns_read(due: DeliveryQuerySet, channel: str) -> Any:
+    """The columns of a _Row. What is asked of the subscriber are subqueries: PostgreSQL locks no outer join."""
+    now = timezone.now()
+    subscriber = Subscriber.objects.filter(pk=OuterRef("subscriber_id"))
+    return due.annotate(
+        is_late=_waiting_since(now - OVERTAKEN_AFTER),
+        is_too_old=_waiting_since(now - registry.load(channel).max_age),
+        subscriber_code=Subquery(subscriber.values("code")),
+        subscriber_state=Subquery(subscriber.values("state")),
+    ).values_list(*_Row._fields)
 
 
 def _waiting_since(moment: datetime) -> Any:
@@ -118,12 +126,12 @@ def _waiting_since(moment: datetime) -> Any:
     return ExpressionWrapper(Q(queued_at__lt=moment), output_field=BooleanField())
 
 
-def _load(batch: Batch, ids: list[int]) -> None:
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
+
+
+def _load(batch: Batch, rows: list[_Row]) -> None:
     """Fill the batch with what channels need, in a few queries whatever its size."""
-    now, max_age = timezone.now(), registry.load(batch.channel).max_age
-    held = Delivery.objects.filter(pk__any_of=set(ids)).order_by("next_attempt_at", "pk")
-    held = held.annotate(is_late=_waiting_since(now - OVERTAKEN_AFTER), is_too_old=_waiting_since(now - max_age))
-    rows = [_Row(*values) for values in held.values_list(*COLUMNS)]
     notices = Notice.objects.select_related("page").in_bulk({row.notice_id for row in rows})
     accounts = Account.objects.in_bulk({row.account_id for row in rows if row.account_id})
     suppressed = Suppression.objects.among(batch.channel, [row.address for row in rows if not row.account_id])
@@ -137,7 +145,7 @@ def _load(batch: Batch, ids: list[int]) -> None:
             address=row.address,
             subscriber_code=row.subscriber_code or "",
             account=account,
-            attempts=row.attempts,
+            attempts=row.attempts + 1,
             ambiguous=row.ambiguous,
         )
         batch.recipients[row.pk] = recipient
