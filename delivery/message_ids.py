@@ -15,6 +15,8 @@ from functools import lru_cache
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
+from statuspage.keyed_hash import secret_keys
+
 SIGNATURE_BYTES = 8
 # Some providers tell it without the angle brackets.
 OURS = re.compile(r"<?((?:d-[A-Za-z0-9_]{1,20}|c)-([0-9]{1,18}))-([0-9a-f]{16})@", re.ASCII)
@@ -46,8 +48,7 @@ def read(text: str) -> OurMail | None:
     if found is None:
         return None
     value, pk, signature = found.groups()
-    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    if not any(constant_time_compare(signature, _signature(value, key)) for key in keys):
+    if not any(constant_time_compare(signature, _signature(value, key)) for key in secret_keys()):
         return None
     return OurMail(value.startswith("c-"), int(pk))
 

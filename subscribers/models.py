@@ -1,6 +1,5 @@
 """Who asked to be told, about what; and who must never be told again."""
 
-import hmac
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -12,6 +11,7 @@ from django.utils import timezone
 
 from components.models import Component
 from pages.models import Page
+from statuspage.keyed_hash import KeyedHash, secret_keys
 from statuspage.text import new_code
 
 UNDO_FOR = timedelta(hours=1)
@@ -20,12 +20,12 @@ CONFIRMATION_SLOT_SECONDS = 15 * 60
 
 def address_hash(channel: str, address: str) -> str:
     """Keyed hash of a normalised address: it can be compared, but not read back (64 hex digits)."""
-    return _hash_with(settings.SECRET_KEY, channel, address)
+    return _keyed(settings.SECRET_KEY).hexdigest(f"{channel}:{address}")
 
 
 def address_hashes(channel: str, address: str) -> list[str]:
     """The hash under today's key and under each retired one, so that a suppression outlives a key rotation."""
-    return [_hash_with(key, channel, address) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
+    return [_keyed(key).hexdigest(f"{channel}:{address}") for key in secret_keys()]
 
 
 def visitor_hash(visitor: str) -> str:
@@ -33,20 +33,9 @@ def visitor_hash(visitor: str) -> str:
     return address_hash("visitor", visitor) if visitor else ""
 
 
-def _hash_with(key: str, channel: str, address: str) -> str:
-    return _finish_hash(_begin_hash(key), channel, address)
-
-
-def _finish_hash(begun: hmac.HMAC, channel: str, address: str) -> str:
-    """Each address of a fan-out is hashed, to look for it among the suppressed."""
-    hashed = begun.copy()
-    hashed.update(f"{channel}:{address}".encode())
-    return hashed.hexdigest()
-
-
 @lru_cache(maxsize=8)
-def _begin_hash(key: str) -> hmac.HMAC:
-    return hmac.new(key.encode() + b"subscribers.address_hash", digestmod="sha256")
+def _keyed(key: str) -> KeyedHash:
+    return KeyedHash(key.encode() + b"subscribers.address_hash")
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
@@ -250,8 +239,8 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
     def among(self, channel: str, addresses: Iterable[str]) -> set[str]:
         """Those of `addresses` (normalised) that must not be written to, in one query."""
-        keys = [_begin_hash(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-        by_hash = {_finish_hash(key, channel, address): address for address in addresses for key in keys}
+        keys = [_keyed(key) for key in secret_keys()]
+        by_hash = {key.hexdigest(f"{channel}:{address}"): address for address in addresses for key in keys}
         found = self.filter(channel=channel, address_hash__any_of=by_hash).values_list("address_hash", flat=True)
         return {by_hash[hashed] for hashed in found}
 

@@ -13,9 +13,8 @@ The second half of that needs the row: `Subscriber.accepts_confirm()` and `.acce
 """
 
 import hashlib
-import hmac
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -25,6 +24,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from statuspage.keyed_hash import KeyedHash, secret_keys
 from subscribers.models import Subscriber
 
 SIGNATURE_LENGTH = 32
@@ -64,12 +64,12 @@ def manage_url(subscriber: Subscriber) -> str:
 
 
 def manage_token(code: str) -> str:
-    """For mails in bulk; its address is `page.absolute_url(PATHS[Purpose.MANAGE] + token)`."""
+    """Its address is `page.absolute_url(PATHS[Purpose.MANAGE] + token)`."""
     return sign(Purpose.MANAGE, code)
 
 
 def unsubscribe_token(code: str) -> str:
-    """For mails in bulk, like the one above, with `Purpose.UNSUBSCRIBE`."""
+    """Like the one above, with `Purpose.UNSUBSCRIBE`."""
     return sign(Purpose.UNSUBSCRIBE, code)
 
 
@@ -78,8 +78,18 @@ def _url(subscriber: Subscriber, purpose: Purpose) -> str:
 
 
 def sign(purpose: Purpose, code: str) -> str:
-    value = f"{code}.{time.time_ns() // 1000:0{TIME_LENGTH}x}"
-    return f"{value}.{_signature(purpose, value, settings.SECRET_KEY)}"
+    return signer(purpose)(code)
+
+
+def signer(purpose: Purpose) -> Callable[[str], str]:
+    """`sign` for mails in bulk: a subscriber's code to a token, under today's key."""
+    keyed = _keyed(purpose, settings.SECRET_KEY)
+
+    def sign_code(code: str) -> str:
+        value = f"{code}.{time.time_ns() // 1000:0{TIME_LENGTH}x}"
+        return f"{value}.{keyed.hexdigest(value)[:SIGNATURE_LENGTH]}"
+
+    return sign_code
 
 
 def read(purpose: Purpose, token: str) -> Link:
@@ -96,17 +106,10 @@ def read(purpose: Purpose, token: str) -> Link:
 
 
 def _signatures(purpose: Purpose, value: str) -> Iterator[str]:
-    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        yield _signature(purpose, value, key)
-
-
-def _signature(purpose: Purpose, value: str, key: str) -> str:
-    """Django's `salted_hmac`, begun once for each key: a mail in bulk needs two signatures."""
-    signature = _begin(purpose, key).copy()
-    signature.update(value.encode())
-    return signature.hexdigest()[:SIGNATURE_LENGTH]
+    for key in secret_keys():
+        yield _keyed(purpose, key).hexdigest(value)[:SIGNATURE_LENGTH]
 
 
 @lru_cache(maxsize=64)
-def _begin(purpose: Purpose, key: str) -> hmac.HMAC:
-    return hmac.new(hashlib.sha256(f"subscribers.{purpose}{key}".encode()).digest(), digestmod="sha256")
+def _keyed(purpose: Purpose, key: str) -> KeyedHash:
+    return KeyedHash(hashlib.sha256(f"subscribers.{purpose}{key}".encode()).digest())

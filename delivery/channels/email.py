@@ -23,7 +23,7 @@ from delivery.models import Notice
 from delivery.smtp.message import Message, stuff
 from delivery.smtp.relay import Relay
 from pages.models import Page
-from subscribers.signing import PATHS, Purpose, manage_token, unsubscribe_token
+from subscribers.signing import PATHS, Purpose, signer
 
 # What can be written into an SMTP command as it is. Others are refused when they subscribe.
 ADDRESS = re.compile(r"[!-;=?-~]+@[A-Za-z0-9.-]+")
@@ -107,9 +107,11 @@ class NoticeMail:
         self._unsubscribe_url = notice.page.absolute_url(PATHS[Purpose.UNSUBSCRIBE])
         self._name = f"{notice.created_at.astimezone(UTC):%Y%m%dT%H%M%S}-{notice.code}"
         self._code = notice.code
+        self._sign_unsubscribe = signer(Purpose.UNSUBSCRIBE)
+        self._sign_manage = signer(Purpose.MANAGE)
 
     def fill(self, recipient: Recipient) -> Message:
-        unsubscribe = unsubscribe_token(recipient.subscriber_code)
+        unsubscribe = self._sign_unsubscribe(recipient.subscriber_code)
         mail = self._mail.fill(
             headers={
                 "To": f"<{recipient.address}>",
@@ -117,7 +119,7 @@ class NoticeMail:
                 "Date": _date_header(int(time.time())),
                 "List-Unsubscribe": f"<{self._unsubscribe_url}{unsubscribe}>",
             },
-            slots={"unsubscribe": unsubscribe, "manage": manage_token(recipient.subscriber_code)},
+            slots={"unsubscribe": unsubscribe, "manage": self._sign_manage(recipient.subscriber_code)},
         )
         name = f"{self._name}-{recipient.delivery_id:09d}"
         return Message(recipient.delivery_id, self._sender, recipient.address, mail, name)
