@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import lru_cache
 
 from delivery.smtp.message import END
 
 SOFT_BREAK = b"=\r\n"
 # What may be put into a slot of a body without encoding it again; no dot at the start, which SMTP would want doubled.
 SLOT_VALUE = re.compile(rb"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,69}")
-# No control characters and nothing beyond ASCII: whatever a value holds, it cannot start another header.
-HEADER_LINE = re.compile(rb"[\x20-\x7e]{0,950}\r\n")
+NOT_ALLOWED = "not allowed in a mail header or link"
 
 
 class SlotNames:
@@ -56,9 +56,25 @@ class PrebuiltMail:
 
         Raises ValueError for a value that could break out of its place, KeyError for a missing slot.
         """
-        own = [_checked(HEADER_LINE, f"{name}: {value}\r\n") for name, value in headers.items()]
-        values = {name: _checked(SLOT_VALUE, value) for name, value in slots.items()}
-        return b"".join([*own, self.headers, *[values[each] if isinstance(each, str) else each for each in self.body]])
+        own = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("ascii")
+        if not _header_lines(len(headers)).fullmatch(own):
+            raise ValueError(NOT_ALLOWED)
+        values = {name: _checked(value) for name, value in slots.items()}
+        body = [values[each] if isinstance(each, str) else each for each in self.body]
+        return b"".join([own, self.headers, *body])
+
+
+@lru_cache(maxsize=16)
+def _header_lines(count: int) -> re.Pattern[bytes]:
+    """So many lines and no more, of printable ASCII: no value can start another header, whatever it holds."""
+    return re.compile(rb"(?:[\x20-\x7e]{0,950}\r\n){%d}" % count)
+
+
+def _checked(value: str) -> bytes:
+    encoded = value.encode("ascii")
+    if not SLOT_VALUE.fullmatch(encoded):
+        raise ValueError(NOT_ALLOWED)
+    return encoded
 
 
 def prebuild(headers: Mapping[str, str], text: str, html: str, names: SlotNames | None = None) -> PrebuiltMail:
@@ -119,10 +135,3 @@ def _quoted_printable(text: str) -> bytes:
     lines = text.replace("\r\n", "\n").replace("\n", "\r\n").encode()
     encoded = binascii.b2a_qp(lines, istext=True)
     return re.sub(rb"(?<!\r)\n", b"\r\n", encoded)
-
-
-def _checked(pattern: re.Pattern[bytes], value: str) -> bytes:
-    encoded = value.encode("ascii")
-    if not pattern.fullmatch(encoded):
-        raise ValueError("not allowed in a mail header or link")
-    return encoded
