@@ -8,7 +8,7 @@ anything else                pending again after a while; dead (unknown when eve
 """
 
 import random
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from delivery.channels.base import Channel, DeliveryError
 from delivery.models import Delivery
@@ -20,8 +20,7 @@ LONGEST_WAIT_SECONDS = 6 * 3600
 ERROR_LIMIT = 255
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What to write into a row."""
 
     state: Delivery.State

@@ -97,7 +97,7 @@ class _Shift:
         for recipient in recipients:
             if time.monotonic() >= self.until or self.batch.channel in self.paused:
                 return
-            if self._pause_key(recipient) in self.paused:
+            if self.paused and self._pause_key(recipient) in self.paused:
                 continue
             self.taken.add(recipient.delivery_id)
             yield recipient

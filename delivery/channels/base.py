@@ -3,9 +3,8 @@ and never retries by itself; when and whether to try again is decided by deliver
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from delivery.models import Account, Notice
 
@@ -42,8 +41,7 @@ class DeliveryError(Exception):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """One claimed delivery, as far as a channel needs it."""
 
     delivery_id: int
@@ -55,8 +53,7 @@ class Recipient:
     """An earlier attempt ended without an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one delivery: handed over when `error` is None."""
 
     delivery_id: int

@@ -14,8 +14,8 @@ may follow; a message refused on the way costs itself alone and the next one goe
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from delivery.channels.base import DeliveryError
 from delivery.smtp import meaning
@@ -37,8 +37,7 @@ class Fate(Enum):
     """The connection ended after the body, without an answer: it may have been taken (RFC 1047)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     message: Message
     fate: Fate
     error: DeliveryError | None = None
@@ -93,7 +92,7 @@ class Conversation:
                 self._expected.append((Step.RSET, following))
                 envelope = b"RSET\r\n"
             envelope += following.envelope()
-            self._expected.extend((step, following) for step in (Step.MAIL, Step.RCPT, Step.DATA))
+            self._expected += ((Step.MAIL, following), (Step.RCPT, following), (Step.DATA, following))
         return body + envelope
 
     def _write_body(self) -> bytes:

@@ -71,12 +71,11 @@ class Pool:
                     if queue.has_returned:
                         continue
                     return
-                for result in self._wait():
-                    yield from self._settle(result, queue)
+                yield from self._settle(self._wait(), queue)
         finally:
             # Left in the middle: the server must not get another byte of what is no longer accounted for.
             for wire in self._busy():
-                list(wire.end("left"))
+                wire.end("left")
             self._forget_closed()
 
     def close(self) -> None:
@@ -94,9 +93,9 @@ class Pool:
 
     def _feed(self, queue: Queue) -> Iterator[Settled]:
         """Give every free connection something to do, and open more while they are allowed and needed."""
-        for wire in list(self._wires):
-            while wire.is_open and not wire.is_busy:
-                message = queue.take() if self._may_take_more(wire) else None
+        for place, wire in enumerate(self._wires):
+            while wire.is_free:
+                message = queue.take() if place < self._concurrency.allowed else None
                 if message is None and not wire.owes_body:
                     break
                 yield from self._begin(wire, message, queue)
@@ -104,19 +103,15 @@ class Pool:
         while len(self._wires) < self._concurrency.allowed and (message := queue.take()):
             yield from self._open_for(message, queue)
 
-    def _may_take_more(self, wire: Wire) -> bool:
-        return self._wires.index(wire) < self._concurrency.allowed
-
-    def _begin(self, wire: Wire, message: Message | None, queue: Queue) -> Iterator[Settled]:
+    def _begin(self, wire: Wire, message: Message | None, queue: Queue) -> list[Settled]:
         if not wire.is_fit:
             if message:
                 queue.give_back(message)
             results = wire.end("the SMTP server says more than it was asked")
         else:
             results = wire.begin(message)
-        for result in results:
-            yield from self._settle(result, queue)
         self._watch(wire)
+        return self._settle(results, queue)
 
     def _open_for(self, message: Message, queue: Queue) -> Iterator[Settled]:
         """One more connection, for this message. When it cannot be had, the others carry on without it."""
@@ -143,25 +138,29 @@ class Pool:
         yield from self._begin(wire, message, queue)
         self._forget_closed()
 
-    def _wait(self) -> Iterator[Result]:
+    def _wait(self) -> list[Result]:
         """Sleep until a connection can go on, or has been silent too long."""
+        results: list[Result] = []
         deadline = min(wire.deadline for wire in self._busy())
         for key, _ in self._selector.select(max(0.0, deadline - time.monotonic())):
             wire: Wire = key.data
-            yield from wire.progress()
+            results += wire.progress()
             self._watch(wire)
         now = time.monotonic()
         if now >= deadline:
             for wire in self._busy():
                 if wire.deadline <= now:
-                    yield from wire.end(LATE)
+                    results += wire.end(LATE)
+        return results
 
-    def _settle(self, result: Result, queue: Queue) -> Iterator[Settled]:
-        """The end of a message's way, unless another connection is to try."""
+    def _settle(self, results: list[Result], queue: Queue) -> list[Settled]:
+        """Those whose way ends here; another connection is to try the rest."""
+        return [(each.message, each.error) for each in results if self._is_settled(each, queue)]
+
+    def _is_settled(self, result: Result, queue: Queue) -> bool:
         if result.fate is Fate.SENT:
             self._concurrency.message_sent()
-            yield result.message, None
-            return
+            return True
         if result.fate is not Fate.REFUSED or result.code in BUSY:
             self._concurrency.setback()
         message = result.message
@@ -169,8 +168,8 @@ class Pool:
         message.losses += bool(is_untouched)
         if is_untouched and message.losses < LOSSES_LIMIT:
             queue.give_back(message)
-        else:
-            yield message, result.error
+            return False
+        return True
 
     def _watch(self, wire: Wire) -> None:
         """Ask for what the connection waits for now."""
@@ -181,7 +180,7 @@ class Pool:
     def _drop_stale(self) -> None:
         for wire in self._wires:
             if wire.is_stale():
-                list(wire.end("stale"))
+                wire.end("stale")
         self._forget_closed()
 
     def _forget_closed(self) -> None:

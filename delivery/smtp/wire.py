@@ -5,7 +5,6 @@ import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 
 from delivery.smtp.conversation import Conversation, Result
@@ -14,6 +13,8 @@ from delivery.smtp.replies import NotSmtpError, ReplyReader
 
 CHUNK = 65_536
 LOST = "the connection was lost before the SMTP server answered"
+READ_AND_WRITE = selectors.EVENT_READ | selectors.EVENT_WRITE
+NOTHING = memoryview(b"")
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -32,8 +33,9 @@ class Wire:
         self._timeout = timeout
         self._conversation = Conversation()
         self._reader = ReplyReader()
-        self._output = memoryview(b"")
+        self._output = NOTHING
         self._written = 0
+        self._is_encrypted = isinstance(self.socket, ssl.SSLSocket)
         self.watched = self.events
         """What the pool's selector looks out for."""
 
@@ -42,15 +44,21 @@ class Wire:
         return not self._conversation.over
 
     @property
+    def is_free(self) -> bool:
+        """Nothing is to be written, and no reply is to come."""
+        conversation = self._conversation
+        return not (self._output or conversation.is_waiting or conversation.over)
+
+    @property
     def is_busy(self) -> bool:
         """Something is to be written, or replies are to come."""
         conversation = self._conversation
-        return not conversation.over and (conversation.is_waiting or bool(self._output))
+        return bool(self._output or conversation.is_waiting) and not conversation.over
 
     @property
     def is_fit(self) -> bool:
-        """Free, and not half-way through a reply that nobody asked for: the next ones would be misread."""
-        return self.is_open and not self.is_busy and self._reader.is_empty
+        """Not half-way through a reply that nobody asked for: the next ones would be misread."""
+        return self._reader.is_empty
 
     @property
     def owes_body(self) -> bool:
@@ -58,28 +66,26 @@ class Wire:
 
     @property
     def events(self) -> int:
-        return selectors.EVENT_READ | (selectors.EVENT_WRITE if self._output else 0)
+        return READ_AND_WRITE if self._output else selectors.EVENT_READ
 
-    def begin(self, following: Message | None) -> Iterator[Result]:
-        """Write the body that is owed and the envelope of the message that follows. Only while `is_fit`."""
+    def begin(self, following: Message | None) -> list[Result]:
+        """Write the body that is owed and the envelope of the message that follows. Only while `is_free` and `is_fit`."""
         self._written = 0
         self._output = memoryview(self._conversation.write(following))
         self.deadline = time.monotonic() + self._timeout
-        yield from self._write()
+        return self._write()
 
-    def progress(self) -> Iterator[Result]:
+    def progress(self) -> list[Result]:
         """Read and write what can be."""
-        if self._output:
-            yield from self._write()
-        if self.is_open:
-            yield from self._read()
+        results = self._write() if self._output else []
+        return results + self._read() if self.is_open else results
 
-    def end(self, reason: str) -> Iterator[Result]:
+    def end(self, reason: str) -> list[Result]:
         """Hang up: what becomes of the messages that were on this connection."""
         results = list(self._conversation.end(reason, self._written))
-        self._output = memoryview(b"")
+        self._output = NOTHING
         self._smtp.close()
-        yield from results
+        return results
 
     def is_stale(self) -> bool:
         """Whether a connection that nobody used has something to say: it is closing, as servers do after a while."""
@@ -99,42 +105,44 @@ class Wire:
         self._conversation.over = self._conversation.over or "closed"
         self._smtp.close()
 
-    def _write(self) -> Iterator[Result]:
+    def _write(self) -> list[Result]:
         try:
             while self._output:
                 count = self.socket.send(self._output)
                 self._written += count
                 self._output = self._output[count:]
         except NOT_NOW:
-            return
+            return []
         except OSError:
             # What it said before it hung up may still be there to read.
-            yield from self._read()
-            if self.is_open:
-                yield from self.end(LOST)
+            results = self._read()
+            return results + self.end(LOST) if self.is_open else results
+        return []
 
-    def _read(self) -> Iterator[Result]:
+    def _read(self) -> list[Result]:
+        results: list[Result] = []
         try:
             while data := self.socket.recv(CHUNK):
-                yield from self._take(data)
-                if not self.is_open or (len(data) < CHUNK and not isinstance(self.socket, ssl.SSLSocket)):
-                    return
+                results += self._take(data)
+                # A TLS socket may hold more than the selector knows of.
+                if not self.is_open or (len(data) < CHUNK and not self._is_encrypted):
+                    return results
         except NOT_NOW:
-            return
+            return results
         except OSError:
             pass
-        yield from self.end(LOST)
+        return results + self.end(LOST)
 
-    def _take(self, data: bytes) -> Iterator[Result]:
-        if self._reader.is_empty and (result := self._conversation.take_all(data)):
-            yield result
-            return
+    def _take(self, data: bytes) -> list[Result]:
+        if self._reader.is_empty and (usual := self._conversation.take_all(data)):
+            return [usual]
+        results: list[Result] = []
         try:
             for reply in self._reader.feed(data):
                 if result := self._conversation.take(reply):
-                    yield result
+                    results.append(result)
                 if not self.is_open:
-                    yield from self.end("")
-                    return
+                    return results + self.end("")
         except NotSmtpError as error:
-            yield from self.end(str(error))
+            return results + self.end(str(error))
+        return results
