@@ -23,6 +23,7 @@ from django.utils import timezone
 from delivery import rates, registry, retry
 from delivery.channels.base import DeliveryError, Outcome, Recipient
 from delivery.models import Account, Delivery, DeliveryQuerySet, Notice, Pause
+from delivery.patience import patiently
 from subscribers.models import Subscriber, Suppression, address_hash
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ def claim(channel: str, size: int) -> Batch | None:
         _postpone(batch, rates.hold_back(channel, registry.load(channel), limited))
     except OperationalError:
         connection.close()
-        release(batch, [row.pk for row in rows])  # nobody was told; when the lease ends that would not be known
+        # Nobody was told; when the lease ends that would not be known.
+        patiently(lambda: release(batch, [row.pk for row in rows]))
         raise
     batch.is_probe = not paused.isdisjoint({channel} | {each.address for each in batch.recipients.values()})
     return batch

@@ -6,22 +6,18 @@ Outcomes are recorded twice a second, so that a crash can repeat half a second's
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
 from django.conf import settings
-from django.db import OperationalError, connection
 
 from delivery import claims, rates, registry
 from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
 from delivery.claims import Batch
 from delivery.models import Notice, Pause
+from delivery.patience import patiently
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 RECORD_EVERY_SECONDS = 0.5
-# How long to try to record what was sent, when the database does not answer.
-PATIENCE_SECONDS = 10.0
 # How long to wait when a channel has had its share of this second.
 TOKEN_WAIT_SECONDS = 0.1
 # So many refused, and more than half of all: the other side refuses us, not them. Nobody else is to be lost to that.
@@ -76,7 +72,7 @@ class _Shift:
         self._record()
         untried = self.batch.recipients.keys() - self.taken
         if untried:
-            self._patiently(lambda: claims.release(self.batch, untried))
+            patiently(lambda: claims.release(self.batch, untried))
         return self.counts
 
     def _send(self, notice: Notice, recipients: list[Recipient]) -> None:
@@ -111,9 +107,12 @@ class _Shift:
         key = self.batch.channel
         if self.channel.for_accounts or key in self.paused or self.refused < least or self.refused * 2 <= self.tried:
             return
+        self._pause(key, f"{self.refused} of {self.tried} in a row were refused: {reason}")
+
+    def _pause(self, key: str, reason: str, retry_after: float | None = None) -> None:
         self.paused.add(key)
-        log.error("paused: %s: %d of %d refused: %s", key, self.refused, self.tried, reason)
-        Pause.objects.begin(key, f"{self.refused} of {self.tried} in a row were refused: {reason}")
+        log.error("paused: %s: %s", key, reason)
+        patiently(lambda: Pause.objects.begin(key, reason, retry_after))
 
     def _note(self, outcome: Outcome) -> None:
         self.finished.append(outcome)
@@ -123,9 +122,7 @@ class _Shift:
             self._pause_when_most_are_refused(REFUSED_LEAST, str(outcome.error))
         if outcome.error and outcome.error.pause:
             key = self._pause_key(self.batch.recipients[outcome.delivery_id])
-            self.paused.add(key)
-            log.error("paused: %s: %s", key, outcome.error)
-            Pause.objects.begin(key, str(outcome.error), outcome.error.retry_after)
+            self._pause(key, str(outcome.error), outcome.error.retry_after)
         # What an account posts is seen by all and the next post replies to it: recorded at once.
         if self.channel.for_accounts or time.monotonic() >= self.next_record:
             self._record()
@@ -134,27 +131,14 @@ class _Shift:
         if self.batch.is_probe:
             sent = [self.batch.recipients[each.delivery_id] for each in self.finished if each.error is None]
             over = Pause.objects.filter(key__in={self._pause_key(recipient) for recipient in sent})
-            ended, _ = self._patiently(over.delete)
+            ended, _ = patiently(over.delete)
             if ended:
                 log.info("pause over: %s", self.batch.channel)
-        self.counts += self._patiently(lambda: claims.record(self.batch, self.finished))
+        self.counts += patiently(lambda: claims.record(self.batch, self.finished))
         self.finished = []
         now = time.monotonic()
         self.next_record = now + RECORD_EVERY_SECONDS
         # Renewing writes every row that is left: seldom, but well before the lease ends.
         if now >= self.next_renewal:
-            self._patiently(lambda: claims.renew(self.batch))
+            patiently(lambda: claims.renew(self.batch))
             self.next_renewal = now + settings.DELIVERY_LEASE_SECONDS / 4
-
-    def _patiently(self, write: Callable[[], T]) -> T:
-        """A database that is away for a moment, or that ends a transaction for another's sake (a deadlock), is asked
-        again: not to record means to send again later."""
-        until = time.monotonic() + min(PATIENCE_SECONDS, settings.DELIVERY_LEASE_SECONDS / 2)
-        while True:
-            try:
-                return write()
-            except OperationalError:
-                connection.close()
-                if time.monotonic() >= until:
-                    raise
-                time.sleep(RECORD_EVERY_SECONDS)

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from delivery import claims, outbox, registry, sender, tasks
+from delivery import claims, outbox, patience, registry, sender, tasks
 from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
 from delivery.models import Notice, Pause
 from tests.delivery.ledger import assert_ledger_balances
@@ -144,7 +144,7 @@ def test_a_database_that_is_away_while_recording_is_waited_for(
         return real(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(claims, "record", record)
-    monkeypatch.setattr(sender.connection, "close", lambda: None)
+    monkeypatch.setattr(patience.connection, "close", lambda: None)
 
     sender.drain("email", SECONDS)
 
