@@ -31,7 +31,10 @@ def settle(findings: Iterable[Finding], channels: Iterable[AlarmChannel]) -> Non
     for finding in findings:
         _raise(finding)
     unseen = Now() - timedelta(seconds=CLEAR_AFTER_LOOKS * settings.CANARY_WATCH_SECONDS)
-    Alarm.objects.open().filter(seen_at__lt=unseen).update(cleared_at=Now())
+    over = Alarm.objects.open().filter(seen_at__lt=unseen)
+    for key in list(over.values_list("key", flat=True)):
+        if over.filter(key=key).update(cleared_at=Now()):
+            log.info("all clear: %s", key)
     channels = list(channels)
     recent = Alarm.objects.filter(cleared_at__gt=Now() - timedelta(days=1))
     for alarm in [*Alarm.objects.open(), *recent]:
@@ -87,11 +90,16 @@ def _message(alarm: Alarm, channel: AlarmChannel) -> Message:
         since=alarm.raised_at.astimezone(UTC),
         is_clear=alarm.cleared_at is not None,
         is_reminder=channel.name in alarm.told,
+        link=staff_link(),
     )
 
 
 def site() -> str:
     return urlsplit(settings.PUBLIC_URL).netloc or "status page"
+
+
+def staff_link() -> str:
+    return f"{settings.PUBLIC_URL.rstrip('/')}/admin/" if settings.PUBLIC_URL else ""
 
 
 def open_sentences() -> list[str]:
@@ -101,9 +109,9 @@ def open_sentences() -> list[str]:
     """
     found = []
     for alarm in Alarm.objects.open().order_by("raised_at"):
-        headline, *_ = alarm.text.splitlines()
         if not alarm.key.startswith("delivery."):
-            found.append(f"Alarm since {timezone.localtime(alarm.raised_at):%H:%M %Z}: {headline}")
+            words = " ".join(alarm.text.splitlines())
+            found.append(f"Alarm since {timezone.localtime(alarm.raised_at):%H:%M %Z}: {words}")
         found += [f"This alarm could not be told by {trouble}." for trouble in alarm.trouble.splitlines()]
     return found
 
@@ -129,7 +137,9 @@ class OfflineBoard:
 
     def _tell(self, channel: AlarmChannel, finding: Finding, since: datetime, **kind: Any) -> bool:
         try:
-            channel.tell(Message(site=site(), key=finding.key, text=finding.text, since=since, **kind))
+            channel.tell(
+                Message(site=site(), key=finding.key, text=finding.text, since=since, link=staff_link(), **kind)
+            )
         except Exception as error:  # whatever it is: the others must still be told
             log.error("alarm not told: %s: %s", channel.name, error)
             return False

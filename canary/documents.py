@@ -6,7 +6,7 @@ Each read has a connection of its own, so that with several web processes every 
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +31,14 @@ LIMIT_BYTES = 8 * 1024 * 1024
 ROUNDS_JUDGED = 3
 # Far more than a round takes when nothing answers: the reading itself hangs.
 SILENCE_SECONDS = 90.0
+LOOK_AT_CACHES = (
+    "One of several web processes may be cut off from the database, or a cache in front keeps too long. Starting the web "
+    "server again helps against the first."
+)
+LOOK_AT_SERVERS = (
+    "Look at the web server, at the proxy in front, at DNS and the certificate. If visitors can read the page, only the "
+    "watch cannot: CANARY_READ_URLS names another address for it."
+)
 FAILED = "The watch could not read it; its log says why."
 GENERATION, AGE = "x-edition-generation", "x-edition-age"
 
@@ -75,17 +83,23 @@ def _read(base: str, path: str) -> Reading:
 
 
 def describe(readings: list[Reading], expected: int) -> str:
-    """What is wrong with them, in a sentence or two; "" when nothing is."""
+    """What is wrong with them, and in a second line where to look; "" when nothing is."""
     patience = settings.CANARY_READ_SECONDS
-    failed = Counter(f"{each.path} ({each.error})" for each in readings if each.error)
+    failed: dict[str, set[str]] = {}
+    for each in readings:
+        if each.error:
+            failed.setdefault(each.error, set()).add(each.path)
     old = [each for each in readings if not each.error and (each.generation < expected or each.age_seconds > patience)]
     parts = []
     if old:
         paths = ", ".join(sorted({each.path for each in old}))
         parts.append(f"{len(old)} of {len(readings)} reads gave an old edition: {paths}.")
     if failed:
-        parts.append(f"Could not be read: {', '.join(failed)}.")
-    return " ".join(parts)
+        errors = [f"{', '.join(sorted(paths))} ({error})" for error, paths in sorted(failed.items())]
+        parts.append(f"Could not be read: {'; '.join(errors)}.")
+    if not parts:
+        return ""
+    return f"{' '.join(parts)}\n{LOOK_AT_CACHES if old else LOOK_AT_SERVERS}"
 
 
 def page_at(base: str) -> Page | None:
@@ -136,10 +150,7 @@ class Reader:
             self._is_raised = False
             return None
         self._is_raised = True
-        return self._describe(
-            f"{wrong[-1]}\nOne of several web processes may be cut off from the database, or a cache in front keeps too "
-            "long. Starting the web server again helps against the first."
-        )
+        return self._describe(wrong[-1])
 
     def _silence(self) -> str:
         """What was seen last says nothing any more when no round has ended for so long; "" while they do."""

@@ -14,6 +14,7 @@ from delivery.models import Delivery
 from delivery.overview import late
 from delivery.pauses import paused
 from pages.models import Page
+from statuspage.lanes import lane_of
 
 State = Delivery.State
 # All of the messages of so many heartbeats in a row must have arrived for all to be well again.
@@ -107,7 +108,7 @@ def explain(destination: Probe.Destination, missing: list[Probe]) -> str:
     elif states[State.SENT]:
         parts.append(f"{states[State.SENT]} were taken by the other side, so look behind it: relay, filters, mailbox.")
     if waiting:
-        parts.append(f"{waiting} wait to be sent: look at the worker of this channel's lane.")
+        parts.append(f"{waiting} wait to be sent: look at the worker of the lane “{lane_of(destination)}”.")
     if failed := states[State.DEAD] + states[State.UNKNOWN] + states[State.SUPPRESSED]:
         parts.append(f"{failed} were not sent.")
     if (unheard := len(missing) - states.total()) > 0:

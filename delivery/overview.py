@@ -23,7 +23,7 @@ from subscribers.models import Suppression
 LATE_AFTER = timedelta(seconds=60)
 LATELY = timedelta(hours=24)
 LATE = (
-    "Notifications are late: no worker has taken up what was due a minute ago. Are the worker and Redis running? "
+    "Notifications are late: no worker has taken up what was due a minute ago.\nAre the workers and Redis running? "
     "“manage.py deliver” sends what is due without them."
 )
 TO_FILES = "No SMTP server is configured (EMAIL_URL): e-mail goes to files and reaches nobody."

@@ -25,6 +25,8 @@ class Message:
     since: datetime
     is_clear: bool = False
     is_reminder: bool = False
+    link: str = ""
+    """The staff's overview, which says more; "" when nobody knows its address."""
 
     @property
     def headline(self) -> str:

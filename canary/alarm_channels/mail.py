@@ -22,10 +22,10 @@ class Mail(AlarmChannel):
         relay = settings.ALARM_SMTP or settings.SMTP
         if not relay:
             raise AlarmError("there is no mail server: set ALARM_EMAIL_URL or EMAIL_URL")
-        lines = [message.text, "", f"Since {message.since:%Y-%m-%d %H:%M} UTC on {message.site}."]
+        lines = [message.text, "", f"Since {message.since:%Y-%m-%d %H:%M} UTC on {message.site}.", message.link]
         mail = EmailMessage(
             subject=" ".join(f"[{message.site}] {message.headline}".split())[:200],
-            body="\n".join(lines),
+            body="\n".join(lines).rstrip("\n"),
             from_email=settings.DEFAULT_FROM_EMAIL,
             to=settings.ALARM_EMAILS,
             headers={"Auto-Submitted": "auto-generated", "References": f"<alarm-{message.key}@statuspage>"},

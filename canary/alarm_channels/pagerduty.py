@@ -36,6 +36,7 @@ def compose(message: Message) -> dict[str, Any]:
         return event
     return event | {
         "client": "status page",
+        **({"client_url": message.link} if message.link else {}),
         "payload": {
             "summary": f"{message.site}: {message.text.splitlines()[0]}"[:SUMMARY_LIMIT],
             "source": message.site,

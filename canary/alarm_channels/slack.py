@@ -19,7 +19,8 @@ class Slack(AlarmChannel):
 
     def tell(self, message: Message) -> None:
         _, *more = message.text.splitlines()
-        lines = [f"*{escape(message.headline)}*", *map(escape, more), f"{escape(message.site)}, since {_time(message)}"]
+        since = " ".join(filter(None, (f"{escape(message.site)}, since {_time(message)}", escape(message.link))))
+        lines = [f"*{escape(message.headline)}*", *map(escape, more), since]
         answer = post_json(settings.ALARM_SLACK_URL, {"text": f"{SIGN[message.is_clear]} " + "\n".join(lines)})
         if answer.status != 200 or answer.body.strip() != b"ok":
             raise AlarmError(f"it answered {answer.status} {answer.words}".strip())

@@ -20,7 +20,10 @@ from tests.http_servers import Reply, Sent, listening
 HOSTILE = "<!channel> & <https://evil.example|click>"
 SINCE = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 SECRET = "hunter2hunter2"
-ALARM = Message("status.acme.example", "arrival.email", f"5 of 12 did not arrive {HOSTILE}\nLook at the relay.", SINCE)
+STAFF = "https://status.acme.example/admin/"
+ALARM = Message(
+    "status.acme.example", "arrival.email", f"5 of 12 did not arrive {HOSTILE}\nLook at the relay.", SINCE, link=STAFF
+)
 CLEAR = Message("status.acme.example", "arrival.email", ALARM.text, SINCE, is_clear=True)
 
 
@@ -110,6 +113,7 @@ def test_an_alarm_and_its_end_are_taken(channel: AlarmChannel, rigs):
     assert len(rig.texts()) == 2
     assert "5 of 12 did not arrive" in rig.texts()[0]
     assert "Look at the relay." in rig.texts()[0]
+    assert STAFF in rig.texts()[0]
     assert rig.texts()[0] != rig.texts()[1]
 
 

@@ -66,6 +66,18 @@ def test_one_process_of_four_that_is_stuck_is_found(reader: Reader, wires: Wires
     assert look(reader) == ""
 
 
+def test_what_cannot_be_read_is_told_in_one_sentence_with_where_to_look(reader: Reader, wires: Wires):
+    wires.web.answer = lambda sent: Reply(502)
+
+    said = look(reader, 2)
+
+    assert (
+        "Could not be read: /, /api/banner.json, /api/v2/summary.json, /history.atom (it answered 502).\nLook at the "
+        in said
+    )
+    assert "cut off from the database" not in said, "that is for old editions"
+
+
 def test_a_change_is_given_its_time(reader: Reader, wires: Wires, page: Page):
     page.raise_generation()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -145,7 +146,9 @@ def test_what_is_not_due_yet_is_not_missed(watch: Watch):
     assert watch.look()
 
 
-def test_an_alarm_ends_after_three_heartbeats_that_arrived_whole(watch: Watch, wires: Wires):
+def test_an_alarm_ends_after_three_heartbeats_that_arrived_whole(
+    watch: Watch, wires: Wires, caplog: pytest.LogCaptureFixture
+):
     beat(arriving=2)
     watch.look()
     for _ in range(2):
@@ -156,11 +159,13 @@ def test_an_alarm_ends_after_three_heartbeats_that_arrived_whole(watch: Watch, w
 
     beat()
     time_passes(10)
-    watch.look()
-    watch.look()
+    with caplog.at_level(logging.INFO, logger="canary"):
+        watch.look()
+        watch.look()
 
     assert len(said(wires)) == 2
     assert "All clear" in said(wires)[1]
+    assert caplog.text.count("all clear: arrival.email") == 1
     assert [each.json["event_action"] for each in wires.pagerduty.requests] == ["trigger", "resolve"]
     assert watch.look()
 
@@ -320,4 +325,4 @@ def test_the_home_screen_says_once_what_is_late():
 
     first, second = alarms.open_sentences()
     assert first == "This alarm could not be told by Slack: refused."
-    assert second.endswith(": No heartbeat.")
+    assert second.endswith(": No heartbeat. Look.")
