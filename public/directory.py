@@ -40,6 +40,8 @@ class Directory:
         self._read_at = 0.0
         self._due_at = 0.0
         self._failing = False
+        self._is_said = False
+        """Whether the log says that the database is down."""
         self._reading = threading.Lock()
 
     def listing(self) -> Listing:
@@ -71,12 +73,15 @@ class Directory:
         try:
             rows = list(Page.objects.values_list("pk", "host", "generation"))
         except DatabaseError as error:
-            if not self._failing:
-                log.warning("database down, serving the last edition: %s", type(error).__name__)
+            if not self._is_said:
+                served = "serving the last edition" if self._listing else "nothing to serve yet"
+                log.warning("database down, %s: %s", served, type(error).__name__)
+                self._is_said = True
             self._failing, self._due_at = True, monotonic() + RETRY_SECONDS
             raise
-        if self._failing:
+        if self._is_said:
             log.warning("database back")
+            self._is_said = False
         self._listing = Listing({host: pk for pk, host, _ in rows}, {pk: generation for pk, _, generation in rows})
         self._failing, self._read_at = False, monotonic()
         self._due_at = self._read_at + CHECK_SECONDS

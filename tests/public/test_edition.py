@@ -39,6 +39,29 @@ def database_down() -> Iterator[None]:
         yield
 
 
+@pytest.mark.parametrize("known", [None, directory.Listing({}, {})])
+def test_the_log_tells_of_a_database_that_went_and_of_no_other(
+    acme: Page, known: directory.Listing | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a start finds on disk counts as old until the database answers: that is no outage."""
+    watched = directory.Directory()
+    if known:
+        watched.adopt(known, 5)
+    watched.read()
+    assert caplog.messages == []
+
+    fresh = directory.Directory()
+    if known:
+        fresh.adopt(known, 5)
+    with database_down():
+        for _ in range(2):
+            with pytest.raises(OperationalError):
+                fresh.read()
+    fresh.read()
+    served = "serving the last edition" if known else "nothing to serve yet"
+    assert caplog.messages == [f"database down, {served}: OperationalError", "database back"]
+
+
 # Freshness
 
 
