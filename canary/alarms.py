@@ -110,7 +110,8 @@ def open_sentences() -> list[str]:
     found = []
     for alarm in Alarm.objects.open().order_by("raised_at"):
         if not alarm.key.startswith("delivery."):
-            words = " ".join(alarm.text.splitlines())
+            headline, *more = alarm.text.splitlines()
+            words = " ".join([headline, *more[-1:]])  # where to look comes last
             found.append(f"Alarm since {timezone.localtime(alarm.raised_at):%H:%M %Z}: {words}")
         found += [f"This alarm could not be told by {trouble}." for trouble in alarm.trouble.splitlines()]
     return found

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from canary.heartbeats import destinations
 from canary.models import Heartbeat, Probe
-from delivery.models import Delivery
+from delivery.models import Delivery, Pause
 from delivery.overview import late
-from delivery.pauses import paused
+from delivery.pauses import describe, paused
 from pages.models import Page
 from statuspage.lanes import lane_of
 
@@ -107,12 +107,15 @@ def explain(destination: Probe.Destination, missing: list[Probe]) -> str:
         parts.append("There is no mail server (EMAIL_URL): mail goes to files.")
     elif states[State.SENT]:
         parts.append(f"{states[State.SENT]} were taken by the other side, so look behind it: relay, filters, mailbox.")
+    pauses = list(Pause.objects.filter(key__in={destination.value, *rows.values_list("address", flat=True)}))
     if waiting:
-        parts.append(f"{waiting} wait to be sent: look at the worker of the lane “{lane_of(destination)}”.")
+        where = "" if pauses else f": look at the worker of the lane “{lane_of(destination)}”"
+        parts.append(f"{waiting} wait to be sent{where}.")
     if failed := states[State.DEAD] + states[State.UNKNOWN] + states[State.SUPPRESSED]:
         parts.append(f"{failed} were not sent.")
     if (unheard := len(missing) - states.total()) > 0:
         parts.append(f"{unheard} have not met a worker yet: look at Redis and the worker of the lane “default”.")
-    parts += [f"Reason: {error}." for error in errors]
-    parts += [f"{sentence.rstrip('.')}." for sentence in paused() if waiting or unheard]
+    reasons = {pause.reason for pause in pauses}
+    parts += [f"{describe(pause).rstrip('.')}." for pause in pauses]
+    parts += [f"Reason: {error}." for error in errors if error not in reasons]
     return " ".join(parts)
