@@ -1,6 +1,9 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+# What staff read over the records of apps that are not ours.
+HEADINGS = {"auth": "Staff", "axes": "Sign-ins"}
 
 
 class StatuspageConfig(AppConfig):
@@ -8,6 +11,8 @@ class StatuspageConfig(AppConfig):
 
     def ready(self) -> None:
         """In production every process, whatever server started it, refuses to run on unsafe settings."""
+        for label, heading in HEADINGS.items():
+            apps.get_app_config(label).verbose_name = heading
         from statuspage import lookups  # noqa: F401 (registers itself)
         from statuspage.checks import check_production
 

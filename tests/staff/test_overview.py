@@ -85,6 +85,12 @@ def test_publishers_see_no_records_of_the_machinery(signed_in, acme):
     assert records(signed_in) == ["Components", "Delivery", "Incidents", "Pages"]
 
 
+def test_headings_over_records_are_in_the_words_of_staff(admin_client, acme):
+    headings = records(admin_client)
+    assert {"Staff", "Sign-ins", "Subscribers"} <= set(headings)
+    assert not {"Axes", "Authentication and Authorization"} & set(headings)
+
+
 def suppress(number, reason, hours_ago=1.0):
     at = timezone.now() - timedelta(hours=hours_ago)
     Suppression.objects.create(address_hash=f"{number:064x}", reason=reason, created_at=at)
