@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("postfix") is None, reason="Postfix is not installed"),
     pytest.mark.skipif(os.geteuid() != 0, reason="Postfix starts as root only"),
 ]
-DAEMONS = ("rewrite=trivial-rewrite", "bounce", "defer=bounce", "trace=bounce", "smtp", "anvil", "scache")
+DAEMONS = ("rewrite=trivial-rewrite", "bounce", "defer=bounce", "trace=bounce", "smtp", "anvil")
 DAEMONS += ("error", "retry=error", "proxymap", "tlsmgr")
 
 
@@ -77,6 +77,7 @@ def _configure(directory: Path, port: int, sink_port: int) -> None:
     for each in DAEMONS:
         name, _, command = each.partition("=")
         lines.append(f"{name} unix - - n - 0 {command or name}")
+    lines.append("scache unix - - n - 1 scache")  # refuses to start as more than one
     lines.append("postlog unix-dgram n - n - 1 postlogd")
     (directory / "master.cf").write_text("\n".join(lines) + "\n")
 

@@ -143,6 +143,7 @@ def test_a_hit_asks_the_database_nothing(transactional_db: None, chat: Component
     run(visit)
 
 
+@pytest.mark.once
 def test_made_up_addresses_take_no_memory_and_spoil_nobodys_answer(
     transactional_db: None, chat: Component, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +167,7 @@ def test_made_up_addresses_take_no_memory_and_spoil_nobodys_answer(
     assert TABLE_DOCUMENTS <= 1000
 
 
+@pytest.mark.once
 def test_a_hundred_thousand_heads_take_no_memory() -> None:
     memory = Memory()
     edition = Edition((1, ""), 200, {}, {"identity": b"x"}, "tag", 0.0)

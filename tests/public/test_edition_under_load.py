@@ -53,6 +53,7 @@ def test_while_one_thread_renders_the_others_get_the_old_one(acme: Page) -> None
     assert editions.fetch(ACME, ("/",), render).edition.bodies["identity"] == b"new"
 
 
+@pytest.mark.once
 def test_a_hundred_thousand_addresses_do_not_fill_the_memory(patient: None, acme: Page) -> None:
     mine = Editions()
     wanted = mine.fetch(ACME, ("/",), lambda snapshot: Rendered("wanted")).edition

@@ -145,6 +145,7 @@ def broken_links(root: Path) -> list[str]:
     return broken
 
 
+@pytest.mark.once
 def test_interrupted_anywhere_it_leaves_a_complete_site(outage: Incident, acme: Page, tmp_path: Path) -> None:
     complete = tmp_path / "complete"
     export_page(acme, Folder(complete))

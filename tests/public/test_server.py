@@ -1,4 +1,7 @@
-"""The short cut of public/server.py against the ordinary path: the same bytes, or left to the ordinary path."""
+"""The short cut of public/server.py against the ordinary path: the same bytes, or left to the ordinary path.
+
+How requests are read does not depend on the database. That a change is seen might.
+"""
 
 import contextlib
 import socket
@@ -94,6 +97,7 @@ ENCODINGS = (
 )
 
 
+@pytest.mark.once
 def test_a_plain_get_has_the_same_bytes_by_every_door(doors: Doors) -> None:
     for path in PATHS:
         for encoding in ENCODINGS:
@@ -110,6 +114,7 @@ def tag_in(answer: bytes) -> str:
     return answer.partition(b"\r\netag: ")[2].partition(b"\r\n")[0].decode()
 
 
+@pytest.mark.once
 def test_a_known_tag_is_answered_304_by_every_door(doors: Doors) -> None:
     tags = set()
     for encoding in ("identity", "gzip", "br"):
@@ -144,11 +149,13 @@ PLAIN = {
 }
 
 
+@pytest.mark.once
 def test_what_looks_odd_but_is_ordinary_has_the_same_bytes(doors: Doors) -> None:
     for name, sent in PLAIN.items():
         assert same_everywhere(doors, sent, quiet=0).startswith(b"HTTP/1.1 200 OK\r\n"), name
 
 
+@pytest.mark.once
 def test_who_is_signed_in_gets_what_everybody_gets(doors: Doors) -> None:
     for running in (doors.fast, doors.asgi):
         plain, _ = take_dates(converse(running.port, request("/", HOST), quiet=0))
@@ -216,6 +223,7 @@ ODD = {
 }
 
 
+@pytest.mark.once
 def test_what_is_odd_gets_one_answer_and_the_same_by_every_door(doors: Doors) -> None:
     for name, sent in ODD.items():
         first = same_everywhere(doors, sent)
@@ -224,6 +232,7 @@ def test_what_is_odd_gets_one_answer_and_the_same_by_every_door(doors: Doors) ->
         assert take_dates(again)[0] == take_dates(first)[0], name
 
 
+@pytest.mark.once
 def test_a_body_that_looks_like_a_request_is_never_answered(doors: Doors) -> None:
     hidden = request("/history", HOST)
     length = f"Content-Length: {len(hidden)}"
@@ -241,6 +250,7 @@ def test_a_body_that_looks_like_a_request_is_never_answered(doors: Doors) -> Non
         assert count_answers(answer) == 1, attack
 
 
+@pytest.mark.once
 def test_requests_on_one_connection_are_answered_in_turn(doors: Doors) -> None:
     plain, odd, unknown = request("/", HOST), request("/history", HOST, method="HEAD"), request("/nothing", HOST)
     for pieces in ((plain, plain, plain), (plain, odd, plain), (odd, plain, odd), (plain, unknown, plain)):
@@ -248,6 +258,7 @@ def test_requests_on_one_connection_are_answered_in_turn(doors: Doors) -> None:
         assert count_answers(answer) == 3
 
 
+@pytest.mark.once
 def test_pipelined_requests_are_all_answered_in_order(doors: Doors) -> None:
     lines = [request("/api/v2/status.json", HOST), request("/badge.svg", HOST)]
     for count in (2, 3, 20):
@@ -255,6 +266,7 @@ def test_pipelined_requests_are_all_answered_in_order(doors: Doors) -> None:
         assert count_answers(answer) == count
 
 
+@pytest.mark.once
 def test_a_split_head_gets_its_answer_and_no_second_one(doors: Doors) -> None:
     whole = request("/", HOST, "Accept-Encoding: gzip")
     for cut in (1, 4, 20, len(whole) - 2, len(whole) - 1):
@@ -262,6 +274,7 @@ def test_a_split_head_gets_its_answer_and_no_second_one(doors: Doors) -> None:
         assert (count_answers(answer), answer[:15]) == (1, b"HTTP/1.1 200 OK")
 
 
+@pytest.mark.once
 def test_a_head_that_ends_inside_the_next_packet_is_not_mistaken(doors: Doors) -> None:
     whole = request("/", HOST)
     answer = same_everywhere(doors, whole + whole[:10], whole[10:], quiet=0.5)
@@ -285,6 +298,7 @@ def test_a_new_edition_is_what_remembered_requests_get(doors: Doors, acme: Page,
     assert waiting == []
 
 
+@pytest.mark.once
 def test_behind_a_trusted_proxy_the_forwarded_scheme_counts(
     transactional_db: None, acme: Page, settings: Settings
 ) -> None:
@@ -306,6 +320,7 @@ def test_behind_a_trusted_proxy_the_forwarded_scheme_counts(
                 assert (b"strict-transport-security" in answer) == (status == b"200 OK")
 
 
+@pytest.mark.once
 def test_idle_connections_are_closed_and_busy_ones_are_not(transactional_db: None, acme: Page) -> None:
     with run_server(timeout_keep_alive=1) as running, contextlib.ExitStack() as stack:
         silent, slow, used = (
@@ -322,6 +337,7 @@ def test_idle_connections_are_closed_and_busy_ones_are_not(transactional_db: Non
             assert closed.recv(100) == b""
 
 
+@pytest.mark.once
 def test_a_client_that_does_not_read_cannot_fill_the_memory(transactional_db: None, acme: Page) -> None:
     with run_server(timeout_keep_alive=1) as running:
         converse(running.port, request("/", HOST))
