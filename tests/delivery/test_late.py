@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from delivery import claims, outbox
 from delivery.channels.base import Outcome
-from delivery.models import Delivery
+from delivery.models import Delivery, Pause
 from delivery.overview import LATE, late
 
 if TYPE_CHECKING:
-    from delivery.models import Notice
+    from delivery.models import Account, Notice
     from tests.delivery.conftest import AddSubscribers
 
 pytestmark = pytest.mark.django_db
@@ -55,3 +55,27 @@ def test_a_worker_that_holds_on_beyond_its_lease_is_no_excuse(backlog: Notice):
     Delivery.objects.filter(state="sending").update(lease_until=timezone.now() - timedelta(seconds=1))
 
     assert late() == [LATE]
+
+
+def expect_a_minute_from_the_probe_on(key: str) -> None:
+    """Between the probe's time and the probe itself no worker is at it, however well all of them are."""
+    assert late() == [LATE]
+    Pause.objects.begin(key, "no server")
+    Pause.objects.update(probe_at=timezone.now() - timedelta(seconds=4))
+    assert late() == []
+    Pause.objects.update(probe_at=timezone.now() - timedelta(seconds=61))
+    assert late() == [LATE]
+
+
+def test_a_paused_channel_is_not_late_when_its_probe_is_due(backlog: Notice):
+    expect_a_minute_from_the_probe_on("email")
+
+
+def test_a_paused_account_is_not_late_when_its_probe_is_due(backlog: Notice, x_account: Account):
+    long_ago = timezone.now() - timedelta(minutes=2)
+    backlog.deliveries.all().delete()
+    Delivery.objects.create(
+        notice=backlog, channel="x", address=x_account.address, account=x_account, next_attempt_at=long_ago
+    )
+    Delivery.objects.update(queued_at=long_ago)
+    expect_a_minute_from_the_probe_on(x_account.address)

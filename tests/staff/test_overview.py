@@ -66,7 +66,7 @@ def test_the_overview_costs_no_more_queries_for_more_incidents(
     signed_in.get("/admin/")
     for number in range(5):
         Incident.open(acme, f"Number {number}", "x")
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         signed_in.get("/admin/")
 
 
