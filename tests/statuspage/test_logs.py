@@ -44,6 +44,19 @@ def test_clients_of_other_services_say_nothing_below_a_warning(logger: str) -> N
     assert "hunter2" not in logged(logger, "debug", "console")
 
 
+@pytest.mark.parametrize(("level", "is_told"), [("INFO", True), ("WARNING", False)])
+def test_a_workers_log_keeps_to_the_level_of_the_settings(level: str, is_told: bool) -> None:
+    script = (
+        "import logging, django; from statuspage.celery import app; django.setup(); app.log.setup(loglevel='WARNING');"
+        "logging.getLogger('delivery.sender').info('pause over'); logging.getLogger('celery.app.trace').info('a task')"
+    )
+    env = {"DJANGO_SETTINGS_MODULE": "statuspage.settings", "LOG_LEVEL": level}
+    with running(python("-c", script), env=env) as process:
+        assert process.wait(60) == 0, process.output
+        assert ("pause over" in process.output) is is_told
+        assert "a task" not in process.output
+
+
 def test_the_secret_address_of_the_canarys_mail_cannot_be_read_out_of_the_log() -> None:
     path = "/canary/mail/hunter2/hunter2?a=hunter2"
     script = (
