@@ -8,7 +8,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from delivery import outbox, registry
 from delivery.bounces.models import BounceEvent
@@ -198,15 +200,30 @@ def _sees_addresses(request: HttpRequest) -> bool:
 
 @admin.register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
-    list_display = ("title", "status_label", "page", "created_at", "expanded_at", "cancelled_at", "pruned_at")
+    list_display = (
+        "title",
+        "receipt",
+        "status_label",
+        "page",
+        "created_at",
+        "expanded_at",
+        "cancelled_at",
+        "pruned_at",
+    )
     list_filter = ("page", "severity")
     list_select_related = ("page",)
+    readonly_fields = ("receipt",)
     search_fields = ("title", "code", "thread")
     date_hierarchy = "created_at"
     actions = ("tell_nobody_else",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Notice]:
         return super().get_queryset(request).filter(heartbeat=False)
+
+    @admin.display(description="receipt")
+    def receipt(self, obj: Notice) -> str:
+        """However old: the overview links to the newest alone."""
+        return format_html('<a href="{}">Receipt</a>', reverse("receipt", args=[obj.code]))
 
     @admin.action(description="Tell nobody else", permissions=["repair"])
     def tell_nobody_else(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:

@@ -62,6 +62,12 @@ def say(line: str) -> None:
     print(line, flush=True)  # noqa: T201 - the command's own words, before there is a stream to prefix
 
 
+def where_mail_goes() -> str:
+    if settings.MAIL_DIR:
+        return f"{settings.MAIL_DIR}/ (no SMTP server is configured)"
+    return f"through {settings.EMAIL_HOST}, port {settings.EMAIL_PORT}"
+
+
 def public_url() -> str:
     return settings.PUBLIC_URL or f"http://localhost:{settings.PORT}"
 
@@ -181,8 +187,7 @@ def announce(supervisor: Supervisor, *, has_page: bool) -> None:
         else:
             supervisor.say(f"Page    none yet: make the first one at {public_url()}/admin/pages/page/add/")
         supervisor.say(f"Staff   {public_url()}/admin/")
-        if settings.MAIL_DIR:
-            supervisor.say(f"Mail    {settings.MAIL_DIR}/ (no SMTP server is configured)")
+        supervisor.say(f"Mail    {where_mail_goes()}")
         supervisor.say("Ready. Ctrl-C stops everything.")
 
     threading.Thread(target=wait, daemon=True).start()

@@ -154,6 +154,13 @@ def test_deliveries_of_a_pruned_notice_are_not_queued_again(
     assert notice.deliveries.get().state == "dead"
 
 
+@pytest.mark.filterwarnings("ignore:The default scheme will be changed")  # of a form that is not shown
+def test_every_receipt_can_be_reached_from_the_list_of_notices(staff: Client, notice: Notice):
+    link = f'<a href="/admin/notices/{notice.code}/receipt/">Receipt</a>'
+    assert link in staff.get("/admin/delivery/notice/").content.decode()
+    assert link in staff.get(f"/admin/delivery/notice/{notice.pk}/change/").content.decode()
+
+
 def test_a_notice_can_be_stopped(staff: Client, notice: Notice, add_subscribers: AddSubscribers):
     add_subscribers(3)
     outbox.expand(notice.pk)

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from django.contrib.auth.models import User
+from pytest_django import Settings
 
 from statuspage import up
 from tests.processes import ROOT, Process, free_port, python, wait_until
@@ -89,6 +90,12 @@ def test_the_first_start_shows_a_demo_page_and_its_addresses(first_run: Process,
     assert "Larkwire" in get(port, "/")
     assert f"Page    http://localhost:{port}/" in first_run.output
     assert f"Staff   http://localhost:{port}/admin/" in first_run.output
+    assert re.search(r"Mail    /.*/mail/ \(no SMTP server is configured\)", first_run.output)
+
+
+def test_with_a_mail_server_the_start_names_it_without_its_password(settings: Settings) -> None:
+    settings.MAIL_DIR, settings.EMAIL_HOST, settings.EMAIL_PORT = None, "relay.acme.example", 587
+    assert up.where_mail_goes() == "through relay.acme.example, port 587"
 
 
 def test_every_line_of_a_part_carries_its_name(first_run: Process) -> None:
