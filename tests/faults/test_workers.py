@@ -68,18 +68,18 @@ def test_workers_that_die_or_freeze_while_no_bell_but_the_clocks_is_heard_lose_n
     clocks = [deployment.start_clock(), deployment.start_clock()]
     notice = post(PEOPLE)
 
-    def one_that_sends_after(share: float) -> Grown:
+    def one_that_sends_after(share: float, among: list[Grown]) -> Grown:
         deployment.wait(lambda: len(relay.taken) > share * PEOPLE, ticking=False)
-        return wait_until(lambda: who_is_sending(workers, relay), within=30, what="a worker that sends")
+        return wait_until(lambda: who_is_sending(among, relay), within=30, what="a worker that sends")
 
-    bereaved = one_that_sends_after(0.1)
+    bereaved = one_that_sends_after(0.1, workers)
     (child,) = bereaved.children()
     os.kill(child, signal.SIGKILL)
-    doomed = one_that_sends_after(0.3)
+    doomed = one_that_sends_after(0.3, [each for each in workers if each is not bereaved])
     doomed.kill()
     clocks[0].kill()
     workers.remove(doomed)
-    frozen = freeze_one_that_holds_rows(lambda: one_that_sends_after(0.5), notice)
+    frozen = freeze_one_that_holds_rows(lambda: one_that_sends_after(0.5, workers), notice)
     deployment.settle(notice, within=90, ticking=False)
 
     recorded = list(notice.deliveries.order_by("pk").values_list("pk", "sent_at", "attempts"))
