@@ -48,7 +48,8 @@ $(VENV)/bin/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.run: requirements.txt | $(VENV)/bin/uv
-	@if [ -e $(VENV)/.test ]; then true; else $(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt; fi
+	@if [ -e $(VENV)/.test ]; then lock=requirements-dev.txt; else lock=requirements.txt; fi; \
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python $$lock
 	@touch $@
 
 $(VENV)/.test: requirements-dev.txt | $(VENV)/bin/uv
