@@ -8,7 +8,6 @@ from __future__ import annotations
 import imaplib
 import socket
 import ssl
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,14 +17,19 @@ from urllib.parse import quote
 from tests.processes import Process, answers, free_port, python, wait_until
 
 USER, PASSWORD = "canary@mailbox.example", "pass word/:@%"
+# pymap makes each sign-in slow on purpose, with half a million rounds of hashing.
+PYMAP = """
+from pysasl.hashing import BuiltinHash
+BuiltinHash.__init__.__kwdefaults__["rounds"] = 1
+from pymap.main import main
+main()
+"""
 # pymap itself knows STARTTLS only.
 IMPLICIT_TLS = """
 import asyncio, functools, ssl, sys
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 context.load_cert_chain(sys.argv.pop(1))
 asyncio.start_server = functools.partial(asyncio.start_server, ssl=context)
-from pymap.main import main
-main()
 """
 
 
@@ -77,10 +81,10 @@ class ImapServer:
 def imap_server(tls: str = "", certificate: Path | None = None) -> Iterator[ImapServer]:
     """`tls` as ImapServer has it; `certificate`: chain and key in one file."""
     port = free_port()
-    pymap: list[str | Path] = [Path(sys.executable).with_name("pymap")]
+    pymap = python("-c", PYMAP)
     options = ["--host", "127.0.0.1", "--host", "127.0.0.2", "--port", str(port)]
     if tls == "imaps":
-        pymap = python("-c", IMPLICIT_TLS, str(certificate))
+        pymap = python("-c", IMPLICIT_TLS + PYMAP, str(certificate))
     options += ["--cert", str(certificate), "--key", str(certificate)] if tls == "imap+tls" else ["--no-tls"]
     process = Process([*pymap, *options, "dict", "--demo-user", USER, "--demo-password", PASSWORD])
     try:
