@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.posting import post_next, posted
 from tests.browser.product import Product
 from tests.browser.watch import Watch, find_barriers
+from tests.processes import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 BANNER = "**/api/banner.json"
@@ -29,11 +30,16 @@ class _Except(list[str]):
 
 
 def test_the_banner_shows_news_in_another_origin_and_stays_dismissed_until_there_is_more(
-    page: Page, guest: Watch, shop: str, staff: Page
+    page: Page, guest: Watch, shop: str, staff: Page, product: Product
 ) -> None:
+    def wait_for(news: str) -> None:
+        """Who asks within a second of the post may hear the old news, and asks again a minute later."""
+        wait_until(lambda: news in product.get("/api/banner.json"), what=news)
+
     page.route(BANNER, lambda route: route.continue_())  # asks anew each time; browsers may keep the document for 10 s
     banner = page.locator("status-banner").get_by_role("status")
     with posted(staff, "Sign-in fails", "We are looking into it.", {"Sign-in": "Major outage"}) as code:
+        wait_for("Sign-in fails")
         page.goto(shop)
         expect(banner).to_contain_text("Sign-in fails")
         details = banner.get_by_role("link", name="Details")
@@ -49,8 +55,10 @@ def test_the_banner_shows_news_in_another_origin_and_stays_dismissed_until_there
         expect(banner).to_be_empty()
 
         post_next(staff, code, "A fix is on its way.", "Identified")
+        wait_for("A fix is on its way.")
         page.reload()
         expect(banner).to_contain_text("A fix is on its way.")
+    wait_for("Push notifications delayed")
     page.reload()
     expect(banner).to_contain_text("Push notifications delayed")
     guest.assert_clean()
