@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from components.models import Component
 from delivery import outbox
@@ -75,20 +74,19 @@ def test_it_goes_on_where_a_lost_worker_stopped(
     assert_ledger_balances(notice)
 
 
-def test_each_chunk_rings_the_senders(
-    notice: Notice,
-    add_subscribers: AddSubscribers,
-    monkeypatch: pytest.MonkeyPatch,
-    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+@pytest.mark.parametrize(("pause", "heard_of"), [(0.0, [4, 8, 10]), (60.0, [4, 10])])
+def test_senders_hear_of_the_first_rows_at_once_and_in_the_end_of_all(
+    pause: float, heard_of: list[int], notice: Notice, add_subscribers: AddSubscribers, monkeypatch: pytest.MonkeyPatch
 ):
-    rung: list[str] = []
+    rows, rung = notice.deliveries.all(), list[tuple[str, int]]()
     monkeypatch.setattr(outbox, "CHUNK", 4)
-    monkeypatch.setattr(outbox, "ring_on_commit", lambda task, channel: rung.append(channel))
+    monkeypatch.setattr(outbox, "BELL_EVERY_SECONDS", pause)
+    monkeypatch.setattr(outbox, "ring_on_commit", lambda task, channel: rung.append((channel, rows.count())))
     add_subscribers(10)
 
     outbox.expand(notice.pk)
 
-    assert rung == ["email", "email", "email"]
+    assert rung == [("email", count) for count in heard_of]
 
 
 def test_only_those_who_chose_a_component_or_everything_are_told(
