@@ -135,6 +135,13 @@ def django_db_modify_db_settings() -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb(request: pytest.FixtureRequest) -> bool:
+    """PostgreSQL is thrown away with all that is in it: nothing has to be dropped first, which would ask that the
+    sessions of every killed process have ended. SQLite's file is deleted."""
+    return bool(request.config.option.database == "postgres")
+
+
+@pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """A real Redis for the session. Who breaks it repairs it: see the `redis` fixture."""
     server = RedisServer()
