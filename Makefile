@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 APPS := statuspage pages components incidents subscribers delivery canary intake public
-# One worker more than there are cores, since many tests wait for other processes; at most 4.
-WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 3 ] && n=3; echo $$((n + 1)))
+# One worker per core, at most 4: tests that give a fault some seconds to be noticed need the processor then.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 # Python keeps what it has compiled, whatever the shell says: a run of the tests starts some 200 processes, and without
 # it each of them compiles all that it imports, which takes longer than the rest of its start.
 unexport PYTHONDONTWRITEBYTECODE
