@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tests.faults.nursery import Grown
 
 pytestmark = [pytest.mark.faults, pytest.mark.once]
-PERIOD, DEADLINE, LOOK = 4, 2, 1
+# On a machine that does much else a mail may take some seconds, and that must not be a fault of its own.
+PERIOD, DEADLINE, LOOK = 8, 5, 1
 TWO_PERIODS = 2 * PERIOD
 SECRET = "the-way-in"
 
@@ -141,8 +142,7 @@ def test_a_relay_that_takes_all_and_drops_two_thirds_is_noticed_and_so_is_its_me
     assert len(watched.said) == 1, "an alarm is told once"
 
     watched.postman.loses = lambda: False
-    # Three periods without a fault and three looks; one mail that takes two seconds here begins them anew.
-    watched.noticed("All clear", within=9 * PERIOD)
+    watched.noticed("All clear", within=5 * PERIOD)
     watched.all_is_well()
     assert len(watched.said) == 2
 
