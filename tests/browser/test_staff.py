@@ -34,6 +34,7 @@ def test_staff_sign_in_and_post_by_keyboard_alone_and_the_receipt_fills(page: Pa
     reader = new_address()
     product.subscribe(reader)
     page.goto("/admin/")
+    expect(page.get_by_label("User name")).to_be_focused()
     page.keyboard.type(STAFF)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
