@@ -1,6 +1,7 @@
 """What only we can compute, because it takes our SECRET_KEY; retired keys are still good for checking."""
 
 import hashlib
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -24,6 +25,12 @@ class KeyedHash:
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def keyed_for(purpose: str, key: str) -> KeyedHash:
+    """One that no other purpose has, so that what is signed for one never passes for another."""
+    return KeyedHash(hashlib.sha256(f"{purpose}{key}".encode()).digest())
 
 
 def secret_keys() -> tuple[str, ...]:

@@ -12,19 +12,17 @@ SECRET_KEY_FALLBACKS still verify. What voids a token that is well signed:
 The second half of that needs the row: `Subscriber.accepts_confirm()` and `.accepts_manage()`.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from statuspage.keyed_hash import KeyedHash, secret_keys
+from statuspage.keyed_hash import KeyedHash, keyed_for, secret_keys
 from subscribers.models import Subscriber
 
 SIGNATURE_LENGTH = 32
@@ -110,6 +108,5 @@ def _signatures(purpose: Purpose, value: str) -> Iterator[str]:
         yield _keyed(purpose, key).hexdigest(value)[:SIGNATURE_LENGTH]
 
 
-@lru_cache(maxsize=64)
 def _keyed(purpose: Purpose, key: str) -> KeyedHash:
-    return KeyedHash(hashlib.sha256(f"subscribers.{purpose}{key}".encode()).digest())
+    return keyed_for(f"subscribers.{purpose}", key)
