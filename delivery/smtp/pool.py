@@ -190,4 +190,4 @@ class Pool:
 
 
 def _is_busy(wire: Wire) -> bool:
-    return wire.is_busy or (wire.is_open and wire.owes_body)
+    return wire.is_open and (wire.owes_body or not wire.is_free)

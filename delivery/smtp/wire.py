@@ -50,12 +50,6 @@ class Wire:
         return not (self._output or conversation.is_waiting or conversation.over)
 
     @property
-    def is_busy(self) -> bool:
-        """Something is to be written, or replies are to come."""
-        conversation = self._conversation
-        return bool(self._output or conversation.is_waiting) and not conversation.over
-
-    @property
     def is_fit(self) -> bool:
         """Not half-way through a reply that nobody asked for: the next ones would be misread."""
         return self._reader.is_empty
@@ -99,7 +93,7 @@ class Wire:
 
     def close(self) -> None:
         """Take leave, without waiting for the answer."""
-        if self.is_open and not self.is_busy and not self.owes_body:
+        if self.is_free and not self.owes_body:
             with suppress(OSError):
                 self.socket.send(b"QUIT\r\n")
         self._conversation.over = self._conversation.over or "closed"
