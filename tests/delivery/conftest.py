@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from delivery.models import Account, Notice
     from pages.models import Page
     from subscribers.models import Subscriber
+    from tests.canary.imap_server import ImapServer
 
     MakeNotice = Callable[..., Notice]
     AddSubscribers = Callable[..., list[Subscriber]]
@@ -104,3 +105,12 @@ def mail_dir(settings: Settings, tmp_path: Path) -> Path:
     """Where mail is written: SMTP is not configured."""
     settings.MAIL_DIR = tmp_path / "mail"
     return settings.MAIL_DIR
+
+
+@pytest.fixture
+def bounce_mailbox(mailbox: ImapServer, settings: Settings) -> ImapServer:
+    """A real mailbox, which the settings name as the one that bounces go to."""
+    from statuspage.mailbox import MailboxUrl
+
+    settings.BOUNCE_MAILBOX = MailboxUrl.parse(mailbox.url())
+    return mailbox

@@ -1,4 +1,4 @@
-"""What real mail systems send back, through a real IMAP server."""
+"""What real mail systems send back, through a real IMAP bounce_mailbox."""
 
 from __future__ import annotations
 
@@ -6,25 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-from pytest_django import Settings
 
 from delivery import message_ids, outbox
 from delivery.bounces.models import BounceEvent
 from delivery.bounces.reading import read_mailbox
 from delivery.models import Delivery, Notice
-from statuspage.mailbox import MailboxUrl
 from subscribers.models import Subscriber, Suppression
 from tests.canary.imap_server import ImapServer
 from tests.delivery import bounce_samples as samples
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers
-
-
-@pytest.fixture
-def server(mailbox: ImapServer, settings: Settings) -> ImapServer:
-    settings.BOUNCE_MAILBOX = MailboxUrl.parse(mailbox.url())
-    return mailbox
 
 
 @pytest.fixture
@@ -40,8 +32,8 @@ def is_suppressed() -> bool:
 
 
 @pytest.mark.parametrize("sample", [samples.postfix, samples.exim, samples.exchange, samples.gmail])
-def test_an_address_that_is_gone_is_understood(server: ImapServer, about: str, sample: Callable[[str], bytes]):
-    server.put(sample(about))
+def test_an_address_that_is_gone_is_understood(bounce_mailbox: ImapServer, about: str, sample: Callable[[str], bytes]):
+    bounce_mailbox.put(sample(about))
 
     assert read_mailbox(20) == {"hard": 1}
     assert is_suppressed()
@@ -49,32 +41,32 @@ def test_an_address_that_is_gone_is_understood(server: ImapServer, about: str, s
     assert samples.ADDRESS not in BounceEvent.objects.get().reason
 
 
-def test_a_full_mailbox_is_counted_once_and_a_delay_is_not(server: ImapServer, about: str):
+def test_a_full_mailbox_is_counted_once_and_a_delay_is_not(bounce_mailbox: ImapServer, about: str):
     for status, action in (("4.2.2", "failed"), ("5.2.2", "failed"), ("4.4.1", "delayed"), ("5.7.1", "failed")):
-        server.put(samples.postfix(about, status, action))
+        bounce_mailbox.put(samples.postfix(about, status, action))
 
     assert read_mailbox(20) == {"soft": 1, "noted": 3}
     assert not is_suppressed()
     assert BounceEvent.objects.get().outcome == "noted"
 
 
-def test_a_complaint_without_the_address_suppresses_it(server: ImapServer, about: str):
-    server.put(samples.arf(about))
+def test_a_complaint_without_the_address_suppresses_it(bounce_mailbox: ImapServer, about: str):
+    bounce_mailbox.put(samples.arf(about))
 
     assert read_mailbox(20) == {"complaint": 1}
     assert is_suppressed()
 
 
-def test_an_opt_out_is_a_leaving(server: ImapServer, about: str):
-    server.put(samples.arf(about, "opt-out"))
+def test_an_opt_out_is_a_leaving(bounce_mailbox: ImapServer, about: str):
+    bounce_mailbox.put(samples.arf(about, "opt-out"))
 
     assert read_mailbox(20) == {"unsubscribe": 1}
     assert Subscriber.objects.get().state == Subscriber.State.UNSUBSCRIBED
     assert not is_suppressed()
 
 
-def test_an_out_of_office_answer_is_left(server: ImapServer, about: str):
-    server.put(samples.vacation(about))
+def test_an_out_of_office_answer_is_left(bounce_mailbox: ImapServer, about: str):
+    bounce_mailbox.put(samples.vacation(about))
 
     assert read_mailbox(20) == {"left": 1}
     assert not BounceEvent.objects.exists()

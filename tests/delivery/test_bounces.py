@@ -1,4 +1,4 @@
-"""What comes back, read from a real IMAP server."""
+"""What comes back, read from a real IMAP bounce_mailbox."""
 
 from __future__ import annotations
 
@@ -50,12 +50,6 @@ Diagnostic-Code: smtp; {said}"""
 
 
 @pytest.fixture
-def server(mailbox: ImapServer, settings: Settings) -> ImapServer:
-    settings.BOUNCE_MAILBOX = MailboxUrl.parse(mailbox.url())
-    return mailbox
-
-
-@pytest.fixture
 def delivery(notice: Notice, add_subscribers: AddSubscribers) -> Delivery:
     add_subscribers(1)
     outbox.expand(notice.pk)
@@ -93,40 +87,42 @@ def reasons() -> list[str]:
     ],
 )
 def test_an_address_that_is_gone_is_suppressed(
-    server: ImapServer, delivery: Delivery, status: str, said: str, found: list[str]
+    bounce_mailbox: ImapServer, delivery: Delivery, status: str, said: str, found: list[str]
 ):
-    server.put(bounce(signed(delivery), status, said))
-    server.put(bounce(signed(delivery), status, said))
+    bounce_mailbox.put(bounce(signed(delivery), status, said))
+    bounce_mailbox.put(bounce(signed(delivery), status, said))
 
     read_mailbox(20)
 
     assert reasons() == found
-    assert server.subjects() == []
+    assert bounce_mailbox.subjects() == []
 
 
-def test_what_is_delayed_or_about_somebody_behind_the_address_changes_nothing(server: ImapServer, delivery: Delivery):
-    server.put(bounce(signed(delivery), action="delayed"))
-    server.put(bounce(signed(delivery), to="member@list.example"))
+def test_what_is_delayed_or_about_somebody_behind_the_address_changes_nothing(
+    bounce_mailbox: ImapServer, delivery: Delivery
+):
+    bounce_mailbox.put(bounce(signed(delivery), action="delayed"))
+    bounce_mailbox.put(bounce(signed(delivery), to="member@list.example"))
 
     assert read_mailbox(20) == {"noted": 2}
     assert reasons() == []
 
 
-def test_a_complaint_suppresses_and_its_opposite_does_not(server: ImapServer, delivery: Delivery):
-    server.put(complaint(signed(delivery), "not-spam"))
+def test_a_complaint_suppresses_and_its_opposite_does_not(bounce_mailbox: ImapServer, delivery: Delivery):
+    bounce_mailbox.put(complaint(signed(delivery), "not-spam"))
     assert read_mailbox(20) == {"noted": 1}
 
-    server.put(complaint(signed(delivery)))
+    bounce_mailbox.put(complaint(signed(delivery)))
     assert read_mailbox(20) == {"complaint": 1}
     assert reasons() == ["complaint"]
 
 
-def test_a_forged_report_and_other_mail_stay_and_come_once(server: ImapServer, delivery: Delivery):
+def test_a_forged_report_and_other_mail_stay_and_come_once(bounce_mailbox: ImapServer, delivery: Delivery):
     forged = signed(delivery).replace("-", "-", 1)[:-30] + "0" * 16 + "@acme.example>"
-    server.put(bounce(forged))
-    server.put(bounce(f"<d-{delivery.notice.code}-{delivery.pk}@acme.example>"))
-    server.put(b"Subject: hello\r\nAuto-Submitted: auto-replied\r\n\r\nI am away.\r\n")
-    server.put(b"Content-Type: multipart/report; boundary=\r\n\r\n--\r\n\xff----")
+    bounce_mailbox.put(bounce(forged))
+    bounce_mailbox.put(bounce(f"<d-{delivery.notice.code}-{delivery.pk}@acme.example>"))
+    bounce_mailbox.put(b"Subject: hello\r\nAuto-Submitted: auto-replied\r\n\r\nI am away.\r\n")
+    bounce_mailbox.put(b"Content-Type: multipart/report; boundary=\r\n\r\n--\r\n\xff----")
 
     assert read_mailbox(20) == {"left": 4}
     assert read_mailbox(20) == {}
