@@ -24,8 +24,8 @@ SMALL = {"components": 12, "groups": 3, "incidents": 20}
 RENDER = """
 import time, django; django.setup()
 from django.db import connection
-from public.edition import Rendered, editions
-from public.press import Editions
+from public.serving.edition import Rendered, editions
+from public.serving.render_cache import Editions
 from public import views
 asked = []
 def note(execute, *args):

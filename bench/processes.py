@@ -107,7 +107,7 @@ def run_ours(
     port = free_port()
     command = [
         *(sys.executable, "-m", "uvicorn", "statuspage.asgi:application", "--host", "127.0.0.1", "--port", str(port)),
-        *("--http", "public.server:Protocol", "--loop", "uvloop", "--ws", "none", "--workers", str(workers)),
+        *("--http", "statuspage.protocol:Protocol", "--loop", "uvloop", "--ws", "none", "--workers", str(workers)),
         *("--no-access-log", "--no-proxy-headers", "--no-server-header", "--log-level", "warning"),
     ]
     # One heap for all threads, as `manage.py up` and the image have it.

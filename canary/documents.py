@@ -18,8 +18,8 @@ from django.db import connection
 from django.utils import timezone
 
 from canary.findings import Finding
+from core.exchange import NoAnswerError, NotReachedError, exchange
 from pages.models import Page
-from statuspage.exchange import NoAnswerError, NotReachedError, exchange
 
 log = logging.getLogger(__name__)
 # Page, feed, JSON, banner.

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from canary.heartbeats import destinations
 from canary.models import Heartbeat, Probe
+from core.queues import lane_of
+from delivery.ledger.pauses import describe, paused
 from delivery.models import Delivery, Pause
 from delivery.overview import late
-from delivery.pauses import describe, paused
 from pages.models import Page
-from statuspage.lanes import lane_of
 
 State = Delivery.State
 # All of the messages of so many heartbeats in a row must have arrived for all to be well again.

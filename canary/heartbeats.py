@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from canary.models import Alarm, Heartbeat, Probe
-from delivery import outbox
+from delivery.ledger import outbox
 from delivery.models import Account, Delivery, Notice, Pause
 from pages.models import Page
 from subscribers.addresses import normalise_address

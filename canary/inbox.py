@@ -11,7 +11,7 @@ from django.db import connection
 from canary.arrivals import find_codes, record
 from canary.findings import Finding
 from canary.models import Probe
-from statuspage.mailbox import Mailbox, MailboxError, MailboxUrl
+from core.imap import Mailbox, MailboxError, MailboxUrl
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 200

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from statuspage.text import new_code
+from core.text import new_code
 
 
 def new_heartbeat_code() -> str:

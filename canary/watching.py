@@ -18,7 +18,7 @@ from canary.alarm_channels import configured
 from canary.documents import Reader, addresses
 from canary.findings import Finding, look_at_ledger
 from canary.inbox import Inbox
-from statuspage.exchange import NoAnswerError, NotReachedError, exchange
+from core.exchange import NoAnswerError, NotReachedError, exchange
 
 log = logging.getLogger(__name__)
 # A database that is started again is away for some seconds.

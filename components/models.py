@@ -9,8 +9,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from components.status import Status
+from core.text import BodyField, TitleField, new_code
 from pages.models import Page
-from statuspage.text import BodyField, TitleField, new_code
 
 
 class Group(models.Model):

@@ -5,8 +5,8 @@ class DeliveryConfig(AppConfig):
     name = "delivery"
 
     def ready(self) -> None:
-        from delivery.bounces import checks  # noqa: F401 (registers itself)
-        from delivery.forgetting import blank_address
+        from delivery.ledger.forgetting import blank_address
+        from delivery.mail.bounces import checks  # noqa: F401 (registers itself)
         from subscribers.forgetting import address_forgotten
 
         address_forgotten.connect(blank_address, dispatch_uid="delivery.blank_address")

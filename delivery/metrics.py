@@ -13,8 +13,8 @@ from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from delivery import registry
-from delivery.counting import Line, brief_lines, kept_lines
-from delivery.looking import looks
+from delivery.ledger.counting import Line, brief_lines, kept_lines
+from delivery.ledger.looking import looks
 from delivery.models import Account, Delivery, FinalCount, Notice, Pause
 from subscribers.models import Confirmation
 

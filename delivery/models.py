@@ -11,11 +11,11 @@ from django.db.models import Exists, F, Max, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from core.text import BodyField, TitleField
 from delivery import registry
-from delivery.bounces.models import BounceEvent  # noqa: F401 (one of this app's)
 from delivery.credentials import CredentialsField
+from delivery.mail.bounces.models import BounceEvent  # noqa: F401 (one of this app's)
 from pages.models import Page
-from statuspage.text import BodyField, TitleField
 from subscribers.models import Subscriber
 
 ACCOUNT = "account:"
@@ -76,7 +76,7 @@ class Notice(models.Model):
     expected = models.JSONField(default=dict, help_text="Rows inserted so far, by channel.")
     expanded_at = models.DateTimeField(null=True, blank=True, help_text="When every recipient had a row.")
 
-    # The receipt's way from rows to counts: delivery/retention.py.
+    # The receipt's way from rows to counts: delivery/ledger/retention.py.
     settled_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when its counts are kept; empty while any recipient waits."
     )

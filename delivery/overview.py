@@ -11,11 +11,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import registry
-from delivery.bounces.models import BounceEvent, Kind
-from delivery.counting import Line, brief_lines
+from delivery.ledger.counting import Line, brief_lines
+from delivery.ledger.outbox import unconnected_accounts
+from delivery.ledger.pauses import explain, on_the_way_of
+from delivery.mail.bounces.models import BounceEvent, Kind
 from delivery.models import Delivery, Notice, Pause
-from delivery.outbox import unconnected_accounts
-from delivery.pauses import explain, on_the_way_of
 from pages.models import Page
 from subscribers.models import Suppression
 

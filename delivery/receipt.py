@@ -10,10 +10,10 @@ from datetime import timedelta
 from django.utils import timezone
 
 from delivery import registry
-from delivery.counting import Line, Tally, count_line_by_line, kept_lines
+from delivery.ledger.counting import Line, Tally, count_line_by_line, kept_lines
+from delivery.ledger.outbox import requeue
+from delivery.ledger.pauses import what_follows
 from delivery.models import Delivery, Notice, Pause
-from delivery.outbox import requeue
-from delivery.pauses import what_follows
 from subscribers.models import Suppression
 
 State = Delivery.State

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
-    from delivery.channels.base import Channel
+    from delivery.contract import Channel
 
 CHANNELS = {
     "email": ("E-mail", "delivery.channels.email.Email"),

@@ -2,11 +2,12 @@
 
 from celery import shared_task
 
-from delivery import confirmations, outbox, retention
-from delivery.bounces import events
-from delivery.bounces.reading import read_mailbox
-from delivery.sender import drain
-from statuspage.bell import ring
+from core.wake import ring
+from delivery.ledger import outbox, retention
+from delivery.ledger.sender import drain
+from delivery.mail import confirmations
+from delivery.mail.bounces import events
+from delivery.mail.bounces.reading import read_mailbox
 
 # Well below CELERY_TASK_SOFT_TIME_LIMIT; who has more to do rings for a successor.
 BUDGET_SECONDS = 30.0

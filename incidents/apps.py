@@ -1,45 +1,14 @@
-"""The incidents app, the two staff groups it sees to, and Django's admin with our own site."""
-
 from typing import Any
 
-from django.apps import AppConfig, apps
-from django.contrib.admin import apps as admin_apps
-from django.db.models.signals import post_migrate, pre_delete
-
-# The rights each group gets. Administrators may publish too: in a small team they are the same people.
-STAFF_GROUPS = {"Publishers": ["publish"], "Administrators": ["publish", "administer"]}
+from django.apps import AppConfig
+from django.db.models.signals import pre_delete
 
 
 class IncidentsConfig(AppConfig):
     name = "incidents"
-    default = True
 
     def ready(self) -> None:
-        post_migrate.connect(create_staff_groups, sender=self, dispatch_uid="incidents.staff_groups")
         pre_delete.connect(forget_hidden, sender="components.Component", dispatch_uid="incidents.forget_hidden")
-
-
-class StaffAdminConfig(admin_apps.AdminConfig):
-    """In INSTALLED_APPS in the place of django.contrib.admin."""
-
-    default = False
-    default_site = "incidents.site.StaffSite"
-
-
-def create_staff_groups(using: str = "default", **kwargs: Any) -> None:
-    """Make the two groups with their rights; what somebody added to a group stays.
-
-    After migrating rather than in a migration, because Django itself makes permissions only then.
-    """
-    from django.contrib.auth.management import create_permissions
-    from django.contrib.auth.models import Group, Permission
-
-    create_permissions(apps.get_app_config("pages"), verbosity=0, using=using)
-    for name, rights in STAFF_GROUPS.items():
-        group, _ = Group.objects.using(using).get_or_create(name=name)
-        group.permissions.add(
-            *Permission.objects.using(using).filter(content_type__app_label="pages", codename__in=rights)
-        )
 
 
 def forget_hidden(instance: Any, **kwargs: Any) -> None:

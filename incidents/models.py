@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from components.models import Component, StatusSpan
 from components.status import Impact, Status
+from core.markdown import render_markdown
+from core.text import TitleField, clean_text, new_code
 from incidents.notices import publish_notice
 from incidents.phases import CLOSED, PHASES, WATCHED, Kind, Phase, check_phase
 from incidents.templates_and_drafts import Draft, Template
 from incidents.updates import Affected, StaleUpdateError, Update
 from pages.models import Page, record_audit
-from statuspage.markdown import render_markdown
-from statuspage.text import TitleField, clean_text, new_code
 
 __all__ = [
     "CLOSED",

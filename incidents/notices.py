@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from components.status import Status
+from core.markdown import render_markdown
+from delivery.ledger.outbox import publish
 from delivery.models import Notice
-from delivery.outbox import publish
 from incidents.phases import Phase
-from statuspage.markdown import render_markdown
 
 if TYPE_CHECKING:
     from incidents.updates import Affected, Update

@@ -4,9 +4,9 @@ from django.conf import settings
 from django.db import models
 
 from components.models import Component
+from core.text import BodyField, TitleField
 from incidents.phases import Kind, Phase
 from pages.models import Page
-from statuspage.text import BodyField, TitleField
 
 
 class Template(models.Model):

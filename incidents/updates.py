@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from components.models import Component
 from components.status import Impact, Status, roll_up
+from core.markdown import render_markdown
+from core.text import BodyField, TitleField, clean_text, new_code
 from incidents.phases import Phase
 from pages.models import record_audit
-from statuspage.markdown import render_markdown
-from statuspage.text import BodyField, TitleField, clean_text, new_code
 
 
 class StaleUpdateError(Exception):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from components.status import Status
-from statuspage.text import CODE_ALPHABET, CODE_LENGTH
+from core.text import CODE_ALPHABET, CODE_LENGTH
 
 CODE = re.compile(f"[{CODE_ALPHABET}]{{{CODE_LENGTH}}}")
 

@@ -16,11 +16,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 
 from components.models import Component, Group
+from core.markdown import render_markdown
 from incidents.models import Affected, Incident, Update
 from intake.recordings import ComponentRecord, IncidentRecord, PageRecord, Recording, RecordingError, UpdateRecord
 from intake.spans import rebuild_spans
 from pages.models import Page, record_audit
-from statuspage.markdown import render_markdown
 
 ACTOR = "manage.py import_statuspage"
 

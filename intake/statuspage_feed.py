@@ -19,6 +19,7 @@ from django.core.exceptions import ValidationError
 from lxml import etree
 
 from components.status import Impact
+from core.text import TITLE_LIMIT, clean_text
 from incidents.models import YEARS
 from incidents.phases import CLOSED, PHASES, WATCHED, Kind, Phase
 from intake.recordings import (
@@ -31,7 +32,6 @@ from intake.recordings import (
     derive_code,
     keep_code,
 )
-from statuspage.text import TITLE_LIMIT, clean_text
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 DATE = r"(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}), *(?P<time>\d\d:\d\d)"

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from django.core.exceptions import ValidationError
 
 from components.status import Impact, Status
+from core.text import TITLE_LIMIT, clean_text
 from incidents.models import YEARS
 from incidents.phases import PHASES, Kind
 from intake.recordings import (
@@ -23,7 +24,6 @@ from intake.recordings import (
     UpdateRecord,
     keep_code,
 )
-from statuspage.text import TITLE_LIMIT, clean_text
 
 T = TypeVar("T")
 DOCUMENT_KEYS = {"page", "components", "incidents", "scheduled_maintenances", "status"}

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F
 from django.utils import timezone
 
-from statuspage.text import TitleField, new_code
+from core.text import TitleField, new_code
 
 
 def validate_time_zone(name: str) -> None:

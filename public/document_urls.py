@@ -2,7 +2,8 @@
 
 from django.urls import URLPattern, path, re_path
 
-from public import api, documents
+from public.documents import api_v2 as api
+from public.documents import programs as documents
 from public.subscribe_api import subscribers_json
 
 urlpatterns: list[URLPattern] = [

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from pages.models import Page
-from public.edition import editions
+from public.serving.edition import editions
 
 BROKER_SECONDS = 2
 KEPT_SECONDS = 2

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from pages.models import Page
-from public.edition import editions
+from public.serving.edition import editions
 
 
 def collect_editions() -> Iterator[Metric]:

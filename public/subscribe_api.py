@@ -11,10 +11,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 
-from public.api import describe_page
-from public.edition import UnknownHostError, editions
+from core.visitor import client_address
+from public.documents.api_v2 import describe_page
+from public.serving.edition import UnknownHostError, editions
 from public.snapshot import load_page
-from statuspage.visitor import client_address
 from subscribers.subscribing import request_subscription
 
 

@@ -15,8 +15,8 @@ from django.template.loader import render_to_string
 from django.urls import resolve
 
 from pages.models import Page
-from public.edition import POLLED, Rendered, editions, published
-from public.presentation import build_agenda, build_sections, write_headline
+from public.documents.page import build_agenda, build_sections, write_headline
+from public.serving.edition import POLLED, Rendered, editions, published
 from public.snapshot import Data, build_incident, build_month, find_first_month, load_page
 
 DESCRIPTIONS = (

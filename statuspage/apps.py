@@ -13,7 +13,7 @@ class StatuspageConfig(AppConfig):
         """In production every process, whatever server started it, refuses to run on unsafe settings."""
         for label, heading in HEADINGS.items():
             apps.get_app_config(label).verbose_name = heading
-        from statuspage import lookups  # noqa: F401 (registers itself)
+        from core import lookups  # noqa: F401 (registers itself)
         from statuspage.checks import check_production
 
         if settings.PRODUCTION and (problems := check_production()):

@@ -4,12 +4,12 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-from statuspage.bodies import limit_bodies
+from core.bodies import limit_bodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "statuspage.settings")
 
 django_application = get_asgi_application()
 
-from public.door import Door  # noqa: E402 - needs the applications, which get_asgi_application() loads
+from public.serving.fast_path import Door  # noqa: E402 - needs the applications, which get_asgi_application() loads
 
 application = Door(limit_bodies(django_application))

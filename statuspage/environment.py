@@ -15,7 +15,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
-from statuspage.mailbox import MailboxUrl
+from core.imap import MailboxUrl
 
 SWITCH = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(("false", "off", "no", "0"), False)
 SQLITE = "django.db.backends.sqlite3"

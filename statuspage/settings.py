@@ -13,8 +13,8 @@ from celery.schedules import schedule
 from csp.constants import NONE, SELF
 from kombu import Queue
 
+from core.queues import DEFAULT, LANES
 from statuspage.environment import Environment, kept_secret
-from statuspage.lanes import DEFAULT, LANES
 from statuspage.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -40,7 +40,7 @@ if PUBLIC_URL:
 # The application
 
 INSTALLED_APPS = [
-    "incidents.apps.StaffAdminConfig",  # Django's admin, with our site
+    "staff.apps.StaffAdminConfig",  # Django's admin, with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "canary",
     "intake",
     "public",
+    "staff",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -158,7 +159,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = DEFAULT
 CELERY_TASK_QUEUES = [Queue(lane) for lane in LANES]
 CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_ROUTES = ("statuspage.lanes.route_task",)
+CELERY_TASK_ROUTES = ("core.queues.route_task",)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SYNC_EVERY = 1  # each tick is noted on disk, which is how its health is known
 # How long a worker may hold deliveries without a word. Longer than a task may run, so that a living one keeps them.
@@ -178,6 +179,7 @@ CELERY_BEAT_SCHEDULE = {
     "bounces": {"task": "delivery.tasks.read_bounces", "schedule": schedule(60), "options": {"expires": 60}},
     "tidy": {"task": "delivery.tasks.tidy", "schedule": schedule(30), "options": {"expires": 30}},
     "prune": {"task": "subscribers.tasks.prune", "schedule": schedule(3600), "options": {"expires": 3600}},
+    "prune_sign_ins": {"task": "staff.tasks.prune", "schedule": schedule(3600), "options": {"expires": 3600}},
 }
 
 # Mail
@@ -260,12 +262,12 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
-AXES_LOCKOUT_PARAMETERS = "statuspage.sign_in.lockout_parameters"
+AXES_LOCKOUT_PARAMETERS = "staff.sign_in.lockout_parameters"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "statuspage.visitor.client_address"
+AXES_CLIENT_IP_CALLABLE = "core.visitor.client_address"
 AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
 
 # Safety of every answer

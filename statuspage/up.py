@@ -19,12 +19,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from core.queues import LANES
 from pages.models import Page
 from statuspage.broker import EmbeddedRedis
 from statuspage.demo import build_demo
 from statuspage.environment import Environment
 from statuspage.health import web_answers
-from statuspage.lanes import LANES
 from statuspage.stream import JsonLines
 from statuspage.supervisor import Child, Supervisor
 

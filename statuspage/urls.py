@@ -1,6 +1,5 @@
-"""Every address. Staff screens of an app stand before the admin's own, which catches all of /admin/."""
+"""Every address."""
 
-from django.contrib import admin
 from django.urls import include, path
 
 from delivery.metrics import collect_deliveries
@@ -10,9 +9,9 @@ from statuspage.metrics import Scrape, metrics_view
 scrape = Scrape(collect_deliveries, collect_editions)
 urlpatterns = [
     path("metrics", metrics_view(scrape), name="metrics"),
-    path("", include("incidents.urls")),
+    path("", include("staff.urls")),
+    path("", include("api.urls")),
     path("", include("delivery.urls")),
-    path("admin/", admin.site.urls),
     path("", include("subscribers.urls")),
     path("", include("canary.urls")),
     path("", include("public.urls")),

@@ -18,7 +18,7 @@ import uvicorn
 from django.conf import settings
 from django.utils.log import configure_logging
 
-from statuspage.bodies import App
+from core.bodies import App
 from statuspage.supervisor import CANNOT_START
 
 GRACE_SECONDS = 5
@@ -63,7 +63,7 @@ def configure(application: App) -> uvicorn.Config:
         host=settings.HOST,
         port=settings.PORT,
         loop="uvloop",
-        http="public.server:Protocol",
+        http="statuspage.protocol:Protocol",
         log_config=None,  # that is Django's
         access_log=False,
         proxy_headers=False,  # Django reads them, as far as TRUSTED_PROXY_COUNT allows

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.template.loader import render_to_string
 
-from statuspage.text import clean_text
+from core.text import clean_text
 from subscribers.models import Subscriber
 from subscribers.signing import AGES, Purpose, confirm_url, manage_url
 

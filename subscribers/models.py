@@ -10,9 +10,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from components.models import Component
+from core.keyed_hash import KeyedHash, secret_keys
+from core.text import new_code
 from pages.models import Page
-from statuspage.keyed_hash import KeyedHash, secret_keys
-from statuspage.text import new_code
 
 UNDO_FOR = timedelta(hours=1)
 CONFIRMATION_SLOT_SECONDS = 15 * 60

@@ -22,7 +22,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from statuspage.keyed_hash import KeyedHash, keyed_for, secret_keys
+from core.keyed_hash import KeyedHash, keyed_for, secret_keys
 from subscribers.models import Subscriber
 
 SIGNATURE_LENGTH = 32

@@ -17,9 +17,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from components.models import Component
+from core.text import CODE_LENGTH, clean_text
+from core.wake import ring_on_commit
 from pages.models import Page
-from statuspage.bell import ring_on_commit
-from statuspage.text import CODE_LENGTH, clean_text
 from subscribers.addresses import mailbox, normalise_address
 from subscribers.models import (
     CONFIRMATION_SLOT_SECONDS,
@@ -43,7 +43,7 @@ def request_subscription(
     """Store a pending subscriber and the confirmation mail to send, in one transaction.
 
     No `component_codes` means all components. `visitor` is the network address that asks
-    (statuspage/visitor.py); "" is held to no limit of its own. Raises ValidationError, with a text for visitors, for an
+    (core/visitor.py); "" is held to no limit of its own. Raises ValidationError, with a text for visitors, for an
     address that cannot be mailed, for codes of which none is a public component of the page, and for an
     incident code of the wrong form. Returns None whatever is known about the address.
     """

@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from core.visitor import client_address
 from pages.models import Page
-from statuspage.visitor import client_address
 from subscribers.forgetting import forget
 from subscribers.forms import ManageForm, SubscribeForm
 from subscribers.models import Subscriber

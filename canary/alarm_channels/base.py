@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from statuspage.exchange import Answer, NoAnswerError, NotReachedError, exchange
+from core.exchange import Answer, NoAnswerError, NotReachedError, exchange
 
 SECONDS = 10.0
 

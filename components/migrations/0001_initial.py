@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-import statuspage.text
+import core.text
 
 
 class Migration(migrations.Migration):
@@ -19,9 +19,9 @@ class Migration(migrations.Migration):
             name="Group",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("code", models.CharField(default=statuspage.text.new_code, editable=False, max_length=12)),
-                ("name", statuspage.text.TitleField(max_length=255)),
-                ("description", statuspage.text.BodyField(blank=True)),
+                ("code", models.CharField(default=core.text.new_code, editable=False, max_length=12)),
+                ("name", core.text.TitleField(max_length=255)),
+                ("description", core.text.BodyField(blank=True)),
                 ("position", models.PositiveIntegerField(default=1)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ("updated_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
@@ -40,9 +40,9 @@ class Migration(migrations.Migration):
             name="Component",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("code", models.CharField(default=statuspage.text.new_code, editable=False, max_length=12)),
-                ("name", statuspage.text.TitleField(max_length=255)),
-                ("description", statuspage.text.BodyField(blank=True)),
+                ("code", models.CharField(default=core.text.new_code, editable=False, max_length=12)),
+                ("name", core.text.TitleField(max_length=255)),
+                ("description", core.text.BodyField(blank=True)),
                 (
                     "status",
                     models.IntegerField(

@@ -15,13 +15,13 @@ from typing import Protocol
 from django.conf import settings
 from django.template.loader import render_to_string
 
-from delivery import message_ids
-from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
-from delivery.mailfiles import MailFolder
-from delivery.mime import PrebuiltMail, SlotNames, prebuild
+from delivery.contract import Channel, DeliveryError, Outcome, Recipient
+from delivery.mail import message_ids
+from delivery.mail.files import MailFolder
+from delivery.mail.mime import PrebuiltMail, SlotNames, prebuild
+from delivery.mail.smtp.message import Message, stuff
+from delivery.mail.smtp.relay import Relay
 from delivery.models import Notice
-from delivery.smtp.message import Message, stuff
-from delivery.smtp.relay import Relay
 from pages.models import Page
 from subscribers.signing import PATHS, Purpose, signer
 

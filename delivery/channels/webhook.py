@@ -12,9 +12,9 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from delivery.channels.base import Channel, DeliveryError, Recipient
+from core.exchange import Answer, NoAnswerError, NotReachedError, exchange
+from delivery.contract import Channel, DeliveryError, Recipient
 from delivery.models import Notice
-from statuspage.exchange import Answer, NoAnswerError, NotReachedError, exchange
 
 SECONDS = 10.0
 LIMIT_BYTES = 64 * 1024

@@ -17,9 +17,9 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 from requests.adapters import HTTPAdapter
 
-from delivery.channels.base import Channel, DeliveryError, Recipient
+from delivery.channels.weighted import LIMIT, cut, weigh, without_mentions
+from delivery.contract import Channel, DeliveryError, Recipient
 from delivery.models import Account, Delivery, Notice
-from delivery.weighted import LIMIT, cut, weigh, without_mentions
 
 HOST = "https://api.twitter.com"  # as tweepy has it; the signature covers it
 CONNECT_SECONDS, READ_SECONDS = 3.05, 12.0

@@ -5,9 +5,9 @@ import django.db.models.functions.datetime
 import django.utils.timezone
 from django.db import migrations, models
 
+import core.text
 import delivery.credentials
 import delivery.registry
-import statuspage.text
 
 
 class Migration(migrations.Migration):
@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
                 ("channel", models.CharField(choices=delivery.registry.choices, max_length=20)),
                 (
                     "name",
-                    statuspage.text.TitleField(help_text="How staff call it, such as @acmestatus.", max_length=255),
+                    core.text.TitleField(help_text="How staff call it, such as @acmestatus.", max_length=255),
                 ),
                 ("credentials", delivery.credentials.CredentialsField(blank=True, default=dict)),
                 ("enabled", models.BooleanField(default=True)),
@@ -90,10 +90,10 @@ class Migration(migrations.Migration):
                         choices=[("first", "First"), ("middle", "Middle"), ("last", "Last")], max_length=6
                     ),
                 ),
-                ("title", statuspage.text.TitleField(max_length=255)),
+                ("title", core.text.TitleField(max_length=255)),
                 ("status_label", models.CharField(help_text="Such as “Identified”.", max_length=32)),
                 ("severity", models.CharField(help_text="The incident's impact.", max_length=12)),
-                ("body", statuspage.text.BodyField(help_text="Markdown source.")),
+                ("body", core.text.BodyField(help_text="Markdown source.")),
                 ("body_html", models.TextField(help_text="The same as safe HTML.")),
                 ("link", models.URLField(max_length=400)),
                 ("component_codes", models.JSONField(default=list)),

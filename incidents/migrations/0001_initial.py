@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import statuspage.text
+import core.text
 
 
 class Migration(migrations.Migration):
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "code",
-                    models.CharField(default=statuspage.text.new_code, editable=False, max_length=12, unique=True),
+                    models.CharField(default=core.text.new_code, editable=False, max_length=12, unique=True),
                 ),
                 (
                     "kind",
@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                         max_length=11,
                     ),
                 ),
-                ("name", statuspage.text.TitleField(max_length=255)),
+                ("name", core.text.TitleField(max_length=255)),
                 (
                     "status",
                     models.CharField(
@@ -161,8 +161,8 @@ class Migration(migrations.Migration):
                         max_length=11,
                     ),
                 ),
-                ("name", statuspage.text.TitleField(help_text="How staff find it.", max_length=255)),
-                ("title", statuspage.text.TitleField(blank=True, max_length=255)),
+                ("name", core.text.TitleField(help_text="How staff find it.", max_length=255)),
+                ("title", core.text.TitleField(blank=True, max_length=255)),
                 (
                     "status",
                     models.CharField(
@@ -181,7 +181,7 @@ class Migration(migrations.Migration):
                         max_length=13,
                     ),
                 ),
-                ("body", statuspage.text.BodyField()),
+                ("body", core.text.BodyField()),
                 ("components", models.ManyToManyField(blank=True, related_name="+", to="components.component")),
                 (
                     "page",
@@ -200,7 +200,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "code",
-                    models.CharField(default=statuspage.text.new_code, editable=False, max_length=12, unique=True),
+                    models.CharField(default=core.text.new_code, editable=False, max_length=12, unique=True),
                 ),
                 (
                     "status",
@@ -219,13 +219,11 @@ class Migration(migrations.Migration):
                         max_length=13,
                     ),
                 ),
-                ("body", statuspage.text.BodyField(help_text="Markdown.")),
+                ("body", core.text.BodyField(help_text="Markdown.")),
                 ("body_html", models.TextField(editable=False)),
                 (
                     "author",
-                    statuspage.text.TitleField(
-                        help_text="Who posted it; staff see this, visitors do not.", max_length=255
-                    ),
+                    core.text.TitleField(help_text="Who posted it; staff see this, visitors do not.", max_length=255),
                 ),
                 ("token", models.CharField(blank=True, editable=False, max_length=64, null=True, unique=True)),
                 ("deliver_notifications", models.BooleanField(default=True)),
@@ -251,7 +249,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("code", models.CharField(max_length=12)),
-                ("name", statuspage.text.TitleField(max_length=520)),
+                ("name", core.text.TitleField(max_length=520)),
                 (
                     "old_status",
                     models.IntegerField(

@@ -4,8 +4,8 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
+import core.text
 import pages.models
-import statuspage.text
 
 
 class Migration(migrations.Migration):
@@ -20,9 +20,9 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "code",
-                    models.CharField(default=statuspage.text.new_code, editable=False, max_length=12, unique=True),
+                    models.CharField(default=core.text.new_code, editable=False, max_length=12, unique=True),
                 ),
-                ("name", statuspage.text.TitleField(max_length=255)),
+                ("name", core.text.TitleField(max_length=255)),
                 (
                     "url",
                     models.CharField(
@@ -39,9 +39,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "about",
-                    statuspage.text.TitleField(
-                        blank=True, help_text="One sentence under the page's name.", max_length=255
-                    ),
+                    core.text.TitleField(blank=True, help_text="One sentence under the page's name.", max_length=255),
                 ),
                 (
                     "support_url",
@@ -76,12 +74,12 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "actor",
-                    statuspage.text.TitleField(
+                    core.text.TitleField(
                         help_text="The staff account's name, or the command that did it.", max_length=255
                     ),
                 ),
                 ("action", models.CharField(help_text="Such as incident.update or component.change.", max_length=64)),
-                ("target", statuspage.text.TitleField(help_text="What it was done to.", max_length=255)),
+                ("target", core.text.TitleField(help_text="What it was done to.", max_length=255)),
                 ("detail", models.JSONField(default=dict, help_text="What changed, without secrets.")),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 (

@@ -12,9 +12,9 @@ from django.utils.safestring import SafeString, mark_safe
 from components.status import Status
 from components.uptime import DayUptime, Uptime
 from pages.models import zone_title
-from public import presentation
+from public.documents import page as presentation
+from public.documents.timestamps import zone_name
 from public.snapshot import Data
-from public.timestamps import zone_name
 
 register = template.Library()
 

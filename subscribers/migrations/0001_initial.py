@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-import statuspage.text
+import core.text
 import subscribers.models
 
 
@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "code",
-                    models.CharField(default=statuspage.text.new_code, editable=False, max_length=12, unique=True),
+                    models.CharField(default=core.text.new_code, editable=False, max_length=12, unique=True),
                 ),
                 ("channel", models.CharField(default="email", max_length=20)),
                 (

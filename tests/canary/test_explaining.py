@@ -9,7 +9,7 @@ import pytest
 from canary import alarms, heartbeats
 from canary.findings import explain
 from canary.models import Alarm, Probe
-from delivery import outbox
+from delivery.ledger import outbox
 from delivery.models import Delivery, Notice, Pause
 
 if TYPE_CHECKING:

@@ -183,7 +183,7 @@ def test_what_nobody_sends_is_called_off_and_what_is_done_with_goes(
 
 
 def test_what_a_worker_holds_is_left_to_it(page: Page, wires: Wires):
-    from delivery import claims, outbox
+    from delivery.ledger import claims, outbox
 
     heartbeats.publish()
     for notice in Notice.objects.all():

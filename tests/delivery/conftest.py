@@ -110,7 +110,7 @@ def mail_dir(settings: Settings, tmp_path: Path) -> Path:
 @pytest.fixture
 def bounce_mailbox(mailbox: ImapServer, settings: Settings) -> ImapServer:
     """A real mailbox, which the settings name as the one that bounces go to."""
-    from statuspage.mailbox import MailboxUrl
+    from core.imap import MailboxUrl
 
     settings.BOUNCE_MAILBOX = MailboxUrl.parse(mailbox.url())
     return mailbox

@@ -93,7 +93,7 @@ class FakeX:
         return self._post(json.loads(body))
 
     def _post(self, post: dict[str, Any]) -> Answer:
-        from delivery.weighted import LIMIT, weigh
+        from delivery.channels.weighted import LIMIT, weigh
 
         reply_to = post.get("reply", {}).get("in_reply_to_tweet_id")
         if any(post["text"] == known["text"] for known in self.posts):

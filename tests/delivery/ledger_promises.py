@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
-from delivery.counting import brief_lines
+from delivery.ledger.counting import brief_lines
 from delivery.models import Delivery, Notice
 from tests.delivery.ledger_workers import World
 

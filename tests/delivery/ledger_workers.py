@@ -16,12 +16,13 @@ import pytest
 from django.utils import timezone
 from greenlet import getcurrent, greenlet
 
-from delivery import claims, outbox, registry, sender
+from delivery import registry
 from delivery.channels import email
-from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
-from delivery.claims import Batch
+from delivery.contract import Channel, DeliveryError, Outcome, Recipient
+from delivery.ledger import claims, outbox, sender
+from delivery.ledger.claims import Batch
+from delivery.mail.smtp.message import Message
 from delivery.models import Delivery, Notice, Pause
-from delivery.smtp.message import Message
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from delivery import outbox
+from delivery.ledger import outbox
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import PRUNED
 from pages.models import AuditEntry, Page

@@ -12,8 +12,8 @@ from django.db import DatabaseError
 from django.test import Client
 from pytest_django import Settings
 
-from delivery.bounces import tracked
-from delivery.bounces.models import BounceEvent, Kind
+from delivery.mail.bounces import tracked
+from delivery.mail.bounces.models import BounceEvent, Kind
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.provider_payloads import GONE, PROVIDERS
 

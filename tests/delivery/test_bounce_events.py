@@ -10,11 +10,12 @@ from django.conf import settings as django_settings
 from django.utils import timezone
 from pytest_django import Settings
 
-from delivery import message_ids, outbox, retention
-from delivery.bounces import events
-from delivery.bounces.events import MAILBOX, note
-from delivery.bounces.models import BounceEvent, Kind
-from delivery.counting import count_line_by_line
+from delivery.ledger import outbox, retention
+from delivery.ledger.counting import count_line_by_line
+from delivery.mail import message_ids
+from delivery.mail.bounces import events
+from delivery.mail.bounces.events import MAILBOX, note
+from delivery.mail.bounces.models import BounceEvent, Kind
 from delivery.models import Delivery, Notice
 from delivery.receipt import build_receipt
 from subscribers.models import Confirmation, Subscriber, Suppression

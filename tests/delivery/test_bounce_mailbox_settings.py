@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from delivery.bounces.checks import check_bounce_mailbox
-from statuspage.mailbox import MailboxUrl
+from core.imap import MailboxUrl
+from delivery.mail.bounces.checks import check_bounce_mailbox
 
 SMTP = {"EMAIL_HOST": "relay.example"}
 

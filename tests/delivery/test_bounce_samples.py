@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from delivery import message_ids, outbox
-from delivery.bounces.models import BounceEvent
-from delivery.bounces.reading import read_mailbox
+from delivery.ledger import outbox
+from delivery.mail import message_ids
+from delivery.mail.bounces.models import BounceEvent
+from delivery.mail.bounces.reading import read_mailbox
 from delivery.models import Delivery, Notice
 from subscribers.models import Subscriber, Suppression
 from tests.canary.imap_server import ImapServer
@@ -74,8 +75,8 @@ def test_an_out_of_office_answer_is_left(bounce_mailbox: ImapServer, about: str)
 
 @pytest.mark.parametrize("sample", [samples.postfix, samples.exim, samples.exchange, samples.gmail, samples.arf])
 def test_a_report_cut_off_or_garbled_anywhere_harms_nothing(about: str, sample: Callable[[str], bytes]):
-    from delivery.bounces.reading import _handle
-    from statuspage.mailbox import Mail
+    from core.imap import Mail
+    from delivery.mail.bounces.reading import _handle
 
     forged = sample("<d-notice000001-1-0123456789abcdef@acme.example>")
     for cut in range(0, len(forged), 97):

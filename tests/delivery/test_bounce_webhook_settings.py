@@ -6,7 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from pytest_django import Settings
 
-from delivery.bounces import checks, webhooks
+from delivery.mail.bounces import checks, webhooks
 from statuspage.environment import Environment
 
 SECRET = "reports:a-long-password"

@@ -13,13 +13,14 @@ from django.db import DatabaseError
 from django.test import Client
 from pytest_django import Settings
 
-from delivery import message_ids, outbox
-from delivery.bounces import tracked
-from delivery.bounces.known import KNOWN
-from delivery.bounces.models import BounceEvent, Kind
-from delivery.bounces.severity import GONE
+from core.bodies import LIMIT_BYTES
+from delivery.ledger import outbox
+from delivery.mail import message_ids
+from delivery.mail.bounces import tracked
+from delivery.mail.bounces.known import KNOWN
+from delivery.mail.bounces.models import BounceEvent, Kind
+from delivery.mail.bounces.severity import GONE
 from delivery.models import Delivery, Notice
-from statuspage.bodies import LIMIT_BYTES
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.provider_payloads import CORRELATED, MAILGUN_KEY, PROVIDERS, Post, as_json, mailgun, sns
 

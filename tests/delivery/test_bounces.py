@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest_django import Settings
 
-from delivery import message_ids, outbox
-from delivery.bounces.reading import read_mailbox
+from core.imap import MailboxUrl
+from delivery.ledger import outbox
+from delivery.mail import message_ids
+from delivery.mail.bounces.reading import read_mailbox
 from delivery.models import Delivery, Notice
-from statuspage.mailbox import MailboxUrl
 from subscribers.models import Suppression
 from tests.canary.imap_server import ImapServer
 

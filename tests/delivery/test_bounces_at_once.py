@@ -12,9 +12,10 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from delivery import message_ids, outbox, retention
-from delivery.bounces.events import note
-from delivery.bounces.models import BounceEvent, Kind
+from delivery.ledger import outbox, retention
+from delivery.mail import message_ids
+from delivery.mail.bounces.events import note
+from delivery.mail.bounces.models import BounceEvent, Kind
 from delivery.models import Delivery, Notice
 from delivery.receipt import build_receipt
 from subscribers.models import Subscriber, Suppression

@@ -13,9 +13,10 @@ from pytest_django import Settings
 from standardwebhooks import Webhook as Signer
 from standardwebhooks import WebhookVerificationError
 
-from delivery import outbox, registry, sender
+from delivery import registry
 from delivery.channels import webhook as webhook_module
 from delivery.channels import x as x_module
+from delivery.ledger import outbox, sender
 from delivery.models import Delivery, Notice, Pause
 from tests.delivery.fake_x import Answer, fake_x
 from tests.delivery.ledger import assert_ledger_balances

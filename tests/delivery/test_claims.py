@@ -10,10 +10,10 @@ from django.db import connection, connections
 from django.utils import timezone
 from pytest_django import Settings
 
-from delivery import claims, outbox
-from delivery.channels.base import DeliveryError, Outcome
 from delivery.channels.email import Email
-from delivery.claims import Batch, claim, record, release_expired
+from delivery.contract import DeliveryError, Outcome
+from delivery.ledger import claims, outbox
+from delivery.ledger.claims import Batch, claim, record, release_expired
 from delivery.models import Account, Delivery, Notice, Pause
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.ledger import assert_ledger_balances

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from delivery import confirmations, message_ids
+from delivery.mail import confirmations, message_ids
 from delivery.models import Pause
 from pages.models import Page
 from subscribers.models import Confirmation

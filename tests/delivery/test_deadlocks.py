@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from pytest_django import Settings
 
-from delivery import claims, outbox, sender
+from delivery.ledger import claims, outbox, sender
 from delivery.models import Delivery, Notice
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.ledger import assert_ledger_balances

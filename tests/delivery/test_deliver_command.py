@@ -68,7 +68,8 @@ def test_an_account_that_is_not_connected_is_no_failure(notice: Notice, x_accoun
 
 @pytest.mark.parametrize("waits", ["notice", "confirmation"])
 def test_nothing_that_waits_is_overlooked(waits: str, notice: Notice, mail_dir: Path, monkeypatch: pytest.MonkeyPatch):
-    from delivery import confirmations, outbox
+    from delivery.ledger import outbox
+    from delivery.mail import confirmations
     from subscribers.subscribing import request_subscription
 
     if waits == "notice":

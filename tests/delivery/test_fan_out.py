@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from components.models import Component
-from delivery import outbox
+from delivery.ledger import outbox
 from delivery.models import Account, Delivery, Notice
 from pages.models import Page
 from subscribers.models import Subscriber

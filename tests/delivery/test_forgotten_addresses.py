@@ -2,8 +2,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from delivery import outbox
-from delivery.claims import claim
+from delivery.ledger import outbox
+from delivery.ledger.claims import claim
 from delivery.models import Delivery
 from subscribers.forgetting import forget, prune
 from tests.delivery.ledger import assert_ledger_balances

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connection, transaction
 
-from delivery import outbox
-from delivery.claims import claim, release_expired
+from delivery.ledger import outbox
+from delivery.ledger.claims import claim, release_expired
 from delivery.models import Delivery, Notice
 
 if TYPE_CHECKING:

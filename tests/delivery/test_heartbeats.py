@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from delivery import claims, outbox
+from delivery.ledger import claims, outbox
 from delivery.models import Account, Delivery
 from delivery.overview import recently_told
 from tests.delivery.ledger import assert_ledger_balances

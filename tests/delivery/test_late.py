@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
-from delivery import claims, outbox
-from delivery.channels.base import Outcome
+from delivery.contract import Outcome
+from delivery.ledger import claims, outbox
 from delivery.models import Delivery, Pause
 from delivery.overview import LATE, late
 

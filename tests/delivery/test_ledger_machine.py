@@ -29,9 +29,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from delivery import outbox
+from delivery.ledger import outbox
+from delivery.ledger.retention import tidy
 from delivery.models import Account, Delivery, Notice, Pause
-from delivery.retention import tidy
 from pages.models import Page
 from subscribers.forgetting import forget
 from subscribers.models import Subscriber, Suppression, address_hash

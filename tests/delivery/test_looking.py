@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from delivery import looking, outbox
-from delivery.looking import Looks
+from delivery.ledger import looking, outbox
+from delivery.ledger.looking import Looks
 from delivery.models import Delivery, Notice
 from delivery.receipt import Receipt
 

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from delivery import message_ids, outbox, sender
+from core.text import clean_text
 from delivery.channels.email import Email
-from delivery.mime import SlotNames, prebuild
+from delivery.ledger import outbox, sender
+from delivery.mail import message_ids
+from delivery.mail.mime import SlotNames, prebuild
 from delivery.models import Notice
 from pages.models import Page
-from statuspage.text import clean_text
 from subscribers.signing import Purpose, read
 from tests.delivery.ledger import assert_ledger_balances
 

@@ -17,7 +17,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from delivery import metrics, outbox, retention
+from delivery import metrics
+from delivery.ledger import outbox, retention
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import retry_failed
 from pages.models import Page

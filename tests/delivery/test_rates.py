@@ -13,10 +13,10 @@ from django.db import connection
 from django.db.models import F
 from pytest_django import Settings
 
-from delivery import outbox, rates
 from delivery.channels.email import Email
+from delivery.ledger import outbox, rates
+from delivery.ledger.sender import drain
 from delivery.models import Bucket, Delivery, Notice
-from delivery.sender import drain
 from tests.delivery.ledger import assert_ledger_balances
 
 if TYPE_CHECKING:

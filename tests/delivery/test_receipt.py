@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from delivery import outbox, receipt
+from delivery import receipt
+from delivery.ledger import outbox
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import ChannelReceipt, build_receipt
 from tests.delivery.ledger import assert_ledger_balances

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from delivery import outbox, retention
-from delivery.api import RECENT
+from api.receipts import RECENT
+from delivery.ledger import outbox, retention
 from delivery.models import Account, Delivery, Notice
 from delivery.receipt import PRUNED
 

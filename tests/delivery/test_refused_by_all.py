@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest_django import Settings
 
-from delivery import outbox, sender
+from delivery.ledger import outbox, sender
 from delivery.models import Notice, Pause
 from tests.delivery.ledger import assert_ledger_balances
 from tests.delivery.scripted_smtp import Moment, ScriptedServer

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from delivery import outbox, retention
-from delivery.counting import brief_lines
+from delivery.ledger import outbox, retention
+from delivery.ledger.counting import brief_lines
 from delivery.models import Account, Delivery, FinalCount, Notice
 from delivery.overview import recently_told
 from delivery.receipt import PRUNED, Receipt, build_receipt, retry_failed

@@ -13,10 +13,10 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from delivery import outbox, retention
-from delivery.channels.base import Outcome
-from delivery.claims import claim, record
-from delivery.forgetting import blank_address
+from delivery.contract import Outcome
+from delivery.ledger import outbox, retention
+from delivery.ledger.claims import claim, record
+from delivery.ledger.forgetting import blank_address
 from delivery.models import Delivery, FinalCount, Notice
 from delivery.overview import recently_told
 from delivery.receipt import build_receipt, retry_failed

@@ -1,8 +1,8 @@
 import pytest
 
-from delivery.channels.base import Channel, DeliveryError
+from delivery.contract import Channel, DeliveryError
+from delivery.ledger.retry import DELAYS, judge, wait_seconds
 from delivery.models import Delivery
-from delivery.retry import DELAYS, judge, wait_seconds
 
 State = Delivery.State
 

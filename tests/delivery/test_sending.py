@@ -9,8 +9,9 @@ import pytest
 from django.db import OperationalError
 from pytest_django import Settings
 
-from delivery import claims, outbox, patience, registry, sender, tasks
-from delivery.channels.base import Channel, DeliveryError, Outcome, Recipient
+from delivery import registry, tasks
+from delivery.contract import Channel, DeliveryError, Outcome, Recipient
+from delivery.ledger import claims, outbox, patience, sender
 from delivery.models import Notice, Pause
 from tests.delivery.ledger import assert_ledger_balances
 

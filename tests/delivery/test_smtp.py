@@ -12,10 +12,10 @@ import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from pytest_django import Settings
 
-from delivery import outbox, sender
+from delivery.ledger import outbox, sender
+from delivery.mail.smtp.message import Message, stuff
+from delivery.mail.smtp.relay import Relay
 from delivery.models import Delivery, Notice, Pause
-from delivery.smtp.message import Message, stuff
-from delivery.smtp.relay import Relay
 from subscribers.models import Suppression
 from tests.delivery.ledger import assert_ledger_balances
 from tests.delivery.smtp_servers import (

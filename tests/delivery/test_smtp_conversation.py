@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.smtp.conversation import Conversation, Fate, Result
-from delivery.smtp.message import Message, stuff
-from delivery.smtp.replies import Reply, ReplyReader
+from delivery.mail.smtp.conversation import Conversation, Fate, Result
+from delivery.mail.smtp.message import Message, stuff
+from delivery.mail.smtp.replies import Reply, ReplyReader
 
 pytestmark = pytest.mark.once
 OK, GO = Reply(250, b"ok"), Reply(354, b"go")

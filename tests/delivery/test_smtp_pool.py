@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from delivery.channels.base import DeliveryError
-from delivery.smtp.message import Message, stuff
-from delivery.smtp.pool import Pool
+from delivery.contract import DeliveryError
+from delivery.mail.smtp.message import Message, stuff
+from delivery.mail.smtp.pool import Pool
 from tests.delivery.scripted_smtp import CloseError, Moment, ScriptedServer, SilenceError, TakeAndCloseError
 from tests.delivery.wrong_answers import REPLIES, TAKES_NOTHING, once_for, slow
 

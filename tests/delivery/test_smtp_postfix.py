@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from delivery.smtp.message import Message, stuff
-from delivery.smtp.relay import Relay
+from delivery.mail.smtp.message import Message, stuff
+from delivery.mail.smtp.relay import Relay
 from tests.delivery.scripted_smtp import ScriptedServer
 from tests.processes import Process, answers, free_port, short_directory, wait_until
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.smtp.replies import LINE_LIMIT, LINES_LIMIT, NotSmtpError, Reply, ReplyReader
+from delivery.mail.smtp.replies import LINE_LIMIT, LINES_LIMIT, NotSmtpError, Reply, ReplyReader
 
 pytestmark = pytest.mark.once
 

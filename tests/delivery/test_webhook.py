@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from delivery import outbox, sender
-from delivery.channels.base import DeliveryError, Recipient
+from core.exchange import NoAnswerError, NotReachedError, exchange
 from delivery.channels.webhook import Webhook
+from delivery.contract import DeliveryError, Recipient
+from delivery.ledger import outbox, sender
 from delivery.models import Account, Delivery, Notice
-from statuspage.exchange import NoAnswerError, NotReachedError, exchange
 from tests.http_servers import Reply, listening
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.weighted import cut, weigh, without_mentions
+from delivery.channels.weighted import cut, weigh, without_mentions
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from delivery import outbox, sender
 from delivery.channels import x as x_module
+from delivery.channels.weighted import LIMIT, weigh
 from delivery.channels.x import compose
+from delivery.ledger import outbox, sender
 from delivery.models import Account, Delivery, Notice, Pause
-from delivery.weighted import LIMIT, weigh
 from tests.delivery.fake_x import Answer, FakeX, fake_x
 from tests.delivery.ledger import assert_ledger_balances
 

@@ -83,7 +83,7 @@ class Deployment:
 
     def tick(self) -> None:
         """What beat does every five seconds."""
-        from statuspage.bell import ring
+        from core.wake import ring
 
         ring("delivery.tasks.sweep")
 

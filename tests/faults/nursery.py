@@ -192,7 +192,8 @@ def _read_settings_anew(broker_options: Mapping[str, Any]) -> None:
 
 
 def _make_mute() -> None:
-    from delivery import outbox, tasks
+    from delivery import tasks
+    from delivery.ledger import outbox
 
     outbox.ring_on_commit = tasks.ring = lambda *words: False  # type: ignore[assignment]
 

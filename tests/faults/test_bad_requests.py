@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from lxml import etree
 
+from core.text import BODY_LIMIT, TITLE_LIMIT
 from incidents.models import Incident, Update
-from statuspage.text import BODY_LIMIT, TITLE_LIMIT
 from tests.faults.conftest import HOST
 from tests.faults.visitor import Visitor
 from tests.processes import wait_until

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import transaction
 from pytest_django import Settings
 
-from statuspage.bell import ring
+from core.wake import ring
 from tests.faults.conftest import PEOPLE
 from tests.faults.outcome import assert_nothing_was_lost
 from tests.faults.proxy import Proxy

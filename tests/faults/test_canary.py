@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from canary.documents import PATHS
-from statuspage.exchange import exchange
-from statuspage.lanes import DEFAULT, EMAIL, SOCIAL
+from core.exchange import exchange
+from core.queues import DEFAULT, EMAIL, SOCIAL
 from tests.faults.conftest import HOST, READY, Deployment
 from tests.faults.proxy import Proxy
 from tests.http_servers import Listener, Reply, Sent, listening

@@ -12,7 +12,7 @@ from intake.recordings import RecordingError
 from intake.statuspage import store
 from intake.statuspage_feed import parse_feed
 from intake.statuspage_json import parse_json
-from public import feeds
+from public.documents import feeds
 from public.snapshot import build
 
 NOW = "2026-01-01T00:00:00Z"

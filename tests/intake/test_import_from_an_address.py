@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from core.fetch import FetchError, fetch
 from incidents.models import Incident
 from pages.models import Page
-from statuspage.http import FetchError, fetch
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

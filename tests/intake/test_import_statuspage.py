@@ -17,7 +17,8 @@ from incidents.models import Incident, Update
 from incidents.tasks import advance_due
 from intake.management.commands.import_statuspage import describe
 from pages.models import AuditEntry, Page
-from public import api, feeds
+from public.documents import api_v2 as api
+from public.documents import feeds
 from public.snapshot import build
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from lxml import etree
 
 from pages.models import Page
-from public import feeds
+from public.documents import feeds
 from public.snapshot import build
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "reference" / "samples"

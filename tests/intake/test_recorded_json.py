@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from pages.models import Page
-from public import api
+from public.documents import api_v2 as api
 from public.snapshot import build
 from tests.intake.comparing import MISSING, Difference, differences
 

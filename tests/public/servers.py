@@ -13,8 +13,8 @@ from typing import Any
 import uvicorn
 from django.core.asgi import get_asgi_application
 
-from public.door import Door
-from public.server import Protocol
+from public.serving.fast_path import Door
+from public.serving.server import Protocol
 from tests.processes import free_port, wait_until
 
 

@@ -12,8 +12,8 @@ from django.test import Client
 
 from incidents.models import Incident
 from pages.models import Page
-from public import api
-from public.timestamps import timestamp
+from public.documents import api_v2 as api
+from public.documents.timestamps import timestamp
 from tests.public.examples import HOST, NOW, Example, at, frozen, make_example
 
 INCIDENT_KEYS = [
@@ -137,7 +137,7 @@ def test_planned_work_moves_from_upcoming_to_active_to_completed(example: Exampl
 
 def _wait_for_the_next_generation() -> None:
     """As a new process sees it; how fast a running one does is tested with the edition."""
-    from public.edition import editions
+    from public.serving.edition import editions
 
     editions.forget()
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from components.status import Status
-from public.badge import BY_IMPACT, BY_STATUS, component_badge, page_badge, shields, svg
+from public.documents.badge import BY_IMPACT, BY_STATUS, component_badge, page_badge, shields, svg
 from tests.public.examples import HOST, Example, frozen, make_example
 
 SVG = "{http://www.w3.org/2000/svg}"

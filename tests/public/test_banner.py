@@ -13,7 +13,7 @@ from django.test import Client
 
 from components.status import Status
 from incidents.models import Incident
-from public.banner import banner, choose, shorten
+from public.documents.banner import banner, choose, shorten
 from tests.public.examples import HOST, NOW, Example, at, frozen, make_example
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from public.directory import Listing
-from public.disk import Copy, pack, unpack
-from public.press import Editions
-from public.shelf import Edition, Key, Rendered, finish
+from public.serving.disk import Copy, pack, unpack
+from public.serving.host_index import Listing
+from public.serving.render_cache import Editions
+from public.serving.shelf import Edition, Key, Rendered, finish
 
 KEY: Key = (1, "/history.json", ("page", None))
 LISTING = Listing({"status.localhost": 1}, {1: 7})

@@ -12,12 +12,13 @@ from django.db import connection
 
 from components.models import Component
 from pages.models import Page
-from public import head, press, replies
-from public.addresses import find_params
-from public.door import TABLE_DOCUMENTS, Door
-from public.head import Essence, find_essence, read_head
-from public.replies import Memory, may_be_shared
-from public.shelf import Edition
+from public.serving import head, replies
+from public.serving import render_cache as press
+from public.serving.addresses import find_params
+from public.serving.fast_path import TABLE_DOCUMENTS, Door
+from public.serving.head import Essence, find_essence, read_head
+from public.serving.replies import Memory, may_be_shared
+from public.serving.shelf import Edition
 from tests.public.conftest import ACME
 
 
@@ -147,7 +148,7 @@ def test_a_hit_asks_the_database_nothing(transactional_db: None, chat: Component
 def test_made_up_addresses_take_no_memory_and_spoil_nobodys_answer(
     transactional_db: None, chat: Component, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("public.door.TABLE_DOCUMENTS", 20)
+    monkeypatch.setattr("public.serving.fast_path.TABLE_DOCUMENTS", 20)
 
     async def visit(door: Door) -> None:
         wanted = await ask(door, "/")

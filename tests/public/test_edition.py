@@ -19,8 +19,9 @@ from components.status import Status
 from incidents.models import Incident
 from incidents.phases import Kind, Phase
 from pages.models import Page
-from public import directory, edition
-from public.edition import Rendered, editions
+from public.serving import edition
+from public.serving import host_index as directory
+from public.serving.edition import Rendered, editions
 
 if TYPE_CHECKING:
     from tests.public.conftest import Get

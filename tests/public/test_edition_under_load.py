@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from pages.models import Page
-from public import shelf
-from public.edition import Editions, Rendered, editions
+from public.serving import shelf
+from public.serving.edition import Editions, Rendered, editions
 
 if TYPE_CHECKING:
     from tests.public.conftest import Get

@@ -20,10 +20,10 @@ from components.models import Component
 from components.status import Status
 from incidents.models import Incident
 from pages.models import Page
-from public import export
-from public.export import export_page
-from public.inventory import list_all
-from public.sites import MANIFEST, Folder, SiteError, open_site
+from public.serving import export
+from public.serving.export import export_page
+from public.serving.export_targets import MANIFEST, Folder, SiteError, open_site
+from public.serving.inventory import list_all
 from tests.processes import ROOT, Process, free_port, wait_until
 from tests.public.conftest import ACME
 

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from incidents.models import Incident
-from public.calendar import calendar
+from public.documents.calendar import calendar
 from tests.public.examples import HOST, Example, at, frozen, make_example
 
 

@@ -12,7 +12,7 @@ import time_machine
 from django.test import Client
 
 from incidents.models import Incident
-from public import feeds
+from public.documents import feeds
 from tests.public.examples import HOST, Example, at, frozen, make_example
 
 ATOM = "{http://www.w3.org/2005/Atom}"

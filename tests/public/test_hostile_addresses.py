@@ -9,8 +9,8 @@ from django.test import Client
 
 from incidents.models import Incident
 from pages.models import Page
-from public import press
-from public.edition import Editions, Rendered
+from public.serving import render_cache as press
+from public.serving.edition import Editions, Rendered
 
 if TYPE_CHECKING:
     from tests.public.conftest import Get

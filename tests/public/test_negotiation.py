@@ -1,6 +1,6 @@
 import pytest
 
-from public.negotiation import choose_encoding, has_tag
+from public.serving.negotiation import choose_encoding, has_tag
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from components.status import Status
 from components.uptime import DayUptime
-from public.presentation import count_troubled_days, describe_day, describe_duration, join_names, write_headline
+from public.documents.page import count_troubled_days, describe_day, describe_duration, join_names, write_headline
 
 OK, WORK, SLOW, PART, DOWN = (status.slug for status in Status)
 

@@ -1,4 +1,4 @@
-"""The short cut of public/server.py against the ordinary path: the same bytes, or left to the ordinary path.
+"""The short cut of public/serving/server.py against the ordinary path: the same bytes, or left to the ordinary path.
 
 How requests are read does not depend on the database. That a change is seen might.
 """

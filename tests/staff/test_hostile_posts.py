@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from core.text import BODY_LIMIT
 from incidents.models import Draft, Incident, Update
-from statuspage.text import BODY_LIMIT
 from tests.staff.screen import NEW, again, soup
 
 TOO_LONG = "long " * (BODY_LIMIT // 4)

@@ -7,8 +7,8 @@ from datetime import timedelta
 from bs4 import BeautifulSoup
 from django.utils import timezone
 
-from delivery.bounces.events import note_unreadable
-from delivery.bounces.models import BounceEvent
+from delivery.mail.bounces.events import note_unreadable
+from delivery.mail.bounces.models import BounceEvent
 from incidents.models import Draft, Incident, Phase
 from subscribers.models import Suppression
 

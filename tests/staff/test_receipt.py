@@ -8,9 +8,9 @@ import pytest
 from bs4 import BeautifulSoup
 from django.utils import timezone
 
-from delivery import retention
+from delivery.ledger import retention
+from delivery.ledger.outbox import expand
 from delivery.models import Account, Delivery, Notice, Pause
-from delivery.outbox import expand
 from delivery.overview import recently_told
 from delivery.receipt import PRUNED
 from incidents.models import Phase

@@ -169,7 +169,7 @@ def test_every_list_of_records_opens_for_its_readers_and_for_nobody_else(inciden
 def test_the_groups_are_made_with_their_rights_and_only_added_to(db):
     from django.contrib.auth.models import Group as StaffGroup
 
-    from incidents.apps import create_staff_groups
+    from staff.apps import create_staff_groups
 
     publishers, administrators = (StaffGroup.objects.get(name=name) for name in ("Publishers", "Administrators"))
     assert set(publishers.permissions.values_list("codename", flat=True)) == {"publish"}

@@ -3,7 +3,7 @@ import time
 import pytest
 from django.db import transaction
 
-from statuspage import bell
+from core import wake as bell
 from tests.processes import RedisServer
 
 

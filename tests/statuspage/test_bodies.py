@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from statuspage.bodies import limit_bodies
+from core.bodies import limit_bodies
 
 Message = dict[str, Any]
 LIMIT = 10

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from statuspage.lanes import LANES
+from core.queues import LANES
 from tests.processes import ROOT
 from tests.statuspage.test_settings import names_documented
 

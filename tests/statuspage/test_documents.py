@@ -41,7 +41,7 @@ def test_how_much_may_be_repeated_is_what_the_code_holds_in_flight() -> None:
     from django.conf import settings
 
     from delivery.channels.email import Email
-    from delivery.sender import RECORD_EVERY_SECONDS
+    from delivery.ledger.sender import RECORD_EVERY_SECONDS
 
     said = " ".join((ROOT / "docs/delivery.md").read_text().split())
     assert f"at most {RECORD_EVERY_SECONDS} seconds' mails, and never more than its batch of {Email.batch_size}" in said

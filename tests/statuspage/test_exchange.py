@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from statuspage.exchange import NoAnswerError, exchange
+from core.exchange import NoAnswerError, exchange
 from tests.http_servers import Reply, listening
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from statuspage.markdown import plain_text, render_line, render_markdown
+from core.markdown import plain_text, render_line, render_markdown
 
 
 def test_every_line_end_becomes_a_break_and_links_stay() -> None:

@@ -7,7 +7,7 @@ import hmac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statuspage.keyed_hash import KeyedHash, secret_keys
+from core.keyed_hash import KeyedHash, secret_keys
 
 
 @given(key=st.binary(max_size=200), values=st.lists(st.text(), min_size=1, max_size=3))

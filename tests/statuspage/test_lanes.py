@@ -3,8 +3,8 @@
 import pytest
 from celery import current_app
 
+from core.queues import DEFAULT, EMAIL, LANES, SOCIAL, lane_of, route_task
 from delivery import registry
-from statuspage.lanes import DEFAULT, EMAIL, LANES, SOCIAL, lane_of, route_task
 
 
 @pytest.mark.parametrize(("args", "kwargs"), [(["email"], {}), ([], {"kind": "email"})])

@@ -48,7 +48,7 @@ def test_clients_of_other_services_say_nothing_below_a_warning(logger: str) -> N
 def test_a_workers_log_keeps_to_the_level_of_the_settings(level: str, is_told: bool) -> None:
     script = (
         "import logging, django; from statuspage.celery import app; django.setup(); app.log.setup(loglevel='WARNING');"
-        "logging.getLogger('delivery.sender').info('pause over'); logging.getLogger('celery.app.trace').info('a task')"
+        "logging.getLogger('delivery.ledger.sender').info('pause over'); logging.getLogger('celery.app.trace').info('a task')"
     )
     env = {"DJANGO_SETTINGS_MODULE": "statuspage.settings", "LOG_LEVEL": level}
     with running(python("-c", script), env=env) as process:

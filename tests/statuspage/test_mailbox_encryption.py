@@ -10,8 +10,8 @@ import pytest
 from pytest_django import Settings
 
 from canary.inbox import Inbox
-from delivery.bounces.reading import read_mailbox
-from statuspage.mailbox import Mailbox, MailboxError, MailboxUrl
+from core.imap import Mailbox, MailboxError, MailboxUrl
+from delivery.mail.bounces.reading import read_mailbox
 from tests.canary.imap_server import PASSWORD, USER, ImapServer, imap_server, reading_along
 from tests.delivery.smtp_servers import self_signed_context
 

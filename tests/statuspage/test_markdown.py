@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from statuspage.markdown import render_markdown
+from core.markdown import render_markdown
 
 
 def test_what_staff_write_comes_out_as_they_meant_it() -> None:

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from statuspage.visitor import client_address
+from core.visitor import client_address
 from subscribers import tasks
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from feedgen.feed import FeedGenerator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statuspage.text import BodyField, TitleField, clean_text, new_code
+from core.text import BodyField, TitleField, clean_text, new_code
 
 
 @pytest.mark.parametrize(

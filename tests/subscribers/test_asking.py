@@ -14,8 +14,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
 from components.models import Component
+from core import wake as bell
 from pages.models import Page
-from statuspage import bell
 from subscribers.models import Confirmation, Subscriber, Suppression, address_hash
 from subscribers.subscribing import request_subscription
 from tests.subscribers.waiting_mails import waiting

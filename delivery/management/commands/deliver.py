@@ -7,10 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from delivery import confirmations, outbox, registry
-from delivery.claims import release_expired
+from delivery import registry
+from delivery.ledger import outbox
+from delivery.ledger.claims import release_expired
+from delivery.ledger.sender import drain
+from delivery.mail import confirmations
 from delivery.models import Delivery, Notice, Pause
-from delivery.sender import drain
 from subscribers.models import Confirmation
 
 State = Delivery.State

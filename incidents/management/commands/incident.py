@@ -14,8 +14,8 @@ from django.utils.dateparse import parse_datetime
 
 from components.models import Component
 from components.status import Status
+from delivery.ledger.outbox import count_audience
 from delivery.models import Notice
-from delivery.outbox import count_audience
 from incidents.component_statuses import usual_statuses
 from incidents.models import Incident, Kind, Phase, Update
 from incidents.phases import WORDS

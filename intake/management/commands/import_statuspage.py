@@ -10,12 +10,12 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from core.fetch import FetchError, fetch
 from intake.recordings import Recording, RecordingError
 from intake.statuspage import Report, host_of, store
 from intake.statuspage_feed import is_feed, parse_feed
 from intake.statuspage_json import parse_json
 from pages.models import Page
-from statuspage.http import FetchError, fetch
 
 IMPORTED_PATHS = (
     "/api/v2/summary.json",

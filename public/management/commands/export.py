@@ -9,8 +9,8 @@ from django.db import connection
 from django.utils import timezone
 
 from pages.models import Page
-from public.export import Report, export_page
-from public.sites import SiteError, open_site
+from public.serving.export import Report, export_page
+from public.serving.export_targets import SiteError, open_site
 
 LOOK_SECONDS = 1.0
 RETRY_SECONDS = 10.0

@@ -1,0 +1,145 @@
+"""A sender: claims batches of one channel until nothing is due or its time is up.
+
+Outcomes are recorded twice a second, so that a crash can repeat half a second's messages and no more.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from django.conf import settings
+
+from delivery import registry
+from delivery.contract import Channel, DeliveryError, Outcome, Recipient
+from delivery.ledger import claims, rates
+from delivery.ledger.claims import Batch
+from delivery.ledger.patience import patiently
+from delivery.models import Notice, Pause
+
+log = logging.getLogger(__name__)
+RECORD_EVERY_SECONDS = 0.5
+# How long to wait when a channel has had its share of this second.
+TOKEN_WAIT_SECONDS = 0.1
+# So many refused, and more than half of all: the other side refuses us, not them. Nobody else is to be lost to that.
+REFUSED_LEAST = 50
+
+
+def drain(kind: str, seconds: float) -> tuple[Counter[str], bool]:
+    """Send what is due on a channel, for so many seconds at most.
+
+    Returns how many deliveries ended in which state, and whether it stopped for lack of time.
+    """
+    until = time.monotonic() + seconds
+    counts: Counter[str] = Counter()
+    channel = registry.load(kind)()
+    try:
+        while time.monotonic() < until:
+            size = rates.take(kind, type(channel), channel.batch_size)
+            if not size:
+                time.sleep(min(TOKEN_WAIT_SECONDS, max(0.0, until - time.monotonic())))
+                continue
+            batch = claims.claim(kind, size)
+            rates.give_back(kind, type(channel), size - len(batch.recipients) if batch else size)
+            if batch is None:
+                return counts, False
+            counts += _Shift(channel, batch, until).work()
+    finally:
+        channel.close()
+    return counts, True
+
+
+class _Shift:
+    """One batch's way through a channel."""
+
+    def __init__(self, channel: Channel, batch: Batch, until: float) -> None:
+        self.channel = channel
+        self.batch = batch
+        self.until = until
+        self.taken: set[int] = set()
+        self.finished: list[Outcome] = []
+        self.paused: set[str] = set()
+        self.counts: Counter[str] = Counter()
+        self.tried = 0
+        self.refused = 0
+        self.next_record = time.monotonic() + RECORD_EVERY_SECONDS
+        self.next_renewal = time.monotonic() + settings.DELIVERY_LEASE_SECONDS / 4
+
+    def work(self) -> Counter[str]:
+        for notice, recipients in self.batch.work:
+            self._send(notice, recipients)
+        if self.batch.is_probe:
+            self._pause_when_most_are_refused(least=1)
+        self._record()
+        untried = self.batch.recipients.keys() - self.taken
+        if untried:
+            patiently(lambda: claims.release(self.batch, untried))
+        return self.counts
+
+    def _send(self, notice: Notice, recipients: list[Recipient]) -> None:
+        """Everything the channel took and gave no outcome for may have gone out: it counts as ambiguous."""
+        try:
+            for outcome in self.channel.send_many(notice, self._hand_over(recipients)):
+                self._note(outcome)
+        except Exception as error:
+            # A mistake in a channel's code must not stop the others of this batch, nor lose these rows.
+            log.exception("channel failed: channel=%s notice=%s", self.batch.channel, notice.code)
+            reason = DeliveryError(f"internal error: {type(error).__name__}", ambiguous=True)
+            noted = {outcome.delivery_id for outcome in self.finished}
+            for delivery_id in (self.taken & self.batch.recipients.keys()) - noted:
+                self._note(Outcome(delivery_id, reason))
+
+    def _hand_over(self, recipients: list[Recipient]) -> Iterator[Recipient]:
+        """Ends when time is up, or when the channel cannot reach anybody now."""
+        for recipient in recipients:
+            if time.monotonic() >= self.until or self.batch.channel in self.paused:
+                return
+            if self.paused and self._pause_key(recipient) in self.paused:
+                continue
+            self.taken.add(recipient.delivery_id)
+            yield recipient
+
+    def _pause_key(self, recipient: Recipient) -> str:
+        """An account's trouble is its own; a subscriber channel's is everybody's."""
+        return recipient.address if recipient.account else self.batch.channel
+
+    def _pause_when_most_are_refused(self, least: int, reason: str = "the probe was refused") -> None:
+        """A relay that calls everything spam, or all addresses unknown, must not use up a million people."""
+        key = self.batch.channel
+        if self.channel.for_accounts or key in self.paused or self.refused < least or self.refused * 2 <= self.tried:
+            return
+        self._pause(key, f"{self.refused} of {self.tried} in a row were refused: {reason}")
+
+    def _pause(self, key: str, reason: str, retry_after: float | None = None) -> None:
+        self.paused.add(key)
+        log.error("paused: %s: %s", key, reason)
+        patiently(lambda: Pause.objects.begin(key, reason, retry_after))
+
+    def _note(self, outcome: Outcome) -> None:
+        self.finished.append(outcome)
+        self.tried += 1
+        if outcome.error and not outcome.error.skip and not outcome.error.pause:
+            self.refused += 1
+            self._pause_when_most_are_refused(REFUSED_LEAST, str(outcome.error))
+        if outcome.error and outcome.error.pause:
+            key = self._pause_key(self.batch.recipients[outcome.delivery_id])
+            self._pause(key, str(outcome.error), outcome.error.retry_after)
+        # What an account posts is seen by all and the next post replies to it: recorded at once.
+        if self.channel.for_accounts or time.monotonic() >= self.next_record:
+            self._record()
+
+    def _record(self) -> None:
+        if self.batch.is_probe:
+            sent = [self.batch.recipients[each.delivery_id] for each in self.finished if each.error is None]
+            over = Pause.objects.filter(key__in={self._pause_key(recipient) for recipient in sent})
+            ended, _ = patiently(over.delete)
+            if ended:
+                log.info("pause over: %s", self.batch.channel)
+        self.counts += patiently(lambda: claims.record(self.batch, self.finished))
+        self.finished = []
+        now = time.monotonic()
+        self.next_record = now + RECORD_EVERY_SECONDS
+        # Renewing writes every row that is left: seldom, but well before the lease ends.
+        if now >= self.next_renewal:
+            patiently(lambda: claims.renew(self.batch))
+            self.next_renewal = now + settings.DELIVERY_LEASE_SECONDS / 4

@@ -1,0 +1,42 @@
+"""Whether a mail that came back says that the address does not exist, or only that this mail did not arrive.
+
+A report of class 5 is final for that mail. That the address is gone is said by few of its codes only: the others mean
+full mailboxes, policies, and above all ourselves on somebody's block list, which must not suppress half a provider.
+"""
+
+import re
+
+from delivery.mail.smtp.meaning import UNKNOWN_ADDRESS
+
+# Besides what the server of EMAIL_URL says at once: a mailbox that is switched off (RFC 3463).
+GONE = {code.decode() for code in UNKNOWN_ADDRESS} | {"5.2.1"}
+ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+BASIC = re.compile(r"(?<![\d.])(55[013])(?![\d.])")
+# Servers that know no codes, such as an Exim that calls everything 5.0.0.
+SAYS_GONE = re.compile(
+    r"user unknown|unknown (user|recipient|local part|address)|no such (user|person|recipient|mailbox|address)"
+    r"|(user|recipient|mailbox|address|account)\b.{0,60}\b(does not|doesn't) exist|unroute?able address"
+    r"|(mailbox|recipient|user|account) (was |is )?(not found|disabled|invalid)|invalid (recipient|mailbox)",
+    re.IGNORECASE,
+)
+UNSAID = "0.0"
+
+
+def is_gone(status: str, diagnostic: str = "") -> bool:
+    """`status`: such as "5.1.1", or "". `diagnostic`: the words of the server that refused the mail."""
+    codes = _codes(status, diagnostic)
+    if codes:
+        return codes[0] in GONE
+    return (
+        not status.startswith("4") and bool(BASIC.search(diagnostic) or status) and bool(SAYS_GONE.search(diagnostic))
+    )
+
+
+def is_policy(status: str, diagnostic: str = "") -> bool:
+    """Refused for what we are or do, not for what the address is: x.7.y (RFC 3463)."""
+    codes = _codes(status, diagnostic)
+    return bool(codes) and codes[0].split(".")[1] == "7"
+
+
+def _codes(status: str, diagnostic: str) -> list[str]:
+    return [code for code in ENHANCED.findall(f"{status} {diagnostic}") if not code.endswith(UNSAID)]

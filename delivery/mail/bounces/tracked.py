@@ -1,0 +1,124 @@
+"""What an event of django-anymail means here. Its `event_type` is the same for all providers; whether a bounce is for
+good, and where the Message-ID of our mail stands, is in each provider's own words (`esp_event`)."""
+
+import hashlib
+import re
+from typing import Any
+
+from delivery.mail import message_ids
+from delivery.mail.bounces.events import note
+from delivery.mail.bounces.models import Kind
+from delivery.mail.bounces.severity import ENHANCED, GONE, UNSAID, is_gone, is_policy
+
+# Refused by the provider itself, because of what it knows about the address. "blocked" and "other" are about us.
+REFUSED = {"invalid": Kind.HARD, "bounced": Kind.HARD, "spam": Kind.COMPLAINT, "unsubscribed": Kind.UNSUBSCRIBE}
+WORD = re.compile(r"[^a-z0-9_.]+")
+
+
+def take(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
+    """The receiver of django-anymail's signal `tracking`."""
+    source = WORD.sub("_", esp_name.lower())
+    kind = kind_of(source, event)
+    if kind is None or not isinstance(event.recipient, str):
+        return
+    note(
+        source=source,
+        event_id=id_of(source, event),
+        kind=kind,
+        address=event.recipient,
+        message_id=message_id_of(source, event.esp_event),
+        reason=reason_of(event),
+    )
+
+
+def kind_of(source: str, event: Any) -> Kind | None:
+    """None for what has no consequence: deliveries, delays, opened mails, refusals that are not the address's fault."""
+    match source, event.event_type, event.esp_event:
+        case "amazon_ses", "complained", {"complaint": {"complaintFeedbackType": "not-spam"}}:
+            return None
+        case "mailgun", "bounced", {"event-data": {"reason": "suppress-complaint"}}:
+            return Kind.COMPLAINT
+        case "mailgun", "bounced", {"event-data": {"reason": "suppress-unsubscribe"}}:
+            return Kind.UNSUBSCRIBE
+        case "sparkpost", "rejected", _:
+            return None  # of classes that say what the receiver's server thought of the text
+        case "postal", "failed", _:
+            said = str(event.mta_response or "")
+            return None if is_policy("", said) else Kind.HARD if is_gone("", said) else Kind.SOFT
+        case _, "complained", _:
+            return Kind.COMPLAINT
+        case _, "unsubscribed", _:
+            return Kind.UNSUBSCRIBE
+        case _, "rejected", _:
+            return REFUSED.get(event.reject_reason)
+        case _, "bounced", raw:
+            return _kind_of_bounce(source, raw, event)
+    return None
+
+
+def _kind_of_bounce(source: str, raw: Any, event: Any) -> Kind | None:
+    if is_policy("", str(event.mta_response or "")) or event.reject_reason in ("blocked", "spam"):
+        return None  # what the receiver's server holds of us
+    return Kind.HARD if _is_final(source, raw) and not _says_otherwise(event.mta_response) else Kind.SOFT
+
+
+def _is_final(source: str, raw: Any) -> bool:
+    """Whether the provider holds the address to be gone."""
+    match source, raw:
+        case (
+            ("amazon_ses", {"bounce": {"bounceType": "Permanent"}})
+            | ("brevo", {"event": "hard_bounce" | "invalid_email"})
+            | ("mailersend", {"data": {"type": "hard_bounced"}})
+            | ("mailgun", {"event-data": {"severity": "permanent", "reason": "bounce" | "suppress-bounce"}})
+            | ("mailjet", {"hard_bounce": True})
+            | ("mailtrap", {"event": "bounce"})
+            | ("postmark", {"Type": "HardBounce"} | {"SuppressionReason": "HardBounce"})
+            | ("resend", {"data": {"bounce": {"type": "Permanent"}}})
+            | ("sendgrid", {"event": "bounce", "type": "bounce"})
+            | ("sparkpost", {"msys": {"message_event": {"bounce_class": "10" | "30"}}})
+        ):
+            return True
+    return False
+
+
+def _says_otherwise(response: object) -> bool:
+    """The receiving server's own code, where there is one, weighs more: providers call policies final as well."""
+    codes = [code for code in ENHANCED.findall(str(response or "")) if not code.endswith(UNSAID)]
+    return bool(codes) and codes[0] not in GONE
+
+
+def message_id_of(source: str, raw: Any) -> str:
+    """The Message-ID that the provider got from us by SMTP; "" where it does not say."""
+    match source, raw:
+        case (
+            ("amazon_ses", {"mail": {"commonHeaders": {"messageId": str(found)}}})
+            | ("brevo", {"message-id": str(found)})
+            | ("mailgun", {"event-data": {"message": {"headers": {"message-id": str(found)}}}})
+            | ("postal", {"payload": {"message": {"message_id": str(found)}}})
+            | ("postal", {"payload": {"original_message": {"message_id": str(found)}}})
+            | ("sendgrid", {"smtp-id": str(found)})
+        ):
+            return f"<{found.strip('<> ')}>"
+        case "postmark", {"Content": str(dump)}:
+            ours = message_ids.OURS.search(dump)
+            return ours[0] if ours else ""
+    return ""
+
+
+def id_of(source: str, event: Any) -> str:
+    """The same for each time that a provider reports the same: 64 hexadecimal digits."""
+    match source, event.esp_event:
+        case "mailgun", {"event-data": {"id": str(given), "timestamp": timestamp}}:
+            parts = [given, timestamp]  # its signature's token, which anymail takes, may be new at each try
+        case _ if event.event_id:
+            parts = [event.event_id]
+        case _:  # of Brevo, Mailjet and Postmark's complaints
+            parts = [event.message_id, event.timestamp and event.timestamp.isoformat()]
+    text = "\n".join(str(each) for each in (*parts, event.event_type, event.recipient))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def reason_of(event: Any) -> str:
+    """Such as "bounced 5.1.1": no words of servers, which repeat the address."""
+    codes = ENHANCED.findall(str(event.mta_response or ""))
+    return " ".join([event.event_type, *codes[:1]])

@@ -1,0 +1,38 @@
+"""Mail into files, until an SMTP server is configured: one .eml per message, in the order they were made."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from delivery.contract import DeliveryError
+from delivery.mail.smtp.message import Message
+
+
+class MailFolder:
+    """Writes complete files or none. Writing the same name again replaces the file: a repeat is no second mail."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def carry(self, messages: Iterable[Message]) -> Iterator[tuple[Message, DeliveryError | None]]:
+        """Each message comes back with its error or None: a full disk, a directory that cannot be written."""
+        for message in messages:
+            try:
+                self._write(message)
+            except OSError as error:
+                yield message, DeliveryError(f"mail files cannot be written: {error.strerror}", pause=True)
+            else:
+                yield message, None
+
+    def _write(self, message: Message) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = self.directory / f".{message.name}.{os.getpid()}"
+        try:
+            draft.write_bytes(message.mail)
+            draft.replace(self.directory / f"{message.name}.eml")
+        except OSError:
+            draft.unlink(missing_ok=True)  # half a mail, on a disk that has no room for it
+            raise
+
+    def close(self) -> None:
+        """Nothing is open."""

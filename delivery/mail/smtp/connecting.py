@@ -1,0 +1,54 @@
+"""Opening a connection to the server of EMAIL_URL. smtplib greets, encrypts and signs in; certificates are checked."""
+
+import smtplib
+import ssl
+
+from django.conf import settings
+from django.core.mail.utils import DNS_NAME
+
+from delivery.contract import DeliveryError
+from delivery.mail.smtp.meaning import misconfigured
+from delivery.mail.smtp.replies import Reply
+
+
+def connect(timeout: float) -> smtplib.SMTP:
+    """A greeted, encrypted (as EMAIL_URL says) and signed-in connection.
+
+    Raises DeliveryError(pause=True): nobody can be reached until this works.
+    """
+    try:
+        return _connect(timeout)
+    except smtplib.SMTPAuthenticationError as error:
+        raise misconfigured(f"the SMTP server refuses our sign-in ({error.smtp_code})") from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise misconfigured(f"the SMTP server does not offer what EMAIL_URL asks for: {error}") from error
+    except ssl.SSLCertVerificationError as error:
+        raise misconfigured(f"the SMTP server's certificate is not trusted: {error.verify_message}") from error
+    except smtplib.SMTPResponseException as error:
+        text = error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
+        said = Reply(error.smtp_code, text).say()
+        raise DeliveryError(f"the SMTP server is not ready: {said}", pause=True) from error
+    except (OSError, smtplib.SMTPException) as error:
+        what = error.strerror or type(error).__name__
+        raise DeliveryError(f"the SMTP server does not answer: {what}", pause=True) from error
+
+
+def _connect(timeout: float) -> smtplib.SMTP:
+    name = DNS_NAME.get_fqdn()
+    smtp: smtplib.SMTP
+    if settings.EMAIL_USE_SSL:
+        context = ssl.create_default_context()
+        smtp = smtplib.SMTP_SSL(settings.EMAIL_HOST, settings.EMAIL_PORT, name, timeout=timeout, context=context)
+    else:
+        smtp = smtplib.SMTP(settings.EMAIL_HOST, settings.EMAIL_PORT, name, timeout=timeout)
+    try:
+        smtp.ehlo_or_helo_if_needed()
+        if settings.EMAIL_USE_TLS:
+            smtp.starttls(context=ssl.create_default_context())
+            smtp.ehlo()
+        if settings.EMAIL_HOST_USER:
+            smtp.login(settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD)
+    except BaseException:
+        smtp.close()
+        raise
+    return smtp

@@ -1,0 +1,184 @@
+"""The history as RSS, Atom and JSON Feed: 25 items, dated and worded as feed readers know them from Statuspage.
+
+An item's date is the time of its latest update, so it comes up again with each one; planned work that has
+not begun is dated when it begins. Its id never changes. Reference: docs/api.md.
+"""
+
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from feedgen.entry import FeedEntry
+from feedgen.ext.base import BaseEntryExtension, BaseExtension
+from feedgen.feed import FeedGenerator
+from lxml import etree
+
+from core.markdown import render_line
+from incidents.phases import Kind, Phase
+from public.documents.api_v2 import zone_of
+from public.documents.timestamps import timestamp, zone_name
+from public.snapshot import Data
+
+ITEMS = 25
+RSS_TYPE = "application/rss+xml; charset=utf-8"
+ATOM_TYPE = "application/atom+xml; charset=utf-8"
+JSON_FEED_TYPE = "application/feed+json; charset=utf-8"
+
+
+def rss(snapshot: Data) -> bytes:
+    rendered: bytes = _generate(snapshot, "rss").rss_str(pretty=True)
+    return rendered
+
+
+def atom(snapshot: Data) -> bytes:
+    rendered: bytes = _generate(snapshot, "atom").atom_str(pretty=True)
+    return rendered
+
+
+def json_feed(snapshot: Data) -> Data:
+    """JSON Feed 1.1."""
+    page, zone = snapshot["page"], zone_of(snapshot)
+    return {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": _title(page),
+        "home_page_url": page["url"],
+        "feed_url": f"{page['url']}/feed.json",
+        "authors": [{"name": page["name"], "url": page["url"]}],
+        "language": "en-US",
+        "items": [
+            {
+                "id": incident["url"],
+                "url": incident["url"],
+                "title": incident["name"],
+                "content_html": item_html(incident, zone),
+                "date_published": timestamp(item_date(incident), zone),
+                "date_modified": timestamp(incident["updated_at"], zone),
+                "tags": [incident["kind"], incident["impact"]],
+            }
+            for incident in feed_items(snapshot)
+        ],
+    }
+
+
+# What is in a feed
+
+
+def feed_items(snapshot: Data) -> list[Data]:
+    """The incidents and planned work that a feed shows, latest date first."""
+    everything = snapshot["incidents"] + snapshot["maintenances"]
+    return sorted(everything, key=item_date, reverse=True)[:ITEMS]
+
+
+def item_date(incident: Data) -> datetime:
+    """A postmortem written days later does not bring an item up again."""
+    if incident["status"] == Phase.SCHEDULED:
+        date: datetime = incident["scheduled_for"]
+        return date
+    told = [update["display_at"] for update in incident["updates"] if update["status"] != Phase.POSTMORTEM]
+    latest: datetime = max(told, default=incident["created_at"])
+    return latest
+
+
+def item_html(incident: Data, zone: ZoneInfo) -> str:
+    """One paragraph per update, newest first; while planned work has not begun, its window before them."""
+    paragraphs = [_window(incident, zone)] if incident["status"] == Phase.SCHEDULED else []
+    paragraphs += [_paragraph(update, zone) for update in incident["updates"]]
+    return "".join(paragraphs)
+
+
+def _paragraph(update: Data, zone: ZoneInfo) -> str:
+    when = f"{_day_and_time(update['display_at'], zone)} {zone_name(update['display_at'], zone)}"
+    label, text = update["label"], render_line(update["body"])
+    return f"<p><small>{when}</small><br><strong>{label}</strong> - {text}</p>"
+
+
+def _window(incident: Data, zone: ZoneInfo) -> str:
+    window = describe_window(incident["scheduled_for"], incident["scheduled_until"], zone)
+    return f"<p><strong>THIS IS A SCHEDULED EVENT {window}</strong></p>"
+
+
+def describe_window(start: datetime, end: datetime | None, zone: ZoneInfo) -> str:
+    """ "Sep 11, 07:46 - 09:10 UTC" with the numbers marked up; the day is said twice when it differs."""
+    text = _day_and_time(start, zone)
+    if end is not None:
+        same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
+        text += f" - {_day_and_time(end, zone, with_day=not same_day)}"
+    return f"{text} {zone_name(end or start, zone)}"
+
+
+def _day_and_time(moment: datetime, zone: ZoneInfo, *, with_day: bool = True) -> str:
+    """ "Jan  8, 16:20"; programs find the two numbers by their data-var."""
+    local = moment.astimezone(zone)
+    day = f"{local:%b} <var data-var='date'>{local.day:>2}</var>, " if with_day else ""
+    return f"{day}<var data-var='time'>{local:%H:%M}</var>"
+
+
+# The two XML formats
+
+
+class ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has no types
+    """What feedgen leaves out of an item."""
+
+    maintenance_end: datetime | None = None
+
+    def extend_rss(self, entry: Any) -> Any:
+        """<maintenanceEndDate>, which feed readers for status pages look for."""
+        if self.maintenance_end is not None:
+            etree.SubElement(entry, "maintenanceEndDate").text = format_datetime(self.maintenance_end)
+        return entry
+
+    def extend_atom(self, entry: Any) -> Any:
+        """Links with their attributes, which feedgen 1.0.0 loses."""
+        for link in entry.findall("link"):
+            link.attrib.update({"rel": "alternate", "type": "text/html"})
+        return entry
+
+
+def _generate(snapshot: Data, form: Literal["rss", "atom"]) -> FeedGenerator:
+    page, zone = snapshot["page"], zone_of(snapshot)
+    host = urlsplit(page["url"]).hostname
+    updated = _local(page["updated_at"], zone)
+    feed = FeedGenerator()
+    feed.register_extension("item", BaseExtension, ItemExtension)
+    feed.id(f"tag:{host},2005:/history")
+    feed.title(_title(page))
+    feed.link(href=f"{page['url']}/history.{form}", rel="self", type=f"application/{form}+xml")
+    feed.link(href=page["url"], rel="alternate", type="text/html")
+    if form == "rss":
+        feed.description("Statuspage")  # required in RSS; some readers know the format by this word
+    feed.author({"name": page["name"]})
+    feed.language("en-US")
+    feed.generator("")
+    feed.updated(updated)
+    feed.lastBuildDate(updated)
+    feed.pubDate(updated)
+    for incident in feed_items(snapshot):
+        entry = _add_entry(feed, incident, zone)
+        if form == "rss":
+            entry.guid(incident["url"], permalink=True)
+        else:
+            entry.id(f"tag:{host},2005:Incident/{incident['number']}")
+    return feed
+
+
+def _add_entry(feed: FeedGenerator, incident: Data, zone: ZoneInfo) -> FeedEntry:
+    entry = feed.add_entry(order="append")
+    entry.title(incident["name"])
+    entry.link(href=incident["url"])
+    entry.content(item_html(incident, zone), type="html")
+    entry.published(_local(item_date(incident), zone))
+    entry.updated(_local(incident["updated_at"], zone))
+    if incident["kind"] == Kind.MAINTENANCE:
+        entry.item.maintenance_end = _local(incident["scheduled_until"], zone)
+    return entry
+
+
+def _title(page: Data) -> str:
+    return f"{page['name']} Status - Incident History"
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime:
+    """In the page's zone, to the second: RSS knows no fractions."""
+    return moment.astimezone(zone).replace(microsecond=0)

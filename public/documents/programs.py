@@ -1,0 +1,129 @@
+"""The documents for programs, published: JSON, feeds, calendar, badges, banner. Addresses: document_urls.py."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+
+from public.documents import api_v2 as api
+from public.documents import archive, badge, banner, calendar, feeds
+from public.documents.api_v2 import to_json
+from public.serving.edition import POLLED, Rendered, View, published
+from public.snapshot import Data
+
+JSON_TYPE = "application/json; charset=utf-8"
+SCRIPT_TYPE = "text/javascript; charset=utf-8"
+# Other sites' visitors load the scripts on every page they open, and they change with a release at most.
+SCRIPT_HEADERS = {"Cache-Control": "public, max-age=300, stale-while-revalidate=86400, stale-if-error=604800"}
+
+
+def _json(document: Data, content_type: str = JSON_TYPE) -> Rendered:
+    return Rendered(to_json(document), content_type=content_type)
+
+
+def v2_document(name: str) -> View:
+    """The view of one document of the v2 API."""
+    build = api.DOCUMENTS[name]
+
+    @published(cors=True)
+    def document(snapshot: Data) -> Rendered:
+        return _json(build(snapshot))
+
+    return document
+
+
+def unknown_document(request: HttpRequest, path: str = "") -> HttpResponse:
+    """404 for a program: says what there is."""
+    known = [f"/api/v2/{name}.json" for name in api.DOCUMENTS]
+    response = JsonResponse({"error": f"There is no /api/v2/{path}.", "documents": known}, status=404)
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@published(cors=True, params={"page": r"[1-9]\d{0,2}"})
+def history_json(snapshot: Data, page: str | None) -> Rendered:
+    return _json(archive.history(snapshot, int(page or 1)))
+
+
+@published(cors=True)
+def incident_json(snapshot: Data, code: str) -> Rendered:
+    found = archive.incident(snapshot, code)
+    if found is None:
+        raise Http404("There is no such incident.")
+    return _json(found)
+
+
+@published(cors=True)
+def rss(snapshot: Data) -> Rendered:
+    return Rendered(feeds.rss(snapshot), content_type=feeds.RSS_TYPE)
+
+
+@published(cors=True)
+def atom(snapshot: Data) -> Rendered:
+    return Rendered(feeds.atom(snapshot), content_type=feeds.ATOM_TYPE)
+
+
+@published(cors=True)
+def json_feed(snapshot: Data) -> Rendered:
+    return _json(feeds.json_feed(snapshot), feeds.JSON_FEED_TYPE)
+
+
+@published(cors=True)
+def maintenance_calendar(snapshot: Data) -> Rendered:
+    return Rendered(calendar.calendar(snapshot), content_type=calendar.CALENDAR_TYPE)
+
+
+@published(cors=True)
+def badge_svg(snapshot: Data) -> Rendered:
+    return Rendered(badge.svg(badge.page_badge(snapshot)), content_type=badge.SVG_TYPE)
+
+
+@published(cors=True)
+def badge_json(snapshot: Data) -> Rendered:
+    return _json(badge.shields(badge.page_badge(snapshot)))
+
+
+@published(cors=True)
+def component_badge_svg(snapshot: Data, code: str) -> Rendered:
+    return Rendered(badge.svg(_component_badge(snapshot, code)), content_type=badge.SVG_TYPE)
+
+
+@published(cors=True)
+def component_badge_json(snapshot: Data, code: str) -> Rendered:
+    return _json(badge.shields(_component_badge(snapshot, code)))
+
+
+def _component_badge(snapshot: Data, code: str) -> Data:
+    found = badge.component_badge(snapshot, code)
+    if found is None:
+        raise Http404("There is no such component.")
+    return found
+
+
+@published(cors=True)
+def banner_json(snapshot: Data) -> Rendered:
+    return replace(_json(banner.banner(snapshot)), headers=POLLED)
+
+
+@published(framed=True, params={"mobile": "true"})
+def embed_frame(snapshot: Data, mobile: str | None) -> Rendered:
+    """The banner as a page for an iframe; the same on a phone, where its style sheet adapts."""
+    context = {"page": snapshot["page"], "snapshot": snapshot, "chosen": banner.choose(snapshot)}
+    return Rendered(render_to_string("public/embed_frame.html", banner.banner(snapshot) | context))
+
+
+def _script(file_name: str) -> Rendered:
+    source = Path(settings.BASE_DIR, "static", "js", file_name).read_bytes()
+    return Rendered(source, content_type=SCRIPT_TYPE, headers=SCRIPT_HEADERS)
+
+
+@published(cors=True)
+def embed_js(snapshot: Data) -> Rendered:
+    return _script("embed.js")
+
+
+@published(cors=True)
+def embed_script(snapshot: Data) -> Rendered:
+    return _script("embed-script.js")

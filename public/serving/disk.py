@@ -1,0 +1,208 @@
+"""The edition on disk: what a process starts from when the database is gone.
+
+One process per data directory writes (it holds a lock; when it dies, the next one gets it). After each change it
+asks for every document that the front page leads to, stores those that changed, each under a temporary name that is
+then replaced, stores the listing last and removes what is older. So what is read back is of one generation. A file
+that is cut short or damaged is as good as absent.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import IO, TYPE_CHECKING, Any
+
+from public.serving.host_index import Listing
+from public.serving.inventory import list_current
+from public.serving.render_cache import Editions
+from public.serving.shelf import Edition, Key
+
+if TYPE_CHECKING:
+    from public.serving.fast_path import Door
+
+FORMAT = 1
+STILL_TRUE_SECONDS = 10.0
+PAUSE_SECONDS = 0.005  # between two documents: visitors come first
+LISTING = "listing.json"
+ENDING = ".document"
+
+log = logging.getLogger(__name__)
+
+
+class Copy:
+    """The files in one directory. `listing.json` was last touched when it was last known to be true."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._lock: IO[str] | None = None
+
+    def claim(self) -> bool:
+        """True in the one process that may write."""
+        if self._lock is not None:
+            return True
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (self.directory / "lock").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            return False
+        self._lock = lock
+        return True
+
+    def release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def store(self, key: Key, edition: Edition) -> None:
+        """Raises OSError, for example when the disk is full; what was there before stays."""
+        self._replace(self._path(key), pack(key, edition))
+
+    def store_listing(self, listing: Listing) -> None:
+        """Declare everything older than `listing` to be past, and remove it."""
+        state = {"format": FORMAT, "hosts": listing.hosts, "generations": list(listing.generations.items())}
+        self._replace(self.directory / LISTING, json.dumps(state).encode())
+        for path in self.directory.glob(f"*{ENDING}"):
+            found = unpack(path.read_bytes())
+            if found is None or found[1].version[0] < listing.generations.get(found[0][0], 1 << 62):
+                path.unlink(missing_ok=True)
+
+    def touch(self) -> None:
+        with contextlib.suppress(OSError):
+            os.utime(self.directory / LISTING)
+
+    def load_into(self, editions: Editions) -> int:
+        """Give empty `editions` what is here; how many documents that were. 0 when there is nothing readable."""
+        if editions.directory.known() is not None:
+            return 0
+        try:
+            path = self.directory / LISTING
+            state, age = json.loads(path.read_bytes()), max(0.0, time.time() - path.stat().st_mtime)
+            listing = Listing(dict(state["hosts"]), {int(pk): int(number) for pk, number in state["generations"]})
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+        count = 0
+        for key, edition in self._documents():
+            if edition.version[0] >= listing.generations.get(key[0], 1 << 62):
+                editions.shelf.put(key, edition)
+                count += 1
+        editions.directory.adopt(listing, age)
+        return count
+
+    def _documents(self) -> Iterator[tuple[Key, Edition]]:
+        for path in sorted(self.directory.glob(f"*{ENDING}")):
+            with contextlib.suppress(OSError):
+                if (found := unpack(path.read_bytes())) is not None:
+                    yield found
+
+    def _path(self, key: Key) -> Path:
+        return self.directory / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}{ENDING}"
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with draft.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def pack(key: Key, edition: Edition) -> bytes:
+    """A checksum, a line of JSON, then the bodies one after the other."""
+    described = {
+        "format": FORMAT,
+        "key": key,
+        "version": edition.version,
+        "status": edition.status,
+        "headers": dict(edition.headers),
+        "tag": edition.tag,
+        "bodies": [[encoding, len(body)] for encoding, body in edition.bodies.items()],
+    }
+    rest = json.dumps(described).encode() + b"\n" + b"".join(edition.bodies.values())
+    return hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest
+
+
+def unpack(data: bytes) -> tuple[Key, Edition] | None:
+    """None for a file that is not whole."""
+    digest, _, rest = data.partition(b"\n")
+    if hashlib.sha256(rest).hexdigest().encode() != digest:
+        return None
+    line, _, bodies = rest.partition(b"\n")
+    described: dict[str, Any] = json.loads(line)
+    if described["format"] != FORMAT:
+        return None
+    found, start = {}, 0
+    for encoding, length in described["bodies"]:
+        found[encoding] = bodies[start : start + length]
+        start += length
+    generation, built_at = described["version"]
+    edition = Edition(
+        version=(generation, built_at),
+        status=described["status"],
+        headers=described["headers"],
+        bodies=found,
+        tag=described["tag"],
+        made_at=monotonic(),
+    )
+    return _as_key(described["key"]), edition
+
+
+def _as_key(value: list[Any]) -> Key:
+    return tuple(tuple(each) if isinstance(each, list) else each for each in value)
+
+
+class Copier:
+    """Keeps the copy up to date, in the server's event loop beside the keeper."""
+
+    def __init__(self, door: "Door", copy: Copy) -> None:
+        self.door = door
+        self.copy = copy
+        self._stored: dict[int, int] = {}
+        """Generation by page id, as stored."""
+        self._touched_at = 0.0
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except OSError as error:
+                log.warning("the edition cannot be stored on disk: %s", error)
+            except Exception:  # the copy is the second line: it must never take the first one down
+                log.exception("the edition was not stored on disk")
+            await asyncio.sleep(1)
+
+    async def _look(self) -> None:
+        directory = self.door.editions.directory
+        listing = directory.known()
+        if listing is None or directory.age() is not None or not self.copy.claim():
+            return
+        if listing.generations != self._stored:
+            await self._store(listing)
+            self._stored = dict(listing.generations)
+        elif monotonic() > self._touched_at + STILL_TRUE_SECONDS:
+            self.copy.touch()
+            self._touched_at = monotonic()
+
+    async def _store(self, listing: Listing) -> None:
+        for host, page_id in listing.hosts.items():
+            if listing.generations[page_id] != self._stored.get(page_id):
+                await self._store_page(page_id, host)
+        await asyncio.to_thread(self.copy.store_listing, listing)
+
+    async def _store_page(self, page_id: int, host: str) -> None:
+        for path in await asyncio.to_thread(list_current, self.door.editions, page_id):
+            named = await self.door.ask_for_edition(page_id, host, path)
+            if named is not None:
+                await asyncio.to_thread(self.copy.store, *named)
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,180 @@
+"""The edition: every public document, rendered once per change and then answered from this process's memory.
+
+A public document is a function from the page's snapshot (public/snapshot.py) and the address's own parts to a
+`Rendered`. It never sees the request, so nothing in it can depend on the visitor:
+
+    @published
+    def incident(snapshot: Data, code: str) -> Rendered:
+        return Rendered(render_to_string("public/incident.html", {...}))
+
+    @published(cors=True)                      # other origins' scripts may read it
+    def summary(snapshot: Data) -> Rendered:
+        return Rendered(json.dumps(...), content_type="application/json; charset=utf-8")
+
+    @published(params={"page": r"[1-9]\\d{0,3}"})  # /history.json?page=2 calls it with page="2", else with page=None
+    def history(snapshot: Data, page: str | None) -> Rendered: ...
+
+    urlpatterns = [path("incidents/<slug:code>", incident, name="incident")]
+
+`published` makes a Django view of it that answers GET and HEAD (OPTIONS too with `cors`; 405 for the rest),
+chooses the page by host, ignores every other query parameter, compresses, tags, answers 304, and sets the
+headers that let browsers and CDNs keep it. Raise Http404 in a document for what does not exist.
+
+Made and kept by public/serving/render_cache.py. When no newer one can be had, the old one is served, and `X-Edition-Age` says for
+how many seconds that has been so. In front of these views public/serving/fast_path.py answers finished documents, without Django.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, NamedTuple, overload
+
+from csp.utils import build_policy
+from django.db import Error as DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotModified, QueryDict
+from django.template.loader import render_to_string
+
+from public.serving.negotiation import choose_encoding, has_tag
+from public.serving.render_cache import Editions, Served, UnknownHostError, editions
+from public.serving.shelf import POLLED, Key, Rendered
+
+__all__ = [
+    "POLLED",
+    "Document",
+    "Editions",
+    "Rendered",
+    "UnknownHostError",
+    "View",
+    "editions",
+    "published",
+    "read_params",
+    "unavailable",
+]
+
+HANDOVER = "statuspage.handover"
+"""Where public/serving/fast_path.py leaves a list in the ASGI scope, to be given the finished document and not only its bytes."""
+
+log = logging.getLogger(__name__)
+
+
+class Handed(NamedTuple):
+    name: Key
+    """As on the shelf, without the page."""
+    served: Served
+
+
+Document = Callable[..., Rendered]
+View = Callable[..., HttpResponse]
+
+
+@overload
+def published(document: Document, /) -> View: ...
+@overload
+def published(
+    *, cors: bool = False, framed: bool = False, params: Mapping[str, str] | None = None
+) -> Callable[[Document], View]: ...
+def published(
+    document: Document | None = None,
+    /,
+    *,
+    cors: bool = False,
+    framed: bool = False,
+    params: Mapping[str, str] | None = None,
+) -> View | Callable[[Document], View]:
+    """Make a view of a document (see the top of this file).
+
+    `cors`: scripts of any other site may read it, without credentials. `framed`: any site may show it in a frame.
+    `params`: query parameters it knows, each with the pattern that a value must match to count.
+    """
+
+    def decorate(document: Document) -> View:
+        @wraps(document)
+        def view(request: HttpRequest, **parts: Any) -> HttpResponse:
+            if request.method not in ("GET", "HEAD"):
+                return _answer_other_method(request, cors=cors)
+            parts |= read_params(request.GET, params or {})
+            name = _name(request, parts)
+            try:
+                served = editions.fetch(request.get_host(), name, lambda snapshot: document(snapshot, **parts))
+            except DatabaseError as error:
+                log.error("database down and nothing to serve: %s %s", request.path_info, error)
+                return unavailable()
+            hand_over(request, Handed(name, served))
+            return _allow(_answer(request, served), cors=cors, framed=framed)
+
+        # For public/serving/fast_path.py and the export; `params` marks it as published, too.
+        view.params, view.document = dict(params or {}), document  # type: ignore[attr-defined]
+        return view
+
+    return decorate if document is None else decorate(document)
+
+
+def _name(request: HttpRequest, parts: Mapping[str, Any]) -> Key:
+    """One for all spellings of an address: /history/2026-11 and /history/02026-011 are one document."""
+    match = request.resolver_match
+    return (match.route if match else request.path_info, *sorted(parts.items(), key=str))
+
+
+def read_params(given: QueryDict, patterns: Mapping[str, str]) -> dict[str, str | None]:
+    """The query parameters that a document knows; None for one that is absent or not of its pattern."""
+    values = {name: given.get(name, "") for name in patterns}
+    return {name: value if re.fullmatch(patterns[name], value) else None for name, value in values.items()}
+
+
+def hand_over(request: HttpRequest, document: Handed) -> None:
+    wanted: list[Handed] | None = getattr(request, "scope", {}).get(HANDOVER)
+    if wanted is not None:
+        wanted.append(document)
+
+
+def _answer(request: HttpRequest, served: Served) -> HttpResponse:
+    edition = served.edition
+    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+    encoding = encoding if encoding in edition.bodies else "identity"
+    body = edition.bodies[encoding]
+    response: HttpResponse
+    if edition.status == 200 and has_tag(request.headers.get("If-None-Match", ""), edition.etag(encoding)):
+        response = HttpResponseNotModified()
+    else:
+        response = HttpResponse(b"" if request.method == "HEAD" else body, status=edition.status)
+        response["Content-Length"] = str(len(body))
+        if encoding != "identity":
+            response["Content-Encoding"] = encoding
+    for name, value in edition.headers.items():
+        if response.status_code != 304 or name != "Content-Type":
+            response[name] = value
+    response["ETag"] = edition.etag(encoding)
+    if served.age is not None:
+        response["X-Edition-Age"] = str(served.age)
+    return response
+
+
+def _answer_other_method(request: HttpRequest, *, cors: bool) -> HttpResponse:
+    if request.method != "OPTIONS" or not cors:
+        return _allow(HttpResponseNotAllowed(["GET", "HEAD"]), cors=cors, framed=False)
+    response = HttpResponse(status=204)
+    response["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+    response["Access-Control-Allow-Headers"] = "*"
+    response["Access-Control-Max-Age"] = "86400"
+    return _allow(response, cors=True, framed=False)
+
+
+def _allow(response: HttpResponse, *, cors: bool, framed: bool) -> HttpResponse:
+    if cors:
+        response["Access-Control-Allow-Origin"] = "*"
+        response["Access-Control-Expose-Headers"] = "ETag, X-Edition-Age"
+    if cors or framed:
+        response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    if framed:
+        response["Content-Security-Policy"] = build_policy(replace={"frame-ancestors": ["*"]})
+        response.xframe_options_exempt = True  # Django's own mark
+    return response
+
+
+def unavailable() -> HttpResponse:
+    """The database is down and this process has never read it: say so, and ask to come back."""
+    response = HttpResponse(render_to_string("503.html"), status=503)
+    response["Retry-After"] = "5"
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,135 @@
+"""The whole edition of a page as static files, for a server or provider that shares nothing with this one.
+
+Files are written so that a reader never meets a link to what is not there: static files first, then the documents,
+the front page last, then the list of what there is, and only then is removed what the former export had more. An
+export that is interrupted anywhere leaves a complete site, the former one with some newer documents.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.http import Http404
+from django.template.loader import render_to_string
+from django.urls import resolve
+
+from pages.models import Page
+from public.serving.export_targets import Manifest, Site
+from public.serving.inventory import list_all
+from public.serving.render_cache import version_of
+from public.serving.shelf import Rendered, compress, finish
+from public.snapshot import Data, build
+
+STATIC_CACHE = "public, max-age=31536000, immutable"
+STATIC_REFERENCE = re.compile(r"""["'(](/static/[^"'()?#\s]+)""".replace("/static/", re.escape(settings.STATIC_URL)))
+TEXTS = ("text/html", "text/css", "text/javascript")
+
+Progress = Callable[[int, int], None]
+"""Told after each document: how many are done, how many there are."""
+
+
+@dataclass(frozen=True)
+class File:
+    name: str
+    bodies: dict[str, bytes]
+    headers: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        described = repr(sorted(self.headers.items())).encode() + self.bodies["identity"]
+        return hashlib.sha256(described).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Report:
+    written: int
+    unchanged: int
+    removed: int
+    generation: int
+    changes_at: datetime
+    """When time alone makes the export untrue."""
+
+
+def export_page(page: Page, site: Site, progress: Progress | None = None) -> Report:
+    """Raises SiteError; django.db.Error."""
+    snapshot = build(page)
+    paths = list(list_all(page, snapshot["built_at"].astimezone(page.zone).date()))
+    writing = _Writing(site, site.read_manifest())
+    for number, path in enumerate(paths):
+        file = _render(path, snapshot, site)
+        if file is not None:
+            for address in _find_static(file):
+                writing.store(_read_static(address))
+            if path == "/":
+                writing.store(_render_missing(snapshot))
+            writing.store(file)
+        if progress is not None:
+            progress(number + 1, len(paths))
+    removed = writing.finish()
+    kept = len(writing.manifest) - writing.written
+    return Report(writing.written, kept, removed, snapshot["page"]["generation"], snapshot["changes_at"])
+
+
+class _Writing:
+    """One run of an export: what is written, against what the former run wrote."""
+
+    def __init__(self, site: Site, former: Manifest) -> None:
+        self.site = site
+        self.former = former
+        self.manifest: Manifest = {}
+        self.written = 0
+
+    def store(self, file: File | None) -> None:
+        if file is None or file.name in self.manifest:
+            return
+        if self.former.get(file.name) != file.digest:
+            self.site.write(file.name, file.bodies, file.headers)
+            self.written += 1
+        self.manifest[file.name] = file.digest
+
+    def finish(self) -> int:
+        """How many old files were removed."""
+        self.site.write_manifest(self.manifest)
+        gone = self.former.keys() - self.manifest.keys()
+        for name in gone:
+            self.site.remove(name)
+        return len(gone)
+
+
+def _render(path: str, snapshot: Data, site: Site) -> File | None:
+    """None for an address that has no document now."""
+    match = resolve(path)
+    parts = dict.fromkeys(match.func.params) | match.kwargs  # type: ignore[attr-defined]  # set by `published`
+    try:
+        rendered: Rendered = match.func.document(snapshot, **parts)  # type: ignore[attr-defined]
+    except Http404:
+        return None
+    edition = finish(rendered, version_of(snapshot))
+    return File(site.name_for(path), dict(edition.bodies), dict(edition.headers))
+
+
+def _render_missing(snapshot: Data) -> File:
+    body = render_to_string("404.html", {"page": snapshot["page"]}).encode()
+    return File("404.html", compress(body), {"Content-Type": "text/html; charset=utf-8"})
+
+
+def _find_static(file: File) -> set[str]:
+    if not file.headers["Content-Type"].startswith(TEXTS):
+        return set()
+    return set(STATIC_REFERENCE.findall(file.bodies["identity"].decode()))
+
+
+def _read_static(address: str) -> File | None:
+    name = address.removeprefix(settings.STATIC_URL)
+    path = Path(settings.STATIC_ROOT) / name
+    if not path.is_file():
+        found = finders.find(name)
+        if not isinstance(found, str):
+            return None
+        path = Path(found)
+    return File(address.lstrip("/"), compress(path.read_bytes()), {"Cache-Control": STATIC_CACHE})

@@ -1,0 +1,66 @@
+"""Every public address of a page: for the copy on disk, which holds what the front page leads to, and for the export,
+which holds everything."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from django.db import connection
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
+
+from components.models import Component
+from incidents.models import Incident
+from pages.models import Page
+from public.serving.render_cache import Editions
+from public.snapshot import find_first_month
+
+INCIDENT_PATHS = ("/incidents/{}", "/incidents/{}.json", "/fragments/incidents/{}")
+COMPONENT_PATHS = ("/badge/{}.svg", "/badge/{}.json")
+
+
+def list_fixed() -> list[str]:
+    """Addresses without a part that varies, from the URL configuration itself: none can be forgotten."""
+    return [f"/{route}" for route in _walk(get_resolver().url_patterns, "")]
+
+
+def _walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[str]:
+    for pattern in patterns:
+        if not isinstance(pattern.pattern, RoutePattern) or "<" in str(pattern.pattern):
+            continue
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, route)
+        elif getattr(pattern.callback, "params", None) is not None:
+            yield route
+
+
+def list_current(editions: Editions, page_id: int) -> list[str]:
+    """What the front page leads to, the front page first."""
+    try:
+        snapshot = editions.load_snapshot_of(page_id)
+    finally:
+        connection.close()  # called in threads that come and go
+    codes = [incident["code"] for incident in (*snapshot["incidents"], *snapshot["maintenances"])]
+    return list_fixed() + [f"/incidents/{code}" for code in codes]
+
+
+def list_all(page: Page, today: date) -> Iterator[str]:
+    """Every address of the page, each once, and what is linked to before what links to it.
+
+    `today`: in the page's time zone.
+    """
+    for code in Component.objects.public().filter(page=page).values_list("code", flat=True):
+        yield from (path.format(code) for path in COMPONENT_PATHS)
+    for code in Incident.objects.filter(page=page).order_by("pk").values_list("code", flat=True):
+        yield from (path.format(code) for path in INCIDENT_PATHS)
+    yield from _list_months(find_first_month(page) or today, today)
+    yield from (path for path in list_fixed() if path != "/")
+    yield "/"
+
+
+def _list_months(first: date, last: date) -> Iterator[str]:
+    """Oldest first."""
+    month = first.replace(day=1)
+    while month <= last:
+        yield f"/history/{month:%Y-%m}"
+        month = date(month.year + month.month // 12, month.month % 12 + 1, 1)

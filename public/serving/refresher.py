@@ -1,0 +1,189 @@
+"""Keeps a web process's finished answers true, off the path of requests.
+
+A task in the server's event loop. Four times a second one thread reads the pages' generations. After a change, the
+documents that somebody reads are made again, most recently wanted first, while the old ones are still given; what is
+not ready after half a second is dropped and made for who asks next. So a change is seen within a second.
+
+While the database does not answer, everything is kept, and carries its age.
+"""
+
+import asyncio
+import contextlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from public.serving import host_index as directory
+from public.serving.host_index import Listing
+from public.serving.notice import NOTICE_AFTER_SECONDS, add_notice, minute_before
+
+if TYPE_CHECKING:
+    from public.serving.addresses import Target
+    from public.serving.disk import Copier
+    from public.serving.fast_path import Door
+
+OLD_SERVED_SECONDS = 0.5  # how long old answers are given while the new ones are made
+RETRY_SECONDS = 5.0  # after a document could not be rendered
+WARM_UP_SECONDS = 2.0
+CLOSE_SECONDS = 2.0
+IDLE_SECONDS = 900  # what nobody has asked for so long is not made again beforehand
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    def __init__(self, door: "Door", copier: "Copier") -> None:
+        self.door = door
+        self.copier = copier
+        self.directory = door.editions.directory
+        self._task: asyncio.Task[None] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        self._check: asyncio.Future[Listing | None] | None = None
+        self._seen: Listing | None = None
+        self._has_looked = asyncio.Event()
+        self._was_old = False
+        self._due_since: dict[int, float] = {}
+        self._retry_at: dict[int, float] = {}
+
+    def start(self) -> None:
+        """Begin, unless it has begun. Needs a running event loop."""
+        if self._task is None:
+            self.directory = self.door.editions.directory
+            self.directory.keepers += 1
+            self._thread = ThreadPoolExecutor(1, "edition-keeper")
+            self.copier.copy.load_into(self.door.editions)
+            self._task = asyncio.create_task(self._run())
+            self._copying = asyncio.create_task(self.copier.run())
+
+    async def stop(self) -> None:
+        if self._task is None or self._thread is None:
+            return
+        for task in (self._task, self._copying):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self.copier.copy.release()
+        closing = asyncio.get_running_loop().run_in_executor(self._thread, _close_connection)
+        await asyncio.wait([closing], timeout=CLOSE_SECONDS)  # after a question that hangs it comes later
+        self._thread.shutdown(wait=False)
+        self.directory.keepers -= 1
+        self._task = None
+
+    def old_since(self, age: int | None) -> float | None:
+        """When, by the monotonic clock, an answer that is `age` seconds old was last known to be true."""
+        return None if age is None else monotonic() - age
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except Exception:  # whatever it is, the next look may do better; without one the page would stand still
+                log.exception("looking for changes failed")
+            await asyncio.sleep(directory.CHECK_SECONDS or 0.02)
+
+    async def _look(self) -> None:
+        await self._ask()
+        listing = self.directory.known()
+        if listing is None:
+            return
+        if self._seen is None or listing.hosts != self._seen.hosts:
+            self._forget_removed(listing)
+        self._seen = listing
+        self._has_looked.set()
+        await self._mark_age()
+        if self.directory.age() is None:
+            for page_id in listing.generations:
+                await self._renew_if_due(page_id)
+
+    async def _ask(self) -> None:
+        """One question at a time; one that hangs holds up nothing but the next question."""
+        if self._check is None or self._check.done():
+            self._check = asyncio.get_running_loop().run_in_executor(self._thread, self._read)
+        await asyncio.wait([self._check], timeout=directory.OVERDUE_SECONDS)
+
+    def _read(self) -> Listing | None:
+        try:
+            return self.directory.read()
+        except DatabaseError:
+            connection.close()
+            return None
+
+    def _forget_removed(self, listing: Listing) -> None:
+        self.door.forget_hosts()
+        for target in list(self.door.table):
+            if target.page_id not in listing.generations:
+                self.door.drop(target)
+                self.door.editions.forget_page(target.page_id)
+
+    async def _mark_age(self) -> None:
+        """Let every answer say how old it is while the database is down, and stop when it is back."""
+        age = self.directory.age()
+        if age is None and not self._was_old:
+            return
+        since = self.old_since(age)
+        for target, answers in list(self.door.table.items()):
+            if since is None and answers.noticed:
+                self.door.drop(target)
+            answers.old_since = since
+        self._was_old = age is not None
+        if age is not None and age >= NOTICE_AFTER_SECONDS:
+            await self._show_notice(age)
+
+    async def _show_notice(self, age: int) -> None:
+        as_of = minute_before(age)
+        for target, answers in list(self.door.table.items()):
+            if not answers.noticed:
+                edition = await asyncio.to_thread(add_notice, answers.edition, as_of)
+                self.door.replace(target, answers, answers.with_notice(edition))
+
+    async def _renew_if_due(self, page_id: int) -> None:
+        """Make the page's old answers again; see the top of this file."""
+        editions = self.door.editions
+        version = editions.version(page_id) if editions.is_page_current(page_id) else None
+        old = [target for target, answers in self.door.table.items() if target.page_id == page_id]
+        old = [target for target in old if self.door.table[target].edition.version != version]
+        if not old:
+            self._due_since.pop(page_id, None)
+            return
+        now = monotonic()
+        if now < self._retry_at.get(page_id, 0.0):
+            return
+        started = self._due_since.setdefault(page_id, now)
+        old.sort(key=lambda target: self.door.table[target].used_at, reverse=True)
+        for target in old:
+            if target in self.door.table and not await self._renew(target, started):
+                self._retry_at[page_id] = monotonic() + RETRY_SECONDS
+                return
+
+    async def _renew(self, target: "Target", started: float) -> bool:
+        """False when nothing newer could be had, so that the old answer stays."""
+        answers, now = self.door.table[target], monotonic()
+        if now > started + OLD_SERVED_SECONDS or now > answers.used_at + IDLE_SECONDS:
+            self.door.drop(target)
+            return True
+        used_at = answers.used_at
+        recorded = await self.door.load(target, answers.host)
+        if recorded.answers is not None:
+            recorded.answers.used_at = used_at
+            return recorded.answers.old_since is None
+        return recorded.status < 500
+
+    async def warm_up(self) -> None:
+        """Have the front pages ready before the first visitor asks, if that is quickly done."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._warm_up(), WARM_UP_SECONDS)
+
+    async def _warm_up(self) -> None:
+        await self._has_looked.wait()
+        secure = settings.SECURE_SSL_REDIRECT
+        for host, page_id in self.directory.listing().hosts.items():
+            await self.door.load_home(page_id, host, secure=secure)
+
+
+def _close_connection() -> None:
+    connection.close()  # the one of the thread that calls this

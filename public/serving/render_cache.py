@@ -1,0 +1,203 @@
+"""Renders each public document once per change and keeps it: snapshots, one rendering at a time, what to do when
+it fails.
+
+A document is rendered again after the page's generation rose or its snapshot ran out (`changes_at`), by one
+thread while the others get the old one. When that fails, the old one is served with its age: for how many seconds
+nothing newer could be had.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+from django.db import Error as DatabaseError
+from django.http import Http404
+from django.utils import timezone
+
+from pages.models import Page
+from public.serving.host_index import Directory
+from public.serving.notice import NOTICE_AFTER_SECONDS, add_notice, minute_before
+from public.serving.shelf import Edition, Key, Rendered, Shelf, Version, finish
+from public.snapshot import Data, build
+
+TURN_SECONDS = 10.0  # how long a request waits for others' renderings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Served:
+    edition: Edition
+    age: int | None
+    """Seconds for which nothing newer could be had; None when all is well."""
+
+
+class UnknownHostError(Http404):
+    """No page answers on this host name."""
+
+
+class BusyError(DatabaseError):
+    """The turn to render did not come."""
+
+
+class Editions:
+    """Every page's snapshot and finished documents in this process."""
+
+    def __init__(self) -> None:
+        self.directory = Directory()
+        self.shelf = Shelf()
+        self._snapshots: dict[int, Data] = {}
+        self._rendering = threading.Lock()
+        self._renewing: set[Key] = set()
+        self._choosing = threading.Lock()
+
+    def forget(self) -> None:
+        """Start empty, as a new process does."""
+        self.__init__()  # type: ignore[misc]
+
+    def is_ready(self) -> bool:
+        """Whether documents can be served: the database was read, however long ago, or its copy on disk."""
+        try:
+            self.directory.listing()
+        except DatabaseError:
+            return False
+        return True
+
+    def is_empty(self) -> bool:
+        """Whether there is no page at all yet; False when nobody knows."""
+        try:
+            return not self.directory.listing().hosts
+        except DatabaseError:
+            return False
+
+    def load_snapshot(self, host: str) -> Data:
+        """The public state of the page on `host`, for views that are not documents, such as a form.
+
+        Raises UnknownHostError; django.db.Error when the database is down and nothing was read before.
+        """
+        return self.load_snapshot_of(self._page_for(host))
+
+    def load_snapshot_of(self, page_id: int) -> Data:
+        """As load_snapshot, by the page's id."""
+        if (snapshot := self._current_snapshot(page_id)) is not None:
+            return snapshot
+        with self._turn():
+            return self._renew_snapshot(page_id)
+
+    def fetch(self, host: str, name: Key, render: Callable[[Data], Rendered]) -> Served:
+        """The document called `name` of the page on `host`; `render` makes it when it must be made.
+
+        Raises UnknownHostError, Http404 from `render`, and any other error when there is no older one to serve.
+        """
+        page_id = self._page_for(host)
+        key = (page_id, *name)
+        kept = self.shelf.get(key)
+        age = self.directory.age()
+        if kept is not None and (age is not None or self._is_current(page_id, kept)):
+            return self._serve(kept, age)
+        return self._renew(page_id, key, render, kept)
+
+    def is_page_current(self, page_id: int) -> bool:
+        """Whether the snapshot of a page is up to date, or could not be brought up to date now."""
+        return self._current_snapshot(page_id) is not None
+
+    def version(self, page_id: int) -> Version | None:
+        """Of the page's newest snapshot here."""
+        snapshot = self._snapshots.get(page_id)
+        return version_of(snapshot) if snapshot else None
+
+    def forget_page(self, page_id: int) -> None:
+        self._snapshots.pop(page_id, None)
+        for key in self.shelf.names():
+            if key[0] == page_id:
+                self.shelf.drop(key)
+
+    def _page_for(self, host: str) -> int:
+        page_id = self.directory.listing().page_for(host)
+        if page_id is None:
+            raise UnknownHostError("No status page answers on this host name.")
+        return page_id
+
+    def _is_current(self, page_id: int, edition: Edition) -> bool:
+        snapshot = self._current_snapshot(page_id)
+        return snapshot is not None and edition.version == version_of(snapshot)
+
+    def _current_snapshot(self, page_id: int) -> Data | None:
+        """None when it must be built: the generation rose, or time has made it untrue."""
+        snapshot = self._snapshots.get(page_id)
+        if snapshot is None or self.directory.age() is not None:
+            return snapshot
+        same = snapshot["page"]["generation"] == self.directory.listing().generations.get(page_id)
+        return snapshot if same and timezone.now() < snapshot["changes_at"] else None
+
+    def _renew_snapshot(self, page_id: int) -> Data:
+        """Build the snapshot unless another thread just did. The caller holds `_rendering`."""
+        if (snapshot := self._current_snapshot(page_id)) is not None:
+            return snapshot
+        try:
+            snapshot = build(Page.objects.get(pk=page_id))
+        except Page.DoesNotExist:
+            raise UnknownHostError("This status page was removed.") from None
+        self._snapshots[page_id] = snapshot
+        return snapshot
+
+    def _renew(self, page_id: int, key: Key, render: Callable[[Data], Rendered], kept: Edition | None) -> Served:
+        """One thread waits for its turn to render, whatever else is being rendered; the others get the old one."""
+        if kept is not None and not self._begin(key):
+            return self._serve(kept, None)
+        try:
+            with self._turn():
+                return self._serve(self._render(page_id, key, render), self.directory.age())
+        except Http404:
+            self.shelf.drop(key)
+            raise
+        except Exception:
+            if kept is None:
+                raise
+            log.exception("rendering failed, serving the last edition: %s", key)
+            return self._serve(kept, int(monotonic() - kept.made_at))
+        finally:
+            if kept is not None:
+                self._renewing.discard(key)
+
+    def _begin(self, key: Key) -> bool:
+        """False when another thread is renewing this document."""
+        with self._choosing:
+            if key in self._renewing:
+                return False
+            self._renewing.add(key)
+            return True
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Raises BusyError when the turn does not come."""
+        if not self._rendering.acquire(timeout=TURN_SECONDS):
+            raise BusyError("whoever renders waits for a database that does not answer")
+        try:
+            yield
+        finally:
+            self._rendering.release()
+
+    def _render(self, page_id: int, key: Key, render: Callable[[Data], Rendered]) -> Edition:
+        snapshot = self._renew_snapshot(page_id)
+        edition = self.shelf.get(key)
+        if edition is not None and edition.version == version_of(snapshot):
+            return edition  # another thread made it while this one waited
+        edition = finish(render(snapshot), version_of(snapshot))
+        self.shelf.put(key, edition)
+        return edition
+
+    def _serve(self, edition: Edition, age: int | None) -> Served:
+        if age is not None and age >= NOTICE_AFTER_SECONDS:
+            edition = add_notice(edition, minute_before(age))
+        return Served(edition, age)
+
+
+editions = Editions()
+
+
+def version_of(snapshot: Data) -> Version:
+    return snapshot["page"]["generation"], snapshot["built_at"].isoformat()

@@ -1,0 +1,140 @@
+"""uvicorn's HTTP protocol with a short cut: `uvicorn --http statuspage.protocol:Protocol statuspage.asgi:application`.
+
+A plain GET for a finished document is answered from the bytes that public/serving/fast_path.py keeps, without parsing it again,
+an ASGI scope or a task. The short cut is taken only when the received bytes are exactly one ordinary request
+(public/serving/head.py) and the connection is between requests; whatever else goes to uvicorn unchanged.
+
+This relies on internals of uvicorn (`cycle`, `scope`, `pipeline`, `flow`): its version is pinned, and
+tests/public/test_server.py compares the two ways byte for byte.
+"""
+
+import asyncio
+import weakref
+from typing import Any
+
+from uvicorn._types import HTTPScope
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from public.serving.fast_path import Door
+from public.serving.head import find_essence, read_head
+from public.serving.replies import Reply
+
+
+class Protocol(HttpToolsProtocol):
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        # uvicorn looks for handlers of the log, and Django's logging has some by the time a connection is made.
+        self.access_log = config.access_log and self.access_log
+        # Behind another ASGI layer, with an access log or with a limit of connections, each request must go their way.
+        plain = not self.access_log and self.limit_concurrency is None and not self.root_path
+        self.door = self.app if isinstance(self.app, Door) and plain else None
+        self.over_tls = False
+        self.answered = 0
+        """Requests answered by the short cut; the sweep sees by it whether anything happens here."""
+        self.swept: tuple[int, int, int] | None = None
+        self._heads: dict[bytes, Reply] = {}
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.over_tls = self.scheme == "https"
+        if self.door is not None:
+            self._heads = self.door.memory[self.over_tls].heads
+        _start_sweep(self)
+
+    def data_received(self, data: bytes) -> None:
+        reply = self._heads.get(data) or self._find(data)
+        if reply is None or self.flow.write_paused or not self._is_between_requests():
+            self._hand_on(data)
+            return
+        headers = self.server_state.default_headers
+        if reply.stamp is not headers:  # uvicorn makes a new list each second, for the Date in it
+            reply.refresh(headers)
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        self.answered += 1
+        self.transport.write(reply.data)
+
+    def _hand_on(self, data: bytes) -> None:
+        super().data_received(data)
+
+    def _find(self, data: bytes) -> Reply | None:
+        """The answer to a head not met before; None unless it plainly asks for a finished document."""
+        essence = find_essence(data)
+        if essence is None or self.door is None:
+            return None
+        memory = self.door.memory[self.over_tls]
+        reply = memory.essences.get(essence) or self._read(data)
+        if reply is not None:
+            memory.keep(data, essence, reply)
+        return reply
+
+    def _read(self, data: bytes) -> Reply | None:
+        head = read_head(data)
+        if head is None or self.door is None:
+            return None
+        secure = self.door.is_secure(head.forwarded_proto, over_tls=self.over_tls)
+        answers = self.door.find(head.host, head.path, head.query, secure=secure)
+        return None if answers is None else answers.choose(head.accept_encoding, head.if_none_match)
+
+    def _is_between_requests(self) -> bool:
+        """Whether uvicorn's parser has seen whole requests only, and all of them are answered."""
+        scope: HTTPScope | None = self.scope
+        if scope is None:
+            return True  # it has seen nothing yet
+        cycle: RequestResponseCycle | None = self.cycle
+        return (
+            cycle is not None
+            and cycle.response_complete
+            and not cycle.more_body
+            and cycle.scope is scope  # a new one is made at the first byte of the next request
+            and cycle.keep_alive
+            and not self.pipeline
+            and not self.transport.is_closing()
+        )
+
+
+# Idle connections. uvicorn times one out only after it has answered a request there itself.
+
+_swept: "weakref.WeakSet[ServerState]" = weakref.WeakSet()
+
+
+def _start_sweep(protocol: Protocol) -> None:
+    state = protocol.server_state
+    if state not in _swept:
+        _swept.add(state)
+        protocol.loop.call_later(protocol.timeout_keep_alive, _sweep, protocol.loop, state, protocol.timeout_keep_alive)
+
+
+def _sweep(loop: asyncio.AbstractEventLoop, state: ServerState, seconds: float) -> None:
+    """Close connections on which nothing was asked, and abort those that took nothing of their answer, since the last
+    sweep."""
+    for connection in list(state.connections):
+        if isinstance(connection, Protocol):
+            _close_if_idle(connection)
+    if state.connections:
+        loop.call_later(seconds, _sweep, loop, state, seconds)
+    else:
+        _swept.discard(state)
+
+
+def _close_if_idle(connection: Protocol) -> None:
+    cycle: RequestResponseCycle | None = connection.cycle
+    if cycle is not None and not cycle.response_complete:
+        connection.swept = None  # the application is at work, or the request's body is coming
+        return
+    unsent = connection.transport.get_write_buffer_size()
+    seen = (connection.answered, id(cycle), unsent)
+    if seen == connection.swept:
+        if unsent:
+            connection.transport.abort()
+        else:
+            connection.transport.close()
+    connection.swept = seen

@@ -1,0 +1,36 @@
+"""What was wrong, since when, and who was told: for who administers. Open alarms are on everybody's overview."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+
+from canary.heartbeats import destinations
+from canary.models import Alarm
+from staff.admin.delivery import ReadOnlyAdmin
+from staff.admin.pages import AdministerOnly
+
+NO_CANARY = "No canary is set up, so nobody sees whether messages arrive: docs/canary.md says how, in five minutes."
+
+
+@admin.register(Alarm)
+class AlarmAdmin(AdministerOnly, ReadOnlyAdmin):
+    list_display = ("key", "headline", "raised_at", "cleared_at", "channels", "trouble")
+    list_filter = ("key",)
+    search_fields = ("text",)
+    date_hierarchy = "raised_at"
+    exclude = ("told", "claimed_until")
+    readonly_fields = ("channels",)
+
+    @admin.display(description="what")
+    def headline(self, obj: Alarm) -> str:
+        return obj.text.splitlines()[0]
+
+    @admin.display(description="told by")
+    def channels(self, obj: Alarm) -> str:
+        return ", ".join(obj.told) or "nobody"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not destinations():
+            messages.info(request, NO_CANARY)
+        return super().changelist_view(request, extra_context)

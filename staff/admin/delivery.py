@@ -1,0 +1,265 @@
+"""Staff screens for accounts, and for looking at the ledger and repairing it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from delivery import registry
+from delivery.ledger import outbox
+from delivery.mail.bounces.models import BounceEvent
+from delivery.models import Account, Delivery, Notice, Pause
+from delivery.receipt import PRUNED
+from pages.models import Page, record_audit
+from staff.admin.pages import ADMINISTER, StaffModelAdmin, StaffRights
+
+SECRET = "secret_"  # noqa: S105 (a prefix of field names)
+
+
+def secret_names(kind: str) -> dict[str, str]:
+    """Form fields of a channel's credentials, with their labels."""
+    if kind not in registry.CHANNELS:
+        return {}
+    return {f"{SECRET}{name}": label for name, label in registry.load(kind).credentials.items()}
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Credentials can be written and never read: an empty field keeps what is stored."""
+
+    disconnect = forms.BooleanField(required=False, help_text="Forget the stored credentials.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "channel" in self.fields:
+            kinds = registry.account_kinds()
+            self.fields["channel"].widget = forms.Select(
+                choices=[each for each in registry.choices() if each[0] in kinds]
+            )
+            self.fields["channel"].initial = kinds[0]
+        for name in secret_names(self.instance.channel):
+            if self.instance.credentials.get(name.removeprefix(SECRET)) and name in self.fields:
+                self.fields[name].help_text = "Stored. Leave empty to keep it."
+
+    def save(self, commit: bool = True) -> Account:  # noqa: FBT001, FBT002 (Django's)
+        if self.cleaned_data.get("disconnect"):
+            self.instance.credentials = {}
+        given = {name: self.cleaned_data.get(name) for name in secret_names(self.instance.channel)}
+        written = {name.removeprefix(SECRET): value.strip() for name, value in given.items() if value}
+        self.instance.credentials = self.instance.credentials | written
+        return super().save(commit)
+
+
+@admin.register(Account)
+class AccountAdmin(StaffModelAdmin):
+    """Added in two steps: which channel, then what that channel needs to sign in. Settings make the canary's own."""
+
+    is_public = False
+    form = AccountForm
+    list_display = ("name", "channel", "page", "connection", "enabled")
+    list_filter = ("page", "channel", "enabled")
+    list_select_related = ("page",)
+    search_fields = ("name",)
+    readonly_fields = ("connection",)
+
+    @property
+    def secret_fields(self) -> frozenset[str]:  # type: ignore[override]
+        return frozenset(name for kind in registry.account_kinds() for name in secret_names(kind))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        return super().get_queryset(request).filter(heartbeats_only=False)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [*super().get_readonly_fields(request, obj), *(["channel"] if obj else [])]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ((None, {"fields": ("page", "channel", "name")}),)
+        return (
+            (None, {"fields": ("page", "channel", "name", "connection", "enabled")}),
+            ("Sign-in", {"fields": (*secret_names(obj.channel), "disconnect")}),
+            ("Posting", {"fields": ("links", "daily_cap", "cap_spares_critical")}),
+        )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        """With one password field for each secret of the account's channel."""
+        secrets = {
+            name: forms.CharField(
+                label=label,
+                required=False,
+                max_length=500,
+                widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off", "class": "vTextField"}),
+            )
+            for name, label in secret_names(obj.channel if obj else "").items()
+        }
+        kwargs["form"] = type("AccountForm", (AccountForm,), dict(secrets))
+        return super().get_form(request, obj, change, **kwargs)
+
+    def response_add(self, request: HttpRequest, obj: Account, post_url_continue: str | None = None) -> HttpResponse:
+        self.message_user(request, f"{obj} was added. Write its credentials below to connect it.")
+        return redirect("admin:delivery_account_change", obj.pk)
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's)
+        """Changed credentials deserve a new try at once."""
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            Pause.objects.filter(key=obj.address).delete()
+
+    @admin.display(description="connection")
+    def connection(self, obj: Account) -> str:
+        if not obj.is_connected:
+            return "not connected"
+        pause = Pause.objects.filter(key=obj.address).first()
+        if pause:
+            return f"paused: {pause.reason}"
+        posted = obj.last_post_at
+        if posted is None:
+            return "credentials stored, no post has got through yet"
+        return f"connected, last post {timezone.localtime(posted):%Y-%m-%d %H:%M %Z}"
+
+
+class ReadOnlyAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]
+    """For looking; what may be repaired is an action."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_repair_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(ADMINISTER)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """Publishers see how each delivery went, but only who administers sees, or finds by, somebody's address."""
+
+    list_display = ("notice", "channel", "recipient", "state", "attempts", "next_attempt_at", "sent_at", "error")
+    list_display_links = ("notice",)
+    list_filter = ("channel", "state", "ambiguous", "notice__page")
+    list_select_related = ("notice", "account")
+    search_fields = ("notice__title", "notice__code", "remote_id")
+    ordering = ("-pk",)
+    actions = ("try_again",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        return super().get_queryset(request).exclude(notice__in=Notice.objects.filter(heartbeat=True))
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        shown = "address" if _sees_addresses(request) else "recipient"
+        return [shown if name == "recipient" else name for name in self.list_display]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return [*self.search_fields, *(["address"] if _sees_addresses(request) else [])]
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if _sees_addresses(request) else ["address", "subscriber"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if _sees_addresses(request) else ["recipient"]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """`?address__startswith=a` would tell letter by letter what is not shown."""
+        if lookup.partition("__")[0] in ("address", "subscriber") and not _sees_addresses(request):
+            return False
+        return super().lookup_allowed(lookup, value, request)
+
+    @admin.display(description="to")
+    def recipient(self, obj: Delivery) -> str:
+        if obj.account:
+            return str(obj.account)
+        return f"subscriber {obj.subscriber_id}" if obj.subscriber_id else "somebody who has left"
+
+    @admin.action(description="Try again what failed", permissions=["repair"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        pages = Page.objects.filter(notices__deliveries__in=queryset.values("pk")).distinct()
+        with transaction.atomic():
+            for page in pages:
+                chosen = Delivery.objects.filter(pk__in=queryset.values("pk"), notice__page=page)
+                count = outbox.requeue(chosen)
+                record_audit(page, request.user.get_username(), "delivery.requeue", f"{count} deliveries", count=count)
+                self.message_user(request, f"{page}: {count} deliveries wait to be sent again.")
+        if Notice.objects.filter(deliveries__in=queryset.values("pk"), pruned_at__isnull=False).exists():
+            self.message_user(request, PRUNED, messages.WARNING)
+
+
+def _sees_addresses(request: HttpRequest) -> bool:
+    return request.user.has_perm(ADMINISTER)
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    list_display = (
+        "title",
+        "receipt",
+        "status_label",
+        "page",
+        "created_at",
+        "expanded_at",
+        "cancelled_at",
+        "pruned_at",
+    )
+    list_filter = ("page", "severity")
+    list_select_related = ("page",)
+    readonly_fields = ("receipt",)
+    search_fields = ("title", "code", "thread")
+    date_hierarchy = "created_at"
+    actions = ("tell_nobody_else",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notice]:
+        return super().get_queryset(request).filter(heartbeat=False)
+
+    @admin.display(description="receipt")
+    def receipt(self, obj: Notice) -> str:
+        """However old: the overview links to the newest alone."""
+        return format_html('<a href="{}">Receipt</a>', reverse("receipt", args=[obj.code]))
+
+    @admin.action(description="Tell nobody else", permissions=["repair"])
+    def tell_nobody_else(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:
+        for notice in queryset.select_related("page"):
+            with transaction.atomic():
+                spared = outbox.cancel(notice)
+                record_audit(notice.page, request.user.get_username(), "notice.cancel", str(notice), spared=spared)
+            self.message_user(
+                request, f"“{notice}” goes to nobody else; {spared} were still waiting.", messages.WARNING
+            )
+
+
+@admin.register(Pause)
+class PauseAdmin(ReadOnlyAdmin):
+    """Deleting a pause tries again at once."""
+
+    list_display = ("key", "reason", "since", "probe_at", "failures")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_repair_permission(request)
+
+    def delete_model(self, request: HttpRequest, obj: Pause) -> None:
+        with transaction.atomic():
+            record_audit(None, request.user.get_username(), "pause.end", obj.key, reason=obj.reason)
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Pause]) -> None:
+        for pause in queryset:
+            self.delete_model(request, pause)
+
+
+@admin.register(BounceEvent)
+class BounceEventAdmin(ReadOnlyAdmin):
+    """What came back, without addresses."""
+
+    list_display = ("noted_at", "kind", "source", "outcome", "reason")
+    list_filter = ("kind", "outcome", "source")
+    exclude = ("address_hash",)

@@ -1,0 +1,274 @@
+"""The posting form: what staff typed, checked, and handed to the one way to post."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from components.models import Component
+from components.status import Status
+from core.text import BODY_LIMIT, TITLE_LIMIT, clean_text
+from delivery.ledger.outbox import count_audience
+from delivery.overview import troubles_of
+from delivery.registry import label_of
+from incidents.component_statuses import usual_statuses
+from incidents.models import Incident, Kind, Phase, StaleUpdateError, Template, Update
+from incidents.phases import likely_next, phases_after
+from pages.models import Page
+
+DATE_TIME = "%Y-%m-%dT%H:%M"
+FIELDS = ("name", "status", "scheduled_for", "scheduled_until", "body", "token", "seen", "applied")
+COMPONENT = "component-"
+ANY_LENGTH = 10**6  # far more than a request may bring
+# What a component gets when a template only says that it is touched.
+TOUCHED = {Kind.INCIDENT: Status.DEGRADED_PERFORMANCE, Kind.MAINTENANCE: Status.UNDER_MAINTENANCE}
+Typed = dict[str, Any]
+
+
+def typed_fields(data: Mapping[str, str]) -> Typed:
+    """The form's fields as typed, cleaned, so that they can be shown again or kept as a draft.
+
+    However long they are: only what is posted must be short.
+    """
+    typed: Typed = {
+        name: clean_text(value, limit=ANY_LENGTH)
+        for name, value in data.items()
+        if name in FIELDS or name.startswith(COMPONENT)
+    }
+    return typed | {"notify": "notify" in data}
+
+
+def apply_template(typed: Typed, template: Template) -> Typed:
+    """Fill in a template's words as they stand; nothing in them is evaluated.
+
+    They take the place of the last template's; what staff have written themselves is kept before them.
+    """
+    before = Template.objects.filter(page=template.page, pk=read_number(typed.get("applied"))).first()
+    touched = TOUCHED[Kind(template.kind)].slug
+    components = {f"{COMPONENT}{component.code}": touched for component in template.components.all()}
+    filled = {
+        "name": _own(typed.get("name"), before.title if before else "") or template.title,
+        "body": "\n\n".join(filter(None, [_own(typed.get("body"), before.body if before else ""), template.body])),
+        "applied": str(template.pk),
+    }
+    if template.status:
+        filled["status"] = template.status
+    return typed | filled | {name: typed.get(name) or status for name, status in components.items()}
+
+
+def _own(text: str | None, prepared: str) -> str:
+    """What staff wrote themselves; "" when the field still holds the prepared words."""
+    return "" if not text or text == prepared else text
+
+
+def _digest(text: str) -> str:
+    """32 characters: those of a form's token and of what it posted make one token of an update."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def read_number(text: str | None) -> int:
+    """0 for whatever is not the number of a row."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One component in the grid. `usual`: the status it gets when staff leave it alone, None for one that
+    the incident has not touched. `chosen`: the status that staff chose, None when they left it alone."""
+
+    component: Component
+    field: str
+    status: Status
+    usual: Status | None
+    chosen: Status | None
+
+    @property
+    def shown(self) -> Status:
+        """What the component has once this is posted."""
+        return next((each for each in (self.chosen, self.usual) if each is not None), self.status)
+
+    @property
+    def is_touched(self) -> bool:
+        return self.chosen is not None or self.usual is not None
+
+
+class PostForm(forms.Form):
+    """A new incident or planned work (`incident` is None), or the next update of one.
+
+    Times are read and shown in the active time zone, which the view sets to the page's.
+    """
+
+    name = forms.CharField(label="Title", max_length=TITLE_LIMIT, error_messages={"required": "Write a title."})
+    status = forms.ChoiceField()
+    scheduled_for = forms.DateTimeField(label="Starts", input_formats=[DATE_TIME])
+    scheduled_until = forms.DateTimeField(label="Ends", input_formats=[DATE_TIME])
+    body = forms.CharField(
+        label="Message", max_length=BODY_LIMIT, error_messages={"required": "Write what visitors should know."}
+    )
+    notify = forms.BooleanField(required=False)
+    token = forms.CharField(max_length=64)
+    seen = forms.CharField(required=False)
+    applied = forms.CharField(required=False)
+
+    def __init__(self, page: Page, incident: Incident | None, kind: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.page, self.incident = page, incident
+        self.kind = Kind(incident.kind if incident else kind)
+        current = incident.status if incident else None
+        self.phases = phases_after(self.kind, current)
+        self.fields["status"] = forms.ChoiceField(choices=[(phase, phase.label) for phase in self.phases])
+        self._offer(likely_next(self.kind, current))
+        if incident:
+            del self.fields["name"]
+        if self.kind != Kind.MAINTENANCE:
+            del self.fields["scheduled_for"], self.fields["scheduled_until"]
+        statuses = [(status.slug, status.label) for status in Status]
+        for component in self.components:
+            self.fields[f"{COMPONENT}{component.code}"] = forms.ChoiceField(choices=statuses, required=False)
+
+    def _offer(self, phase: Phase) -> None:
+        """What an empty form shows."""
+        window = self.incident.window if self.incident else None
+        offered = {
+            "status": phase,
+            "notify": True,
+            "token": secrets.token_urlsafe(24),
+            "seen": self.timeline[0].code if self.timeline else "",
+            "scheduled_for": window and window[0],
+            "scheduled_until": window and window[1],
+        }
+        self.initial = offered | {name: value for name, value in self.initial.items() if value != ""}
+        if self.initial["status"] not in self.phases:
+            self.initial["status"] = phase
+
+    @cached_property
+    def components(self) -> list[Component]:
+        """The page's components, group by group, those without a group first."""
+        rows = self.page.components.select_related("group")
+        return sorted(rows, key=lambda row: (row.group.position if row.group else 0, row.group_id or 0, row.position))
+
+    @cached_property
+    def timeline(self) -> list[Update]:
+        """What the incident has told so far, newest first."""
+        if self.incident is None:
+            return []
+        return list(self.incident.updates.order_by("-pk").prefetch_related("affected"))
+
+    @property
+    def phase(self) -> Phase:
+        """The phase that is chosen now, typed or offered."""
+        chosen = self["status"].value()
+        return Phase(chosen) if chosen in self.phases else self.phases[0]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        usual = usual_statuses(self.incident, self.phase) if self.incident else {}
+        slugs = {status.slug: status for status in Status}
+        return [
+            Row(
+                component=component,
+                field=f"{COMPONENT}{component.code}",
+                status=Status(component.status),
+                usual=usual.get(component),
+                chosen=slugs.get(self[f"{COMPONENT}{component.code}"].value()),
+            )
+            for component in self.components
+        ]
+
+    @property
+    def rows_in_trouble(self) -> list[Row]:
+        """What the incident touched, and whatever else is not well: worst first."""
+        rows = [row for row in self.rows if row.usual is not None or row.status]
+        return sorted(rows, key=lambda row: (-row.status, row.component.name))
+
+    @property
+    def rows_at_rest(self) -> list[Row]:
+        return [row for row in self.rows if row.usual is None and not row.status]
+
+    @property
+    def statuses(self) -> list[Status]:
+        """What a component may be set to, worst first; planned work that lies ahead only names its components."""
+        if self.phase == Phase.SCHEDULED:
+            return [Status.UNDER_MAINTENANCE]
+        return sorted(Status, reverse=True)
+
+    @property
+    def templates(self) -> list[Template]:
+        return list(self.page.templates.filter(kind=self.kind))
+
+    @property
+    def audience(self) -> list[tuple[str, int]]:
+        """Who would be told now: (channel's name, how many), the largest first."""
+        counts = sorted(self._counts.items(), key=lambda each: -each[1])
+        return [(label_of(kind), count) for kind, count in counts if count]
+
+    @property
+    def unreachable(self) -> list[str]:
+        """What keeps this update from people, in sentences."""
+        return troubles_of(self.page, [kind for kind, count in self._counts.items() if count])
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        codes = [row.component.code for row in self.rows if row.is_touched and not row.component.hidden]
+        return count_audience(self.page, codes, self.incident.code if self.incident else "")
+
+    def post(self, actor: str) -> Update:
+        """Post what was typed. Call it once the form is valid. Raises StaleUpdateError and ValidationError.
+
+        A token that has posted something else is no doubled submit: somebody went back in the browser and
+        typed the next update there, which must not be lost without a word.
+        """
+        form, content = _digest(self.cleaned_data["token"]), self._content()
+        others = Update.objects.filter(token__startswith=form).exclude(token=form + content)
+        if other := others.first():
+            raise StaleUpdateError([other])
+        return self._post(actor, form + content)
+
+    def _content(self) -> str:
+        """The digest of all that is posted: two that differ in anything, if only a component, are two posts."""
+        about = ("token", "seen", "applied")
+        posted = {name: value for name, value in self.cleaned_data.items() if value and name not in about}
+        return _digest(json.dumps(posted, default=str, sort_keys=True))
+
+    def _post(self, actor: str, token: str) -> Update:
+        fields = self.cleaned_data
+        statuses = {row.component: row.shown for row in self.rows if row.is_touched}
+        window: tuple[datetime, datetime] | None = None
+        if "scheduled_for" in fields:
+            window = fields["scheduled_for"], fields["scheduled_until"]
+        if self.incident:
+            return self.incident.post_update(
+                fields["body"],
+                fields["status"],
+                components=statuses,
+                window=window,
+                notify=fields["notify"],
+                actor=actor,
+                token=token,
+                seen=fields["seen"],
+            )
+        return Incident.open(
+            self.page,
+            fields["name"],
+            fields["body"],
+            status=fields["status"],
+            kind=self.kind,
+            components=statuses,
+            scheduled_for=window and window[0],
+            scheduled_until=window and window[1],
+            notify=fields["notify"],
+            actor=actor,
+            token=token,
+        )
+
+    def absorb(self, error: ValidationError) -> None:
+        """Show the refusal of a post at the field it is about."""
+        for field, messages in getattr(error, "message_dict", {None: error.messages}).items():
+            self.add_error(field if field in self.fields else None, messages)

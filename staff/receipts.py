@@ -1,0 +1,96 @@
+"""The receipt: what became of a notice, live."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseStopPolling
+
+from delivery import registry
+from delivery.ledger.looking import looks
+from delivery.models import Notice
+from delivery.receipt import PRUNED, Receipt, build_receipt, retry_failed
+from pages.models import record_audit
+from pages.rights import require_right
+
+# How long to wait before the next look, in seconds, by the age of the notice: what has not gone out within
+# minutes will not go out the quicker for being watched.
+PACE = ((timedelta(seconds=30), 1), (timedelta(minutes=5), 3), (timedelta(hours=1), 10))
+SLOWEST = 60
+
+
+@require_right("publish")
+@require_GET
+def receipt(request: HttpRequest, code: str) -> HttpResponse:
+    notice = _get_notice(code)
+    context = {**admin.site.each_context(request), "title": "Receipt", **_context(notice, looks.at(notice))}
+    return render(request, "staff/receipt.html", context)
+
+
+@require_right("publish")
+@require_GET
+def receipt_counts(request: HttpRequest, code: str) -> HttpResponse:
+    """The part of the receipt that moves, for htmx; 286 ends the asking once nothing moves any more."""
+    notice = _get_notice(code)
+    context = _context(notice, looks.at(notice))
+    response = render(request, "staff/_receipt.html", context)
+    if not context["pace_seconds"]:
+        response.status_code = HttpResponseStopPolling.status_code
+    return response
+
+
+@require_right("publish")
+@require_POST
+def receipt_retry(request: HttpRequest, code: str) -> HttpResponse:
+    """Queue what failed on one channel again."""
+    notice = _get_notice(code)
+    channel = request.POST.get("channel", "")
+    with transaction.atomic():
+        count = retry_failed(notice, channel)
+        if count:
+            actor = request.user.get_username()
+            record_audit(notice.page, actor, "notice.retry", str(notice), notice=code, channel=channel, count=count)
+    looks.forget(notice.pk)
+    if request.headers.get("HX-Request"):
+        return render(request, "staff/_receipt.html", _context(notice, build_receipt(notice)))
+    if notice.pruned_at:
+        messages.error(request, PRUNED)
+    else:
+        messages.success(request, f"{registry.label_of(channel)}: {count} queued again.")
+    return redirect("receipt", code=code)
+
+
+def _get_notice(code: str) -> Notice:
+    return get_object_or_404(Notice.objects.select_related("page"), code=code)
+
+
+def _context(notice: Notice, counted: Receipt) -> dict[str, Any]:
+    return {
+        "notice": notice,
+        "receipt": counted,
+        "pace_seconds": 0 if counted.is_finished else _pace(timezone.now() - notice.created_at),
+        "said": _say(counted),
+    }
+
+
+def _pace(age: timedelta) -> int:
+    return next((seconds for limit, seconds in PACE if age < limit), SLOWEST)
+
+
+def _say(counted: Receipt) -> str:
+    """What a screen reader hears: coarse, so that it speaks a few times and not each second."""
+    if counted.is_finished:
+        spared = f", {counted.suppressed:,} not sent" if counted.suppressed else ""
+        return f"Finished. {counted.sent:,} of {counted.expected:,} sent, {counted.failed:,} failed{spared}."
+    if not counted.expected:
+        return "Waiting to be sent."
+    quarters = 25 * (4 * (counted.expected - counted.pending) // counted.expected)
+    is_paused = any(channel.paused and channel.pending for channel in counted.channels)
+    return f"{'Paused' if is_paused else 'Sending'}. {quarters} percent done." + (
+        " Some have failed." if counted.failed else ""
+    )

@@ -1,0 +1,75 @@
+"""How staff screens write times and statuses."""
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.forms import BoundField
+from django.utils import timezone
+
+from components.status import Status
+from incidents.models import Incident
+from incidents.notices import describe_window
+from pages.models import zone_title
+from staff.posting import DATE_TIME
+
+register = template.Library()
+register.filter("zone_title", zone_title)
+
+
+@register.filter
+def ago(at: datetime) -> str:
+    """ "just now", "4 minutes ago", "3 hours ago", "12 days ago"."""
+    minutes = int((timezone.now() - at).total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 120:
+        return f"{minutes} minute{'s' if minutes > 1 else ''} ago"
+    hours = minutes // 60
+    if hours < 48:
+        return f"{hours} hours ago"
+    return f"{hours // 24} days ago"
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """A delay as people say it: "0.4 s", "38 s", "12 min", "3 h"; "–" for none."""
+    if value is None:
+        return "–"
+    if value < 10:
+        return f"{value:.1f} s"
+    if value < 120:
+        return f"{value:.0f} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.0f} h"
+
+
+@register.filter
+def slug(status: int) -> str:
+    """The CSS class of a component's status."""
+    return Status(status).slug
+
+
+@register.simple_tag
+def window(incident: Incident) -> str:
+    return describe_window(*incident.window, incident.page.zone) if incident.window else ""
+
+
+@register.filter
+def cooloff(length: timedelta) -> str:
+    """How long a lock-out lasts: "10 minutes", "2 hours"."""
+    minutes = max(1, round(length.total_seconds() / 60))
+    if minutes >= 120:
+        return f"{minutes // 60} hours"
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """ "1,204"."""
+    return f"{number:,}"
+
+
+@register.filter
+def moment(field: BoundField) -> str:
+    """The value of a date and time input: as typed, or the offered time in the active zone."""
+    value = field.value()
+    return value.strftime(DATE_TIME) if isinstance(value, datetime) else value or ""
