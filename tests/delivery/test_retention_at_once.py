@@ -38,7 +38,7 @@ def _no_bells(monkeypatch: pytest.MonkeyPatch) -> None:
 
 TIDY = """
 import django; django.setup()
-from delivery import retention
+from delivery.ledger import retention
 retention.CHUNK = 20
 real = retention._delete_chunk
 retention._delete_chunk = lambda pk: (real(pk), print("deleted", flush=True))[0]

@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from core.visitor import client_address
-from subscribers import tasks
+from staff import tasks
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct-horse-7"

@@ -1,7 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core.management import call_command
 
 from pages.models import Page
@@ -41,13 +40,6 @@ def test_pruning_runs_as_a_task_and_by_hand(page: Page, capsys: pytest.CaptureFi
     page.subscribers.create(address="two@example.com", created_at=old)
     call_command("prune_subscribers")
     assert "pending: 1, left: 0, confirmations: 0" in capsys.readouterr().out
-
-
-def test_sessions_that_ran_out_are_deleted(db: None) -> None:
-    for name, days in (("old", -1), ("live", 1)):
-        Session.objects.create(session_key=name, session_data="", expire_date=datetime.now(UTC) + days * DAY)
-    tasks.prune.apply(throw=True)
-    assert [each.session_key for each in Session.objects.all()] == ["live"]
 
 
 def test_whoever_else_keeps_the_address_is_told_in_the_same_transaction(subscriber: Subscriber) -> None:
