@@ -24,7 +24,8 @@ from delivery import registry
 from delivery.contract import DeliveryError, Outcome, Recipient
 from delivery.ledger import rates, retry
 from delivery.ledger.patience import patiently
-from delivery.models import Account, Delivery, DeliveryQuerySet, Notice, Pause
+from delivery.models import Account, Delivery, Notice, Pause
+from delivery.models.deliveries import DeliveryQuerySet
 from subscribers.models import Subscriber, Suppression, address_hash
 
 log = logging.getLogger(__name__)

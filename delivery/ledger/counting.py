@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from delivery import registry
 from delivery.ledger.outbox import NOT_CONNECTED
-from delivery.models import Delivery, DeliveryQuerySet, FinalCount, Notice
+from delivery.models import Delivery, FinalCount, Notice
+from delivery.models.deliveries import DeliveryQuerySet
 
 State = Delivery.State
 SHOWN_REASONS = 5

@@ -1,0 +1,14 @@
+"""The ledger: what is to be told (Notice), to whom (Delivery), and how it went.
+
+For each notice, at every moment: expected = sent + suppressed + dead + unknown + pending, where "pending"
+counts rows that wait or are in a worker's hands. States only move forward; see docs/architecture.md.
+"""
+
+from delivery.mail.bounces.models import BounceEvent
+from delivery.models.accounts import ACCOUNT, Account
+from delivery.models.counts import FinalCount
+from delivery.models.deliveries import Delivery
+from delivery.models.notices import Notice
+from delivery.models.pauses import Bucket, Pause
+
+__all__ = ("ACCOUNT", "Account", "BounceEvent", "Bucket", "Delivery", "FinalCount", "Notice", "Pause")

@@ -1,0 +1,126 @@
+"""Who is told, and how it went."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from delivery import registry
+from delivery.models.accounts import ACCOUNT, Account
+from delivery.models.notices import Notice
+from delivery.models.pauses import Pause
+from subscribers.models import Subscriber
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def pending(self) -> "DeliveryQuerySet":
+        return self.filter(state=Delivery.State.PENDING)
+
+    def waiting(self) -> "DeliveryQuerySet":
+        """What a receipt calls pending: in a worker's hands, too."""
+        return self.filter(state__in=Delivery.WAITING)
+
+    def of_subscribers(self) -> "DeliveryQuerySet":
+        """Without those of accounts: few, nobody's address, and asked for as long as the incident is shown (the
+        first post that later ones reply to, a post's id in the public documents)."""
+        return self.filter(account=None).exclude(address__startswith=ACCOUNT)
+
+    def due(self, channel: str) -> "DeliveryQuerySet":
+        """Waiting rows of a channel whose time has come, except on paused accounts; oldest first."""
+        ready = self.pending().filter(channel=channel, next_attempt_at__lte=Now())
+        closed = list(Pause.objects.closed().values_list("key", flat=True))
+        if channel in closed:
+            return ready.none()
+        return ready.exclude(address__in=closed).order_by("next_attempt_at", "pk")
+
+    def expired(self) -> "DeliveryQuerySet":
+        """Rows whose worker has not come back in time."""
+        return self.filter(state=Delivery.State.SENDING, lease_until__lte=Now())
+
+    def first_post(self, account: Account, thread: str) -> str:
+        """The other side's id of the first post in a thread; "" when there is none yet."""
+        posted = self.filter(account=account, notice__thread=thread, state=Delivery.State.SENT)
+        return posted.exclude(remote_id="").order_by("pk").values_list("remote_id", flat=True).first() or ""
+
+    def posted_by(self, account: Account) -> "DeliveryQuerySet":
+        return self.filter(account=account, state=Delivery.State.SENT)
+
+    def posted_since(self, account: Account, since: datetime) -> int:
+        return self.posted_by(account).filter(sent_at__gte=since).count()
+
+
+class Delivery(models.Model):
+    """One notice to one address."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Waiting"
+        SENDING = "sending", "Being sent"
+        SENT = "sent", "Sent"
+        SUPPRESSED = "suppressed", "Not sent on purpose"
+        DEAD = "dead", "Failed for good"
+        UNKNOWN = "unknown", "Outcome unknown"
+
+    WAITING = (State.PENDING, State.SENDING)
+
+    # A row costs what its indexes and constraints cost, four times over: inserted, claimed, recorded, pruned. So the
+    # database checks none of these keys (checking would lock and rewrite each subscriber's row: a quarter of the
+    # fan-out). Fan-out holds the lock on its notice; a claim takes a subscriber or an account that is gone for deleted.
+    notice = models.ForeignKey(
+        Notice, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False, db_index=False
+    )
+    channel = models.CharField(max_length=20, choices=registry.choices)
+    address = models.CharField(max_length=320, help_text="An e-mail address, or “account:7” for an account.")
+    subscriber = models.ForeignKey(
+        Subscriber, null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    account = models.ForeignKey(
+        Account, null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False, db_index=False
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING, db_default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    next_attempt_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    claimed_by = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="The batch that holds it; new for each claim."
+    )
+    lease_until = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    ambiguous = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="An attempt ended without an answer: the recipient may see it twice.",
+    )
+    remote_id = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="The other side's id, such as a post's."
+    )
+    error = models.CharField(
+        max_length=255, blank=True, default="", db_default="", help_text="Why the last attempt failed."
+    )
+    bounced_at = models.DateTimeField(null=True, blank=True, help_text="When it came back after it was sent.")
+    queued_at = models.DateTimeField(
+        default=timezone.now, db_default=Now(), help_text="When it began to wait; staff may queue it again."
+    )
+
+    objects = DeliveryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        # Defaults live in the database too: fan-out inserts rows by INSERT … SELECT of four columns.
+        constraints = (
+            models.UniqueConstraint(fields=["notice", "channel", "address"], name="one_delivery_per_address"),
+            models.CheckConstraint(condition=~Q(state="sent") | Q(sent_at__isnull=False), name="sent_has_a_time"),
+            models.CheckConstraint(
+                condition=~Q(state="sending") | Q(lease_until__isnull=False), name="sending_has_a_lease"
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=["channel", "next_attempt_at", "id"], condition=Q(state="pending"), name="delivery_due"
+            ),
+            models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_leased"),
+            models.Index(fields=["account"], condition=Q(account__isnull=False), name="delivery_of_account"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.channel} delivery {self.pk}: {self.state}"

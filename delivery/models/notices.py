@@ -1,0 +1,89 @@
+"""What is to be told."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from core.text import BodyField, TitleField
+from pages.models import Page
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def for_people(self) -> "NoticeQuerySet":
+        """Without heartbeats, which tell nobody anything."""
+        return self.filter(heartbeat=False)
+
+    def unsettled(self) -> "NoticeQuerySet":
+        """Those whose every recipient has a row, and whose counts are not kept yet; oldest first."""
+        return self.for_people().filter(settled_at=None, expanded_at__isnull=False).order_by("pk")
+
+    def to_prune(self, before: datetime) -> "NoticeQuerySet":
+        """Settled ones from before that moment, in a thread the oldest first: who is told an old update late is
+        spared it when a newer one got there (claims.py), and only the newer one's row says so."""
+        older = Notice.objects.filter(thread=OuterRef("thread"), pk__lt=OuterRef("pk"), pruned_at=None)
+        ripe = self.filter(pruned_at=None, settled_at__isnull=False, created_at__lt=before)
+        return ripe.exclude(Exists(older)).order_by("pk")
+
+    def being_pruned(self) -> "NoticeQuerySet":
+        return self.filter(pruned_at__isnull=False, emptied_at=None).order_by("pk")
+
+
+class Notice(models.Model):
+    """What is to be told, frozen when the update was posted: later edits do not change what goes out."""
+
+    class Stage(models.TextChoices):
+        """Where in its thread this notice stands; X posts carry a link only at both ends by default."""
+
+        FIRST = "first", "First"
+        MIDDLE = "middle", "Middle"
+        LAST = "last", "Last"
+
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="notices")
+    code = models.CharField(max_length=12, unique=True, help_text="The code of the update it tells of.")
+    thread = models.CharField(max_length=12, db_index=True, help_text="Notices of one incident share it.")
+    stage = models.CharField(max_length=6, choices=Stage.choices)
+    title = TitleField()
+    status_label = models.CharField(max_length=32, help_text="Such as “Identified”.")
+    severity = models.CharField(max_length=12, help_text="The incident's impact.")
+    body = BodyField(help_text="Markdown source.")
+    body_html = models.TextField(help_text="The same as safe HTML.")
+    link = models.URLField(max_length=400)
+    component_codes = models.JSONField(default=list)
+    component_lines = models.JSONField(default=list, help_text="Such as “Chat API: Partial outage”.")
+    heartbeat = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Goes to the canary's own destinations alone, to show that messages arrive.",
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+
+    # Fan-out: where it stands, stored in the transaction that inserts the deliveries.
+    cursor = models.BigIntegerField(default=0, help_text="The last subscriber whose delivery was inserted.")
+    expected = models.JSONField(default=dict, help_text="Rows inserted so far, by channel.")
+    expanded_at = models.DateTimeField(null=True, blank=True, help_text="When every recipient had a row.")
+
+    # The receipt's way from rows to counts: delivery/ledger/retention.py.
+    settled_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its counts are kept; empty while any recipient waits."
+    )
+    pruned_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when its subscribers' deliveries are being deleted. The counts stay."
+    )
+    emptied_at = models.DateTimeField(null=True, blank=True, help_text="When the last of those was deleted.")
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        indexes = (
+            models.Index(fields=["id"], condition=Q(expanded_at=None), name="notice_to_expand"),
+            models.Index(fields=["id"], condition=Q(settled_at=None, heartbeat=False), name="notice_to_settle"),
+            models.Index(fields=["created_at"], condition=Q(pruned_at=None), name="notice_to_prune"),
+            models.Index(fields=["id"], condition=Q(pruned_at__isnull=False, emptied_at=None), name="notice_pruning"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.status_label}: {self.title}"

@@ -1,0 +1,51 @@
+"""What holds deliveries back: a channel or account that reaches nobody, and rates."""
+
+from datetime import timedelta
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+
+class PauseQuerySet(models.QuerySet["Pause"]):
+    def closed(self) -> "PauseQuerySet":
+        """Those whose next probe is not due yet."""
+        return self.filter(probe_at__gt=Now())
+
+    def begin(self, key: str, reason: str, retry_after: float | None = None) -> None:
+        """Start a pause, or prolong it after a probe that failed: 10 s, doubled each time up to 5 minutes."""
+        pause, is_new = self.get_or_create(key=key, defaults={"reason": reason[:255], "probe_at": timezone.now()})
+        failures = 1 if is_new else pause.failures + 1
+        seconds = retry_after or min(10 * 2 ** min(failures - 1, 10), 300)
+        self.filter(key=key).update(reason=reason[:255], failures=failures, probe_at=Now() + timedelta(seconds=seconds))
+
+
+class Pause(models.Model):
+    """A channel ("email") or an account ("account:7") that can reach nobody: refused credentials, no server.
+
+    While it is closed nothing is claimed for it and no attempt is counted. From `probe_at` on a small batch
+    tries again; the first success deletes the row.
+    """
+
+    key = models.CharField(max_length=40, primary_key=True)
+    reason = models.CharField(max_length=255)
+    failures = models.PositiveIntegerField(default=1)
+    since = models.DateTimeField(default=timezone.now)
+    probe_at = models.DateTimeField()
+
+    objects = PauseQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.reason}"
+
+
+class Bucket(models.Model):
+    """How much may still be sent now: by a channel ("email"), or to a domain ("email:example.com"). See rates.py."""
+
+    key = models.CharField(max_length=300, primary_key=True)
+    tokens = models.FloatField(help_text="Messages that might go out at once, at `filled_at`.")
+    filled_at = models.DateTimeField()
+    booked_until = models.DateTimeField(help_text="When the last of those who had to wait has its turn.")
+
+    def __str__(self) -> str:
+        return self.key
