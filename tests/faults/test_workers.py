@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 from delivery.models import Delivery, Notice
 from tests.faults.conftest import PEOPLE, subscribe
@@ -43,13 +43,23 @@ def who_is_sending(workers: list[Grown], relay: ScriptedServer) -> Grown | None:
     return None
 
 
+def holds_rows(pid: int, notice: Notice) -> bool:
+    held = notice.deliveries.filter(state="sending", claimed_by__contains=f"-{pid}-")
+    try:
+        with transaction.atomic():
+            return bool(held.select_for_update(nowait=True).values_list("pk", flat=True))
+    except OperationalError:
+        return False
+
+
 def freeze_one_that_holds_rows(find: Callable[[], Grown], notice: Notice) -> Grown:
-    """Between two batches it would have nothing to lose; then it goes on, and another moment is tried."""
+    """Between two batches it would have nothing to lose; then it goes on, and another moment is tried. So it does while
+    the database still works for it: what it asked for just before would be done after all."""
     while True:
         worker = find()
         (child,) = worker.children()
         worker.send_all(signal.SIGSTOP)
-        if notice.deliveries.filter(state="sending", claimed_by__contains=f"-{child}-").exists():
+        if holds_rows(child, notice):
             return worker
         worker.send_all(signal.SIGCONT)
 
