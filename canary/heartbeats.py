@@ -81,7 +81,7 @@ def _notice(page: Page, code: str) -> Notice:
         body=words,
         body_html=f"<p>{words}</p>",
         link=page.absolute_url("/"),
-        heartbeat=True,
+        audience=Notice.Audience.CANARY,
     )
 
 
@@ -96,7 +96,7 @@ def _prepare(page: Page) -> None:
             mailbox.confirm(timezone.now())
         subscribers = subscribers.exclude(pk=mailbox.pk)
     subscribers.delete()
-    accounts = Account.objects.filter(heartbeats_only=True)
+    accounts = Account.objects.filter(audience=Notice.Audience.CANARY)
     if settings.CANARY_WEBHOOK_URL:
         accounts = accounts.exclude(pk=_prepare_account(page).pk)
     accounts.delete()
@@ -105,7 +105,10 @@ def _prepare(page: Page) -> None:
 def _prepare_account(page: Page) -> Account:
     credentials: Any = {"url": settings.CANARY_WEBHOOK_URL, "secret": hook_secret()}
     account, _ = Account.objects.get_or_create(
-        page=page, channel="webhook", heartbeats_only=True, defaults={"name": ACCOUNT_NAME, "credentials": credentials}
+        page=page,
+        channel="webhook",
+        audience=Notice.Audience.CANARY,
+        defaults={"name": ACCOUNT_NAME, "credentials": credentials},
     )
     if account.credentials != credentials:
         account.credentials = credentials
@@ -125,7 +128,7 @@ def prune() -> None:
 
     A notice goes only when none of its deliveries waits: a worker may hold them, beside others' mail.
     """
-    mine = Notice.objects.filter(heartbeat=True)
+    mine = Notice.objects.filter(audience=Notice.Audience.CANARY)
     waiting = mine.filter(Q(expanded_at=None) | Q(deliveries__state__in=Delivery.WAITING), cancelled_at=None)
     for notice in waiting.filter(created_at__lt=timezone.now() - GIVE_UP_AFTER).distinct()[:MOST_PRUNED]:
         outbox.cancel(notice)

@@ -16,7 +16,6 @@ from delivery import registry
 from delivery.ledger.counting import Line, brief_lines, kept_lines
 from delivery.ledger.looking import looks
 from delivery.models import Account, Delivery, FinalCount, Notice, Pause
-from subscribers.models import Confirmation
 
 SHOWN = 10
 STATES = ("pending", "sent", "suppressed", "dead", "unknown")
@@ -30,7 +29,7 @@ def collect_deliveries() -> Iterator[Metric]:
     yield from _newest()
     yield from _queues()
     yield _pauses()
-    yield from _confirmations()
+    yield from _letters()
 
 
 def _totals() -> Iterator[Metric]:
@@ -163,13 +162,15 @@ def _pauses() -> Metric:
     return family
 
 
-def _confirmations() -> Iterator[Metric]:
-    waiting = Confirmation.objects.filter(state__in=(Confirmation.State.PENDING, Confirmation.State.SENDING))
-    found = waiting.aggregate(rows=Count("pk"), oldest=Min("requested_at"))
+def _letters() -> Iterator[Metric]:
+    waiting = Delivery.objects.pending().filter(channel__in=registry.CHANNELS, rank=Delivery.Rank.LETTER)
+    found = waiting.aggregate(rows=Count("pk"), oldest=Min("queued_at"))
     yield GaugeMetricFamily(
-        "statuspage_confirmations_waiting", "Confirmation mails that still wait.", value=found["rows"]
+        "statuspage_letters_waiting",
+        "Mails to one person, such as confirmations, that still wait.",
+        value=found["rows"],
     )
     waited = (timezone.now() - found["oldest"]).total_seconds() if found["oldest"] else 0.0
     yield GaugeMetricFamily(
-        "statuspage_oldest_confirmation_seconds", "How long the longest waiting of them has waited.", value=waited
+        "statuspage_oldest_letter_seconds", "How long the longest waiting of them has waited.", value=waited
     )

@@ -3,9 +3,8 @@
 from celery import shared_task
 
 from core.wake import ring
-from delivery.ledger import outbox, retention
+from delivery.ledger import letters, outbox, retention
 from delivery.ledger.sender import drain
-from delivery.mail import confirmations
 from delivery.mail.bounces import events
 from delivery.mail.bounces.reading import read_mailbox
 
@@ -41,9 +40,4 @@ def read_bounces() -> None:
 def tidy() -> None:
     retention.tidy(TIDY_SECONDS)
     events.prune()
-
-
-@shared_task
-def send_confirmations() -> None:
-    if not confirmations.send_due(BUDGET_SECONDS):
-        ring("delivery.tasks.send_confirmations")
+    letters.prune()

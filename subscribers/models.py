@@ -201,36 +201,26 @@ def current_slot() -> int:
 
 
 class Confirmation(models.Model):
-    """A mail that somebody asked for in the subscribe form. The row is the queue; delivery sends what is due.
+    """That somebody asked for a mail in the subscribe form: the log behind the limits. delivery sends the mail.
 
-    What the mail says is up to `subscribers.letters.build_letter()`. The row keeps no address of its own
-    but a hash, so that the limits hold after a subscriber is deleted. `slot` makes two requests of the
-    same moment meet in a unique constraint instead of both passing a count.
+    The row keeps no address of its own but a hash, so that the limits hold after a subscriber is deleted. `slot`
+    makes two requests of the same moment meet in a unique constraint instead of both passing a count.
     """
 
-    class State(models.TextChoices):
-        PENDING = "pending", "Waiting"
-        SENDING = "sending", "Being sent"
-        SENT = "sent", "Sent"
-        DEAD = "dead", "Failed"
-
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.SET_NULL, related_name="confirmations")
+    code = models.CharField(max_length=12, default=new_code, editable=False, help_text="The code of its notice.")
     address_hash = models.CharField(max_length=64, help_text="Of the mailbox: without the “+tag” and dots.")
     visitor_hash = models.CharField(
         max_length=64, blank=True, db_index=True, help_text="Of the network address that asked; empty when unknown."
     )
     slot = models.BigIntegerField(default=current_slot, editable=False, help_text="The quarter hour of the request.")
-    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(default=timezone.now)
     requested_at = models.DateTimeField(default=timezone.now, db_index=True)
-    error = models.CharField(max_length=255, blank=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["address_hash", "slot"], name="one_confirmation_per_slot"),)
 
     def __str__(self) -> str:
-        return f"confirmation {self.pk} ({self.state})"
+        return f"confirmation {self.pk}"
 
 
 class SuppressionQuerySet(models.QuerySet["Suppression"]):

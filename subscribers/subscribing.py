@@ -14,23 +14,26 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 from components.models import Component
 from core.text import CODE_LENGTH, clean_text
-from core.wake import ring_on_commit
 from pages.models import Page
 from subscribers.addresses import mailbox, normalise_address
 from subscribers.models import (
     CONFIRMATION_SLOT_SECONDS,
     Confirmation,
     Subscriber,
-    Suppression,
     address_hashes,
     visitor_hash,
 )
 
 log = logging.getLogger(__name__)
+
+# Sent inside the transaction that stores a request, with `subscriber` and `code`: delivery writes the letter. This app
+# cannot name it; imports run the other way.
+letter_wanted = Signal()
 
 PAUSE = timedelta(seconds=CONFIRMATION_SLOT_SECONDS)
 PER_DAY = 3
@@ -77,9 +80,10 @@ def check_incident_code(code: str) -> None:
 
 
 def queue_mail(subscriber: Subscriber, now: datetime, visitor: str = "") -> bool:
-    """Queue the mail that subscribers.letters builds, and ring for it; False when a limit forbids one more.
+    """Ask for the mail that subscribers.letters builds; False when a limit forbids one more.
 
-    A suppressed address gets a row like any other, so that nobody can time the difference, but a dead one.
+    A suppressed address is treated like any other, so that nobody can time the difference: delivery leaves it out
+    when the mail is about to be sent.
     """
     hashes = address_hashes("email", mailbox(subscriber.address))
     recent = Confirmation.objects.filter(address_hash__in=hashes)
@@ -87,21 +91,17 @@ def queue_mail(subscriber: Subscriber, now: datetime, visitor: str = "") -> bool
         return False
     if recent.filter(requested_at__gt=now - timedelta(days=1)).count() >= PER_DAY:
         return False
-    suppressed = Suppression.objects.covers("email", subscriber.address)
-    state = Confirmation.State.DEAD if suppressed else Confirmation.State.PENDING
-    _, created = Confirmation.objects.get_or_create(
+    confirmation, created = Confirmation.objects.get_or_create(
         address_hash=hashes[0],
         slot=int(now.timestamp()) // CONFIRMATION_SLOT_SECONDS,
         defaults={
             "subscriber": subscriber,
             "visitor_hash": visitor_hash(visitor),
-            "state": state,
             "requested_at": now,
-            "error": "The address is suppressed." if suppressed else "",
         },
     )
     if created:
-        ring_on_commit("delivery.tasks.send_confirmations")
+        letter_wanted.send(sender=Subscriber, subscriber=subscriber, code=confirmation.code)
     return created
 
 

@@ -19,10 +19,12 @@ from delivery.contract import Channel, DeliveryError, Outcome, Recipient
 from delivery.mail import message_ids
 from delivery.mail.files import MailFolder
 from delivery.mail.mime import PrebuiltMail, SlotNames, prebuild
-from delivery.mail.smtp.message import Message, stuff
+from delivery.mail.smtp.message import Message
 from delivery.mail.smtp.relay import Relay
 from delivery.models import Notice
 from pages.models import Page
+from subscribers.letters import build_letter
+from subscribers.models import Subscriber
 from subscribers.signing import PATHS, Purpose, signer
 
 # What can be written into an SMTP command as it is. Others are refused when they subscribe.
@@ -81,13 +83,16 @@ class Email(Channel):
 
     def _messages(self, notice: Notice, recipients: Iterable[Recipient], refused: list[Outcome]) -> Iterator[Message]:
         """One message for each recipient; who cannot be written to goes into `refused`."""
-        template = self._template(notice)
+        template = LetterMail() if notice.is_letter else self._template(notice)
         for recipient in recipients:
-            if ADDRESS.fullmatch(recipient.address):
-                yield template.fill(recipient)
-            else:
-                error = DeliveryError("this address cannot be written to", permanent=True)
+            try:
+                if not ADDRESS.fullmatch(recipient.address):
+                    raise DeliveryError("this address cannot be written to", permanent=True)
+                message = template.fill(recipient)
+            except DeliveryError as error:
                 refused.append(Outcome(recipient.delivery_id, error))
+            else:
+                yield message
 
     def _template(self, notice: Notice) -> "NoticeMail":
         if notice.pk not in self._mails:
@@ -125,16 +130,36 @@ class NoticeMail:
         return Message(recipient.delivery_id, self._sender, recipient.address, mail, name)
 
 
+class LetterMail:
+    """Letters say something else to each recipient. Their links are made as they are sent, and stored nowhere."""
+
+    def fill(self, recipient: Recipient) -> Message:
+        """Raises DeliveryError when the subscriber was deleted meanwhile."""
+        subscriber = Subscriber.objects.select_related("page").filter(code=recipient.subscriber_code).first()
+        if subscriber is None:
+            raise DeliveryError("deleted", skip=True)
+        letter, sender = build_letter(subscriber), sender_address()
+        headers = {
+            "From": from_header(subscriber.page),
+            "Subject": letter.subject,
+            "Auto-Submitted": "auto-generated",
+        }
+        mail = prebuild(headers, letter.text, letter.html).stuffed()
+        filled = mail.fill(
+            headers={
+                "To": f"<{recipient.address}>",
+                "Message-ID": message_ids.of_delivery("letter", recipient.delivery_id, domain_of(sender)),
+                "Date": _date_header(int(time.time())),
+            },
+            slots={},
+        )
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-letter-{recipient.delivery_id:09d}"
+        return Message(recipient.delivery_id, sender, recipient.address, filled, name)
+
+
 @lru_cache(maxsize=4)
 def _date_header(seconds: int) -> str:
     return format_datetime(datetime.fromtimestamp(seconds, UTC))
-
-
-def hand_over(transport: Transport, name: str, sender: str, address: str, mail: bytes) -> None:
-    """One mail. Raises DeliveryError."""
-    for _, error in transport.carry([Message(0, sender, address, stuff(mail), name)]):
-        if error:
-            raise error
 
 
 def prebuild_notice(notice: Notice) -> PrebuiltMail:

@@ -53,14 +53,14 @@ class Webhook(Channel):
             raise DeliveryError(
                 "the address or the secret cannot be used", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS
             ) from error
-        return read_answer(answer, heartbeat=notice.heartbeat)
+        return read_answer(answer, heartbeat=notice.is_heartbeat)
 
 
 def compose(notice: Notice) -> dict[str, Any]:
     """What is posted: type, timestamp and data, as Standard Webhooks advises. Times are ISO 8601 in UTC."""
     posted_at = notice.created_at.astimezone(UTC).isoformat()
     return {
-        "type": "notice.heartbeat" if notice.heartbeat else "notice.posted",
+        "type": "notice.heartbeat" if notice.is_heartbeat else "notice.posted",
         "timestamp": posted_at,
         "data": {
             "id": notice.code,

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -12,8 +11,7 @@ from django.utils import timezone
 
 from core.wake import ring, ring_on_commit
 from delivery import registry
-from delivery.ledger.claims import release_expired
-from delivery.mail import confirmations
+from delivery.ledger.outcomes import release_expired
 from delivery.models import Delivery, FinalCount, Notice, Pause
 from pages.models import Page
 from subscribers.models import Subscriber
@@ -22,8 +20,6 @@ from subscribers.models import Subscriber
 CHUNK = 5_000
 # Who sends goes on by itself while there is something; a bell for each of 200 chunks takes as long as 100,000 rows.
 BELL_EVERY_SECONDS = 0.5
-# Longest due is sent first. A heartbeat behind a million mails would say nothing about the way that they take.
-HEARTBEATS_AHEAD = timedelta(days=1)
 NOT_CONNECTED = "not connected"
 
 
@@ -127,8 +123,8 @@ def _insert_chunk(notice: Notice) -> list[str]:
         for channel in registry.subscriber_kinds():
             inserted[channel] += _insert_subscribers(notice, channel, end)
         notice.cursor = end
-    if notice.heartbeat:
-        notice.deliveries.pending().update(next_attempt_at=Now() - HEARTBEATS_AHEAD)
+    if notice.is_heartbeat:
+        notice.deliveries.pending().update(rank=Delivery.Rank.HEARTBEAT)
     inserted += Counter()  # drops the channels without rows
     notice.expected = dict(Counter(notice.expected) + inserted)
     notice.save(update_fields=["cursor", "expected", "expanded_at"])
@@ -138,7 +134,7 @@ def _insert_chunk(notice: Notice) -> list[str]:
 def _insert_accounts(notice: Notice) -> dict[str, int]:
     """One row for each enabled account; one without credentials is on record as not told."""
     known = set(notice.deliveries.filter(account__isnull=False).values_list("account_id", flat=True))
-    of_page = notice.page.accounts.filter(enabled=True, heartbeats_only=notice.heartbeat)
+    of_page = notice.page.accounts.filter(enabled=True, audience=notice.audience)
     accounts = of_page.filter(channel__in=registry.account_kinds()).exclude(pk__in=known).order_by("pk")
     rows = [
         Delivery(
@@ -148,6 +144,7 @@ def _insert_accounts(notice: Notice) -> dict[str, int]:
             account=account,
             state=Delivery.State.PENDING if account.is_connected else Delivery.State.SUPPRESSED,
             error="" if account.is_connected else NOT_CONNECTED,
+            rank=Delivery.Rank.ACCOUNT,
             next_attempt_at=Now(),
             queued_at=Now(),
         )
@@ -161,7 +158,7 @@ def _chunk_end(notice: Notice) -> int | None:
     """The last subscriber of the next chunk; None after the last one. Counted before any choice is looked
     at, so that a chunk costs the same however few of them want to hear of this."""
     people = Subscriber.objects.active().filter(page=notice.page_id)
-    if notice.heartbeat:
+    if notice.is_heartbeat:
         people = Subscriber.objects.following(notice.page, notice.thread)
     ahead = people.filter(pk__gt=notice.cursor)
     ids = ahead.order_by("pk").values_list("pk", flat=True)
@@ -171,7 +168,7 @@ def _chunk_end(notice: Notice) -> int | None:
 def _insert_subscribers(notice: Notice, channel: str, end: int) -> int:
     """INSERT … SELECT of the subscribers after the cursor, up to `end`; how many rows that made."""
     people = Subscriber.objects.about(notice.page, notice.component_codes, notice.thread)
-    if notice.heartbeat:
+    if notice.is_heartbeat:
         people = Subscriber.objects.following(notice.page, notice.thread)
     audience = (
         people.filter(channel=channel, pk__gt=notice.cursor, pk__lte=end)
@@ -202,12 +199,10 @@ def sweep() -> dict[str, int]:
 
     Harmless to run twice, or beside itself. Rows of a worker that died are released first.
     """
-    found = {"released": release_expired(), "notices": 0, "channels": 0, "confirmations": 0}
+    found = {"released": release_expired(), "notices": 0, "channels": 0}
     for notice_id in Notice.objects.filter(expanded_at=None).order_by("pk").values_list("pk", flat=True)[:100]:
         found["notices"] += ring("delivery.tasks.fan_out", notice_id)
     for channel in registry.CHANNELS:
         if Delivery.objects.due(channel).exists():
             found["channels"] += ring("delivery.tasks.send", channel)
-    if confirmations.due().exists():
-        found["confirmations"] += ring("delivery.tasks.send_confirmations")
     return found

@@ -12,8 +12,8 @@ from django.conf import settings
 
 from delivery import registry
 from delivery.contract import Channel, DeliveryError, Outcome, Recipient
-from delivery.ledger import claims, rates
-from delivery.ledger.claims import Batch
+from delivery.ledger import claims, outcomes, rates
+from delivery.ledger.outcomes import Batch
 from delivery.ledger.patience import patiently
 from delivery.models import Notice, Pause
 
@@ -62,6 +62,7 @@ class _Shift:
         self.counts: Counter[str] = Counter()
         self.tried = 0
         self.refused = 0
+        self.is_letter = False
         self.next_record = time.monotonic() + RECORD_EVERY_SECONDS
         self.next_renewal = time.monotonic() + settings.DELIVERY_LEASE_SECONDS / 4
 
@@ -73,11 +74,12 @@ class _Shift:
         self._record()
         untried = self.batch.recipients.keys() - self.taken
         if untried:
-            patiently(lambda: claims.release(self.batch, untried))
+            patiently(lambda: outcomes.release(self.batch, untried))
         return self.counts
 
     def _send(self, notice: Notice, recipients: list[Recipient]) -> None:
         """Everything the channel took and gave no outcome for may have gone out: it counts as ambiguous."""
+        self.is_letter = notice.is_letter
         try:
             for outcome in self.channel.send_many(notice, self._hand_over(recipients)):
                 self._note(outcome)
@@ -117,8 +119,9 @@ class _Shift:
 
     def _note(self, outcome: Outcome) -> None:
         self.finished.append(outcome)
-        self.tried += 1
-        if outcome.error and not outcome.error.skip and not outcome.error.pause:
+        # Anybody can ask for letters to addresses that do not exist: those say nothing about the channel.
+        self.tried += not self.is_letter
+        if outcome.error and not outcome.error.skip and not outcome.error.pause and not self.is_letter:
             self.refused += 1
             self._pause_when_most_are_refused(REFUSED_LEAST, str(outcome.error))
         if outcome.error and outcome.error.pause:
@@ -135,11 +138,11 @@ class _Shift:
             ended, _ = patiently(over.delete)
             if ended:
                 log.info("pause over: %s", self.batch.channel)
-        self.counts += patiently(lambda: claims.record(self.batch, self.finished))
+        self.counts += patiently(lambda: outcomes.record(self.batch, self.finished))
         self.finished = []
         now = time.monotonic()
         self.next_record = now + RECORD_EVERY_SECONDS
         # Renewing writes every row that is left: seldom, but well before the lease ends.
         if now >= self.next_renewal:
-            patiently(lambda: claims.renew(self.batch))
+            patiently(lambda: outcomes.renew(self.batch))
             self.next_renewal = now + settings.DELIVERY_LEASE_SECONDS / 4

@@ -3,12 +3,10 @@
 Anybody can write to the mailbox that bounces go to. A notice's code is public and deliveries are numbered, so without
 a signature one forged report would keep mails from a stranger. Only who got a mail knows its id.
 
-    <d-NOTICE-DELIVERY-SIGNATURE@domain>    a delivery
-    <c-CONFIRMATION-SIGNATURE@domain>       a confirmation
+    <d-NOTICE-DELIVERY-SIGNATURE@domain>    a delivery; a letter's NOTICE is "letter"
 """
 
 import re
-from dataclasses import dataclass
 
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
@@ -17,15 +15,7 @@ from core.keyed_hash import keyed_for, secret_keys
 
 SIGNATURE_LENGTH = 16  # hex digits
 # Some providers tell it without the angle brackets.
-OURS = re.compile(r"<?((?:d-[A-Za-z0-9_]{1,20}|c)-([0-9]{1,18}))-([0-9a-f]{16})@", re.ASCII)
-
-
-@dataclass(frozen=True)
-class OurMail:
-    """A mail that we handed over: a delivery, or a confirmation."""
-
-    is_confirmation: bool
-    pk: int
+OURS = re.compile(r"<?(d-[A-Za-z0-9_]{1,20}-([0-9]{1,18}))-([0-9a-f]{16})@", re.ASCII)
 
 
 def of_delivery(notice_code: str, pk: int, domain: str) -> str:
@@ -33,12 +23,8 @@ def of_delivery(notice_code: str, pk: int, domain: str) -> str:
     return _sign(f"d-{notice_code}-{pk}", domain)
 
 
-def of_confirmation(pk: int, domain: str) -> str:
-    return _sign(f"c-{pk}", domain)
-
-
-def read(text: str) -> OurMail | None:
-    """The mail that a Message-ID names; None for one that is not ours, or not signed by us.
+def read(text: str) -> int | None:
+    """The id of the delivery that a Message-ID names; None for one that is not ours, or not signed by us.
 
     The domain does not matter: the sender's address may have changed since. Retired keys are good.
     """
@@ -48,7 +34,7 @@ def read(text: str) -> OurMail | None:
     value, pk, signature = found.groups()
     if not any(constant_time_compare(signature, _signature(value, key)) for key in secret_keys()):
         return None
-    return OurMail(value.startswith("c-"), int(pk))
+    return int(pk)
 
 
 def _sign(value: str, domain: str) -> str:

@@ -8,6 +8,7 @@ from django.db.models import Max
 from core.text import TitleField
 from delivery import registry
 from delivery.credentials import CredentialsField
+from delivery.models.notices import Notice
 from pages.models import Page
 
 ACCOUNT = "account:"
@@ -16,7 +17,7 @@ ACCOUNT = "account:"
 class AccountQuerySet(models.QuerySet["Account"]):
     def for_people(self) -> "AccountQuerySet":
         """Those that updates are posted on: switched on, and not the canary's."""
-        return self.filter(enabled=True, heartbeats_only=False)
+        return self.filter(enabled=True, audience=Notice.Audience.PAGE)
 
 
 class Account(models.Model):
@@ -39,8 +40,13 @@ class Account(models.Model):
     cap_spares_critical = models.BooleanField(
         "critical beyond the cap", default=True, help_text="Post about critical incidents even when the cap is reached."
     )
-    heartbeats_only = models.BooleanField(
-        default=False, db_default=False, editable=False, help_text="The canary's: it hears of heartbeats, of no update."
+    audience = models.CharField(
+        max_length=7,
+        choices=Notice.Audience.choices,
+        default=Notice.Audience.PAGE,
+        db_default=Notice.Audience.PAGE,
+        editable=False,
+        help_text="Notices for whom are posted here. The canary's account hears of heartbeats, of no update.",
     )
 
     objects = AccountQuerySet.as_manager()

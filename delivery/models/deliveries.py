@@ -28,12 +28,12 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(account=None).exclude(address__startswith=ACCOUNT)
 
     def due(self, channel: str) -> "DeliveryQuerySet":
-        """Waiting rows of a channel whose time has come, except on paused accounts; oldest first."""
+        """Waiting rows of a channel whose time has come, except on paused accounts; by rank, longest due first."""
         ready = self.pending().filter(channel=channel, next_attempt_at__lte=Now())
         closed = list(Pause.objects.closed().values_list("key", flat=True))
         if channel in closed:
             return ready.none()
-        return ready.exclude(address__in=closed).order_by("next_attempt_at", "pk")
+        return ready.exclude(address__in=closed).order_by("rank", "next_attempt_at", "pk")
 
     def expired(self) -> "DeliveryQuerySet":
         """Rows whose worker has not come back in time."""
@@ -62,6 +62,14 @@ class Delivery(models.Model):
         DEAD = "dead", "Failed for good"
         UNKNOWN = "unknown", "Outcome unknown"
 
+    class Rank(models.IntegerChoices):
+        """Who is told first. A heartbeat behind a million mails would say nothing about the way that they take."""
+
+        HEARTBEAT = 0, "Heartbeat"
+        ACCOUNT = 10, "Account"
+        LETTER = 20, "Letter"
+        SUBSCRIBER = 30, "Subscriber"
+
     WAITING = (State.PENDING, State.SENDING)
 
     # A row costs what its indexes and constraints cost, four times over: inserted, claimed, recorded, pruned. So the
@@ -79,6 +87,7 @@ class Delivery(models.Model):
         Account, null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False, db_index=False
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING, db_default=State.PENDING)
+    rank = models.PositiveSmallIntegerField(choices=Rank.choices, default=Rank.SUBSCRIBER, db_default=Rank.SUBSCRIBER)
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     next_attempt_at = models.DateTimeField(default=timezone.now, db_default=Now())
     claimed_by = models.CharField(
@@ -116,7 +125,7 @@ class Delivery(models.Model):
         )
         indexes = (
             models.Index(
-                fields=["channel", "next_attempt_at", "id"], condition=Q(state="pending"), name="delivery_due"
+                fields=["channel", "rank", "next_attempt_at", "id"], condition=Q(state="pending"), name="delivery_due"
             ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_leased"),
             models.Index(fields=["account"], condition=Q(account__isnull=False), name="delivery_of_account"),

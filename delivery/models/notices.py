@@ -12,8 +12,8 @@ from pages.models import Page
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def for_people(self) -> "NoticeQuerySet":
-        """Without heartbeats, which tell nobody anything."""
-        return self.filter(heartbeat=False)
+        """What the page's people are told: no heartbeats, no letters."""
+        return self.filter(audience=Notice.Audience.PAGE)
 
     def unsettled(self) -> "NoticeQuerySet":
         """Those whose every recipient has a row, and whose counts are not kept yet; oldest first."""
@@ -40,7 +40,17 @@ class Notice(models.Model):
         MIDDLE = "middle", "Middle"
         LAST = "last", "Last"
 
+    class Audience(models.TextChoices):
+        """Whom it is for."""
+
+        PAGE = "page", "The page's people"
+        CANARY = "canary", "The canary"
+        PERSON = "person", "One person"
+
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="notices")
+    audience = models.CharField(
+        max_length=7, choices=Audience.choices, default=Audience.PAGE, db_default=Audience.PAGE, editable=False
+    )
     code = models.CharField(max_length=12, unique=True, help_text="The code of the update it tells of.")
     thread = models.CharField(max_length=12, db_index=True, help_text="Notices of one incident share it.")
     stage = models.CharField(max_length=6, choices=Stage.choices)
@@ -52,11 +62,6 @@ class Notice(models.Model):
     link = models.URLField(max_length=400)
     component_codes = models.JSONField(default=list)
     component_lines = models.JSONField(default=list, help_text="Such as “Chat API: Partial outage”.")
-    heartbeat = models.BooleanField(
-        default=False,
-        db_default=False,
-        help_text="Goes to the canary's own destinations alone, to show that messages arrive.",
-    )
     created_at = models.DateTimeField(default=timezone.now)
     cancelled_at = models.DateTimeField(null=True, blank=True)
 
@@ -80,10 +85,21 @@ class Notice(models.Model):
         ordering = ("-created_at", "-pk")
         indexes = (
             models.Index(fields=["id"], condition=Q(expanded_at=None), name="notice_to_expand"),
-            models.Index(fields=["id"], condition=Q(settled_at=None, heartbeat=False), name="notice_to_settle"),
+            models.Index(fields=["id"], condition=Q(settled_at=None, audience="page"), name="notice_to_settle"),
             models.Index(fields=["created_at"], condition=Q(pruned_at=None), name="notice_to_prune"),
+            models.Index(fields=["created_at"], condition=Q(audience="person"), name="letter_to_prune"),
             models.Index(fields=["id"], condition=Q(pruned_at__isnull=False, emptied_at=None), name="notice_pruning"),
         )
 
     def __str__(self) -> str:
         return f"{self.status_label}: {self.title}"
+
+    @property
+    def is_heartbeat(self) -> bool:
+        """Goes to the canary's own destinations alone, to show that messages arrive."""
+        return self.audience == self.Audience.CANARY
+
+    @property
+    def is_letter(self) -> bool:
+        """Goes to one person, who waits for it."""
+        return self.audience == self.Audience.PERSON

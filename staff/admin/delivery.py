@@ -73,7 +73,7 @@ class AccountAdmin(StaffModelAdmin):
         return frozenset(name for kind in registry.account_kinds() for name in secret_names(kind))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
-        return super().get_queryset(request).filter(heartbeats_only=False)
+        return super().get_queryset(request).filter(audience=Notice.Audience.PAGE)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*super().get_readonly_fields(request, obj), *(["channel"] if obj else [])]
@@ -155,7 +155,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     actions = ("try_again",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
-        return super().get_queryset(request).exclude(notice__in=Notice.objects.filter(heartbeat=True))
+        return super().get_queryset(request).exclude(notice__in=Notice.objects.filter(audience=Notice.Audience.CANARY))
 
     def get_list_display(self, request: HttpRequest) -> Any:
         shown = "address" if _sees_addresses(request) else "recipient"
@@ -219,7 +219,7 @@ class NoticeAdmin(ReadOnlyAdmin):
     actions = ("tell_nobody_else",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Notice]:
-        return super().get_queryset(request).filter(heartbeat=False)
+        return super().get_queryset(request).filter(audience=Notice.Audience.PAGE)
 
     @admin.display(description="receipt")
     def receipt(self, obj: Notice) -> str:

@@ -11,6 +11,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from delivery.models import Delivery
 from pages.models import record_audit
 from staff.admin.pages import ADMINISTER, AdministerOnly
 from subscribers.addresses import normalise_address
@@ -33,8 +34,16 @@ class ReadOnly:
 
 class ConfirmationInline(ReadOnly, AdministerOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = Confirmation
-    fields = ("requested_at", "state", "attempts", "error")
+    fields = readonly_fields = ("requested_at", "outcome")
     verbose_name_plural = "mails asked for in the subscribe form"
+
+    @admin.display(description="what became of it")
+    def outcome(self, asked: Confirmation) -> str:
+        delivery = Delivery.objects.filter(notice__code=asked.code).first()
+        if delivery is None:
+            return "Not known any more"
+        label = Delivery.State(delivery.state).label
+        return f"{label}: {delivery.error}" if delivery.error else str(label)
 
 
 @admin.register(Subscriber)

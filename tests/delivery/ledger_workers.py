@@ -19,8 +19,8 @@ from greenlet import getcurrent, greenlet
 from delivery import registry
 from delivery.channels import email
 from delivery.contract import Channel, DeliveryError, Outcome, Recipient
-from delivery.ledger import claims, outbox, sender
-from delivery.ledger.claims import Batch
+from delivery.ledger import claims, outbox, outcomes, sender
+from delivery.ledger.outcomes import Batch
 from delivery.mail.smtp.message import Message
 from delivery.models import Delivery, Notice, Pause
 
@@ -172,7 +172,7 @@ class Stage:
         self._real_claim = claims.claim
         patch.setattr(claims, "claim", self._claim)
         for name in ("record", "release", "renew"):
-            patch.setattr(claims, name, self._fenced(getattr(claims, name)))
+            patch.setattr(outcomes, name, self._fenced(getattr(outcomes, name)))
 
     def monotonic(self) -> float:
         return self.world.seconds

@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.utils import timezone
 from pytest_django import Settings
 
-from delivery.ledger import outbox, retention
+from delivery.ledger import letters, outbox, retention
 from delivery.ledger.counting import count_line_by_line
 from delivery.mail import message_ids
 from delivery.mail.bounces import events
@@ -18,7 +18,7 @@ from delivery.mail.bounces.events import MAILBOX, note
 from delivery.mail.bounces.models import BounceEvent, Kind
 from delivery.models import Delivery, Notice
 from delivery.receipt import build_receipt
-from subscribers.models import Confirmation, Subscriber, Suppression
+from subscribers.models import Subscriber, Suppression
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers, MakeNotice
@@ -126,8 +126,8 @@ def test_no_address_is_kept(delivery: Delivery):
 
 
 def test_a_returned_confirmation_suppresses_too(person: Subscriber):
-    row = Confirmation.objects.create(subscriber=person, address_hash="x")
-    about = message_ids.of_confirmation(row.pk, "acme.example")
+    letters.queue_letter(None, person, "abcdefghijkl")
+    about = message_ids.of_delivery("letter", Delivery.objects.get().pk, "acme.example")
 
     assert note(source=MAILBOX, event_id=about, kind=Kind.HARD, address="", message_id=about.strip("<>"))
     assert reasons() == ["hard_bounce"]

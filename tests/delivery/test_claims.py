@@ -12,8 +12,9 @@ from pytest_django import Settings
 
 from delivery.channels.email import Email
 from delivery.contract import DeliveryError, Outcome
-from delivery.ledger import claims, outbox
-from delivery.ledger.claims import Batch, claim, record, release_expired
+from delivery.ledger import outbox, outcomes
+from delivery.ledger.claims import claim
+from delivery.ledger.outcomes import Batch, record, release_expired
 from delivery.models import Account, Delivery, Notice, Pause
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.ledger import assert_ledger_balances
@@ -169,7 +170,7 @@ def test_the_lease_is_as_long_as_the_setting_says(expanded: Notice, settings: Se
     assert timedelta(seconds=20) < first - timezone.now() <= timedelta(seconds=31)
 
     settings.DELIVERY_LEASE_SECONDS = 90
-    claims.renew(batch)
+    outcomes.renew(batch)
 
     renewed = expanded.deliveries.earliest("pk").lease_until
     assert renewed

@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from pytest_django import Settings
 
-from delivery.ledger import claims, outbox, sender
+from delivery.ledger import outbox, outcomes, sender
 from delivery.models import Delivery, Notice
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.ledger import assert_ledger_balances
@@ -81,7 +81,7 @@ def _somebody_waits_for_us() -> bool:
 @pytest.fixture
 def meet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Opponent], list[Any]]]:
     """Let the opponent in when something is recorded for the first time; the list fills with what that leads to."""
-    real, ends = claims.record, list[Any]()
+    real, ends = outcomes.record, list[Any]()
     pool = ThreadPoolExecutor(1)
     fights: list[Future[None]] = []
 
@@ -103,7 +103,7 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Opponent], list[
                 ends.append(type(error.__cause__))
                 raise
 
-        monkeypatch.setattr(claims, "record", record)
+        monkeypatch.setattr(outcomes, "record", record)
         return ends
 
     yield set_up
@@ -182,14 +182,14 @@ def test_a_deadlock_while_leases_are_prolonged_does_not_put_what_is_in_flight_in
     five: Notice, server: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "RECORD_EVERY_SECONDS", 0.0)  # after each mail, which prolongs the others' leases
-    real, failures = claims.renew, [OperationalError("deadlock detected")] * 2
+    real, failures = outcomes.renew, [OperationalError("deadlock detected")] * 2
 
-    def renew(batch: claims.Batch) -> None:
+    def renew(batch: outcomes.Batch) -> None:
         if failures:
             raise failures.pop()
         real(batch)
 
-    monkeypatch.setattr(claims, "renew", renew)
+    monkeypatch.setattr(outcomes, "renew", renew)
     real_shift = sender._Shift.__init__
 
     def always_due(shift: Any, *args: Any) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,17 +67,16 @@ def test_an_account_that_is_not_connected_is_no_failure(notice: Notice, x_accoun
     assert notice.deliveries.get().error == "not connected"
 
 
-@pytest.mark.parametrize("waits", ["notice", "confirmation"])
+@pytest.mark.parametrize("waits", ["notice", "letter"])
 def test_nothing_that_waits_is_overlooked(waits: str, notice: Notice, mail_dir: Path, monkeypatch: pytest.MonkeyPatch):
     from delivery.ledger import outbox
-    from delivery.mail import confirmations
     from subscribers.subscribing import request_subscription
 
     if waits == "notice":
         monkeypatch.setattr(outbox, "expand", lambda pk: False)
     else:
         request_subscription(notice.page, "jane@example.com")
-        monkeypatch.setattr(confirmations, "send_due", lambda seconds: True)
+        monkeypatch.setattr("delivery.management.commands.deliver.drain", lambda kind, seconds: (Counter(), True))
 
     assert "ERROR 0 failed, 1 still waiting." in deliver()
 

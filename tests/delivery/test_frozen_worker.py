@@ -10,7 +10,8 @@ import pytest
 from django.db import connection, transaction
 
 from delivery.ledger import outbox
-from delivery.ledger.claims import claim, release_expired
+from delivery.ledger.claims import claim
+from delivery.ledger.outcomes import release_expired
 from delivery.models import Delivery, Notice
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ CANARY = "heartbeat"
 
 @pytest.fixture
 def canary_account(webhook_account: Account) -> Account:
-    Account.objects.filter(pk=webhook_account.pk).update(heartbeats_only=True)
+    Account.objects.filter(pk=webhook_account.pk).update(audience="canary")
     return webhook_account
 
 
@@ -37,7 +37,7 @@ def test_a_heartbeat_goes_to_the_canary_and_to_nobody_else(
     add_subscribers(1, incident_code="incident0001")
     (canary,) = add_subscribers(1, incident_code=CANARY)
 
-    assert told(make_notice(heartbeat=True, thread=CANARY)) == [canary_account.address, canary.address]
+    assert told(make_notice(audience="canary", thread=CANARY)) == [canary_account.address, canary.address]
 
 
 def test_an_update_goes_to_everybody_but_the_canary(
@@ -52,7 +52,7 @@ def test_an_update_goes_to_everybody_but_the_canary(
 
 
 def test_staff_see_no_heartbeat_among_what_was_told(make_notice: MakeNotice, admin_client):
-    make_notice(heartbeat=True, title="A heartbeat", thread=CANARY)
+    make_notice(audience="canary", title="A heartbeat", thread=CANARY)
     shown = make_notice()
 
     assert [each.notice for each in recently_told(5)] == [shown]
@@ -64,7 +64,7 @@ def test_a_heartbeat_does_not_wait_behind_a_large_fan_out(make_notice: MakeNotic
     add_subscribers(30)
     (canary,) = add_subscribers(1, incident_code=CANARY)
     told(make_notice())
-    told(make_notice(heartbeat=True, thread=CANARY))
+    told(make_notice(audience="canary", thread=CANARY))
 
     batch = claims.claim("email", 5)
 
@@ -80,7 +80,7 @@ def test_a_heartbeat_is_not_booked_behind_its_domains_share(
     add_subscribers(1, incident_code=CANARY)
     told(make_notice())
     assert claims.claim("email", 100)
-    heartbeat = make_notice(heartbeat=True, thread=CANARY)
+    heartbeat = make_notice(audience="canary", thread=CANARY)
     told(heartbeat)
 
     batch = claims.claim("email", 100)

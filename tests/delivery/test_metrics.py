@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from delivery import metrics
-from delivery.ledger import outbox, retention
+from delivery.ledger import letters, outbox, retention
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import retry_failed
 from pages.models import Page
@@ -26,7 +26,6 @@ from statuspage import metrics as endpoint
 from statuspage.checks import check_production
 from statuspage.metrics import Scrape
 from statuspage.urls import scrape
-from subscribers.models import Confirmation
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers, MakeNotice
@@ -173,16 +172,19 @@ def test_there_are_never_many_labels(client: Client, make_notice: MakeNotice, ad
 
 
 def test_what_waits_and_what_is_paused_is_told(client: Client, notice: Notice, x_account: Account):
-    Confirmation.objects.create(address_hash="a", requested_at=timezone.now() - timedelta(minutes=5))
-    Confirmation.objects.create(address_hash="b", state=Confirmation.State.SENT)
+    subscriber = notice.page.subscribers.create(address="jane@example.com")
+    letters.queue_letter(None, subscriber, "letter000001")
+    letters.queue_letter(None, subscriber, "letter000002")
+    Delivery.objects.filter(notice__code="letter000001").update(queued_at=timezone.now() - timedelta(minutes=5))
+    Delivery.objects.filter(notice__code="letter000002").update(state="sent", sent_at=timezone.now())
     Pause.objects.begin("email", "no server")
     Pause.objects.begin(x_account.address, "no credits")
     Pause.objects.update(since=timezone.now() - timedelta(minutes=3))
 
     seen = read(client)
 
-    assert seen["statuspage_confirmations_waiting",] == 1
-    assert 300 <= seen["statuspage_oldest_confirmation_seconds",] < 400
+    assert seen["statuspage_letters_waiting",] == 1
+    assert 300 <= seen["statuspage_oldest_letter_seconds",] < 400
     assert 180 <= seen["statuspage_paused_seconds", "", "email"] < 300
     assert 180 <= seen["statuspage_paused_seconds", "@acmestatus", "x"] < 300
     assert seen["statuspage_notices_waiting_for_fan_out",] == 1

@@ -106,7 +106,7 @@ def test_a_code_of_nobody_is_not_found(client: Client, db: None):
 
 
 def test_the_newest_notices_have_their_totals(client: Client, told: Notice, make_notice: MakeNotice):
-    make_notice(thread="incident0002", heartbeat=True)
+    make_notice(thread="incident0002", audience="canary")
     retention.settle(told.pk)
     outbox.expand(make_notice(thread="incident0003").pk)
 

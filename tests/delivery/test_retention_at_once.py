@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from delivery.contract import Outcome
 from delivery.ledger import outbox, retention
-from delivery.ledger.claims import claim, record
+from delivery.ledger.claims import claim
 from delivery.ledger.forgetting import blank_address
+from delivery.ledger.outcomes import record
 from delivery.models import Delivery, FinalCount, Notice
 from delivery.overview import recently_told
 from delivery.receipt import build_receipt, retry_failed

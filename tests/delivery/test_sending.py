@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from delivery import registry, tasks
 from delivery.contract import Channel, DeliveryError, Outcome, Recipient
-from delivery.ledger import claims, outbox, patience, sender
+from delivery.ledger import outbox, outcomes, patience, sender
 from delivery.models import Notice, Pause
 from tests.delivery.ledger import assert_ledger_balances
 
@@ -137,14 +137,14 @@ def test_a_probe_that_works_ends_the_pause_and_the_rest_follows(
 def test_a_database_that_is_away_while_recording_is_waited_for(
     scripted: type[Scripted], ten: Notice, monkeypatch: pytest.MonkeyPatch
 ):
-    real, failures = claims.record, [OperationalError("gone")] * 3
+    real, failures = outcomes.record, [OperationalError("gone")] * 3
 
     def record(*args: object) -> object:
         if failures:
             raise failures.pop()
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(claims, "record", record)
+    monkeypatch.setattr(outcomes, "record", record)
     monkeypatch.setattr(patience.connection, "close", lambda: None)
 
     sender.drain("email", SECONDS)
@@ -161,8 +161,8 @@ def test_a_crash_between_sending_and_recording_repeats_the_message_and_says_so(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(sender, "RECORD_EVERY_SECONDS", 0.0)
-        patch.setattr(sender.claims, "record", crash)
-        claims_record = claims.record
+        patch.setattr(sender.outcomes, "record", crash)
+        claims_record = outcomes.record
         assert claims_record is crash
         sender.drain("email", SECONDS)
     assert states(ten)["0001"] == "sending"
@@ -207,7 +207,7 @@ def test_a_sweep_rings_for_whatever_is_due(
         return True
 
     monkeypatch.setattr(outbox, "ring", ring)
-    assert outbox.sweep() == {"released": 0, "notices": 0, "channels": 1, "confirmations": 0}
+    assert outbox.sweep() == {"released": 0, "notices": 0, "channels": 1}
     assert rung == [("delivery.tasks.send", "email")]
 
     rung.clear()

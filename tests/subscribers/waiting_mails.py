@@ -1,7 +1,7 @@
-from subscribers.models import Confirmation
+from delivery.models import Delivery
 
 
 def waiting() -> list[str]:
     """The addresses to which a mail of the subscribe form is queued."""
-    rows = Confirmation.objects.filter(state="pending").order_by("pk")
-    return [row.subscriber.address for row in rows.select_related("subscriber") if row.subscriber]
+    rows = Delivery.objects.pending().filter(rank=Delivery.Rank.LETTER)
+    return list(rows.order_by("pk").values_list("address", flat=True))

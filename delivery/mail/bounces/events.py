@@ -19,7 +19,7 @@ from delivery.mail.bounces.reports import without_addresses
 from delivery.models import Delivery, FinalCount, Notice
 from pages.models import Page
 from subscribers.addresses import normalise_address
-from subscribers.models import Confirmation, Subscriber, SubscriberQuerySet, Suppression, address_hash, address_hashes
+from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, address_hash, address_hashes
 
 EMAIL = "email"
 # Anybody can write to it, so what it says counts only with a Message-ID that we signed.
@@ -129,13 +129,8 @@ def _mail_named(message_id: str, named: str) -> _Mail | None:
     ours = message_ids.read(message_id)
     if ours is None:
         return None
-    mail = _of_confirmation(ours.pk) if ours.is_confirmation else _of_delivery(ours.pk)
+    mail = _of_delivery(ours)
     return mail if mail and named in ("", mail.address) else None
-
-
-def _of_confirmation(pk: int) -> _Mail | None:
-    row = Confirmation.objects.select_related("subscriber").filter(pk=pk, subscriber__channel=EMAIL).first()
-    return _Mail(row.subscriber.address) if row and row.subscriber else None
 
 
 def _of_delivery(pk: int) -> _Mail | None:

@@ -9,11 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from delivery import registry
 from delivery.ledger import outbox
-from delivery.ledger.claims import release_expired
+from delivery.ledger.outcomes import release_expired
 from delivery.ledger.sender import drain
-from delivery.mail import confirmations
 from delivery.models import Delivery, Notice, Pause
-from subscribers.models import Confirmation
 
 State = Delivery.State
 TURN_SECONDS = 600.0
@@ -64,15 +62,13 @@ def deliver() -> dict[str, Counter[str]]:
     release_expired()
     for notice_id in Notice.objects.filter(expanded_at=None).order_by("pk").values_list("pk", flat=True):
         outbox.expand(notice_id)
-    confirmations.send_due(TURN_SECONDS)
     return {channel: drain(channel, TURN_SECONDS)[0] for channel in registry.CHANNELS}
 
 
 def count_waiting() -> int:
-    """Deliveries and confirmation mails that nobody has been able to send, and notices without rows yet."""
+    """Deliveries that nobody has been able to send, and notices without rows yet."""
     deliveries = Delivery.objects.waiting().count()
-    mails = Confirmation.objects.filter(state__in=(Confirmation.State.PENDING, Confirmation.State.SENDING)).count()
-    return deliveries + mails + Notice.objects.filter(expanded_at=None).count()
+    return deliveries + Notice.objects.filter(expanded_at=None).count()
 
 
 def _reasons() -> str:

@@ -1,0 +1,154 @@
+"""What becomes of claimed rows: recorded, given back, or taken from a worker that was lost.
+
+Every change is fenced by the claim: a worker that was away longer than its lease finds its rows taken and changes
+nothing.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from delivery import registry
+from delivery.contract import Outcome, Recipient
+from delivery.ledger import retry
+from delivery.models import Delivery, Notice
+from delivery.models.deliveries import DeliveryQuerySet
+from subscribers.models import Suppression, address_hash
+
+log = logging.getLogger(__name__)
+State = Delivery.State
+LOST = "the worker was lost before it could say what became of this"
+
+
+@dataclass
+class Batch:
+    """Rows of one channel that one worker holds, grouped by notice, longest due first."""
+
+    channel: str
+    token: str
+    recipients: dict[int, Recipient] = field(default_factory=dict)
+    """By delivery id: those still to be recorded."""
+    work: list[tuple[Notice, list[Recipient]]] = field(default_factory=list)
+    is_probe: bool = False
+    """A pause stands, and this batch tries whether it can end."""
+
+
+def record(batch: Batch, outcomes: Iterable[Outcome]) -> Counter[str]:
+    """Write down what became of rows: one UPDATE for each different verdict. Counts by state.
+
+    Rows that are no longer held by this batch stay as they are.
+    """
+    channel = registry.load(batch.channel)
+    verdicts: dict[tuple[retry.Verdict, str], list[int]] = defaultdict(list)
+    gone: list[str] = []
+    for outcome in outcomes:
+        recipient = batch.recipients[outcome.delivery_id]
+        verdict = retry.judge(channel, outcome.error, recipient.attempts, was_ambiguous=recipient.ambiguous)
+        verdicts[verdict, outcome.remote_id].append(outcome.delivery_id)
+        if outcome.error and outcome.error.gone:
+            gone.append(recipient.address)
+    counts: Counter[str] = Counter()
+    with transaction.atomic():
+        for (verdict, remote_id), ids in verdicts.items():
+            counts[verdict.state] += _held(batch, ids).update(**_columns(verdict, remote_id))
+        _suppress(batch.channel, gone)
+    recorded = [delivery_id for ids in verdicts.values() for delivery_id in ids]
+    _warn_of_rows_taken(batch, len(recorded) - counts.total())
+    for delivery_id in recorded:
+        del batch.recipients[delivery_id]
+    return counts
+
+
+def _warn_of_rows_taken(batch: Batch, count: int) -> None:
+    if count:
+        log.warning("rows were taken over by another worker: channel=%s rows=%d", batch.channel, count)
+
+
+def release(batch: Batch, delivery_ids: Iterable[int], **columns: Any) -> None:
+    """Give rows back untried, with their attempt. Those that are not held stay as they are."""
+    ids = list(delivery_ids)
+    released = _held(batch, ids).update(
+        state=State.PENDING, attempts=F("attempts") - 1, claimed_by="", lease_until=None, **columns
+    )
+    _warn_of_rows_taken(batch, len(ids) - released)
+    for delivery_id in ids:
+        batch.recipients.pop(delivery_id, None)
+
+
+def renew(batch: Batch) -> None:
+    """Prolong the lease of what is still held."""
+    _held(batch, batch.recipients).update(lease_until=Now() + lease())
+
+
+def release_expired() -> int:
+    """Put rows of workers that died or hang back in the queue; how many.
+
+    They may have been sent, so they are marked ambiguous; where a repeat would be worse than silence,
+    or after the last attempt, they end as unknown, for staff to decide.
+    """
+    released = sum(_release_expired(kind) for kind in registry.CHANNELS)
+    if released:
+        log.warning("deliveries of lost workers released: rows=%d", released)
+    return released
+
+
+def _release_expired(kind: str) -> int:
+    """A worker that hangs in the middle of a transaction locks its rows: those are stepped over, else the sweep
+    would hang with it. PostgreSQL ends such a transaction after a minute (statuspage/environment.py)."""
+    channel = registry.load(kind)
+    last_attempt = channel.max_attempts if channel.resend_ambiguous else 0
+    with transaction.atomic():
+        lost = Delivery.objects.expired().filter(channel=kind).select_for_update(skip_locked=True)
+        ids = list(lost.values_list("pk", flat=True))
+        if not ids:
+            return 0
+        lost = Delivery.objects.filter(pk__any_of=ids, state=State.SENDING)
+        given_up = lost.filter(attempts__gte=last_attempt).update(
+            state=State.UNKNOWN, ambiguous=True, error=LOST, claimed_by="", lease_until=None
+        )
+        return given_up + lost.update(
+            state=State.PENDING, ambiguous=True, error=LOST, claimed_by="", lease_until=None, next_attempt_at=Now()
+        )
+
+
+def _held(batch: Batch, ids: Iterable[int]) -> DeliveryQuerySet:
+    return Delivery.objects.filter(pk__any_of=set(ids), claimed_by=batch.token, state=State.SENDING)
+
+
+def _columns(verdict: retry.Verdict, remote_id: str) -> dict[str, Any]:
+    """The columns that a verdict sets."""
+    columns: dict[str, Any] = {"state": verdict.state, "error": verdict.error, "claimed_by": "", "lease_until": None}
+    if verdict.state == State.SENT:
+        columns |= {"sent_at": Now(), "remote_id": remote_id}
+    if verdict.state == State.PENDING:
+        columns["next_attempt_at"] = Now() + timedelta(seconds=verdict.wait_seconds)
+    if not verdict.counts:
+        columns["attempts"] = F("attempts") - 1
+    if verdict.ambiguous:
+        columns["ambiguous"] = True
+    return columns
+
+
+def _suppress(channel: str, addresses: list[str]) -> None:
+    """Never write again to addresses that do not exist."""
+    Suppression.objects.bulk_create(
+        [
+            Suppression(
+                channel=channel, address_hash=address_hash(channel, each), reason=Suppression.Reason.HARD_BOUNCE
+            )
+            for each in addresses
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def lease() -> timedelta:
+    return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
