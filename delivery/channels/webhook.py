@@ -56,11 +56,19 @@ class Webhook(Channel):
         return read_answer(answer, heartbeat=notice.is_heartbeat)
 
 
+# By audience. Whoever acts on incidents must not take a test for one.
+TYPES = {
+    Notice.Audience.PAGE: "notice.posted",
+    Notice.Audience.CANARY: "notice.heartbeat",
+    Notice.Audience.ACCOUNT: "notice.test",
+}
+
+
 def compose(notice: Notice) -> dict[str, Any]:
     """What is posted: type, timestamp and data, as Standard Webhooks advises. Times are ISO 8601 in UTC."""
     posted_at = notice.created_at.astimezone(UTC).isoformat()
     return {
-        "type": "notice.heartbeat" if notice.is_heartbeat else "notice.posted",
+        "type": TYPES[Notice.Audience(notice.audience)],
         "timestamp": posted_at,
         "data": {
             "id": notice.code,

@@ -1,15 +1,18 @@
-"""Letters: notices for one person, who waits for them, such as the mail that confirms a subscription.
+"""Notices for one: a letter for a person who waits for it, or a test message on an account of ours.
 
-A letter is one row of the ledger like any other message; how the channel words it is decided when it is sent.
+Each is one row of the ledger like any other message. How a channel words a letter is decided when it is sent.
 """
 
 from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
+from core.text import new_code
 from core.wake import ring_on_commit
-from delivery.models import Delivery, Notice
+from delivery.models import Account, Delivery, Notice
+from pages.models import Page
 from subscribers.models import Subscriber
 
 # As long as the log behind the limits of the subscribe form. What comes back by then still finds its delivery.
@@ -23,27 +26,59 @@ def queue_letter(sender: Any, subscriber: Subscriber, code: str, **kwargs: Any) 
     `code` becomes the notice's. Whether the address is suppressed is asked when the row is claimed, so a request for
     such an address costs the same as any other.
     """
-    notice = Notice.objects.create(
-        page=subscriber.page,
+    notice = _create_notice(
+        subscriber.page,
+        subscriber.channel,
         audience=Notice.Audience.PERSON,
         code=code,
-        thread=code,
-        stage=Notice.Stage.MIDDLE,
         title="Mail that the subscribe form asked for",
         status_label="Letter",
-        severity="none",
-        link=subscriber.page.absolute_url("/"),
-        expected={subscriber.channel: 1},
-        expanded_at=timezone.now(),
     )
     notice.deliveries.create(
         channel=subscriber.channel, address=subscriber.address, subscriber=subscriber, rank=Delivery.Rank.LETTER
     )
-    ring_on_commit("delivery.tasks.send", subscriber.channel)
+
+
+@transaction.atomic
+def send_test_message(account: Account) -> Notice:
+    """Queue one message on this account alone, which says that it is a test."""
+    words = "This is a test of this account. Nothing is wrong."
+    notice = _create_notice(
+        account.page,
+        account.channel,
+        audience=Notice.Audience.ACCOUNT,
+        code=new_code(),
+        title="Test message",
+        status_label="Test",
+        body=words,
+        body_html=f"<p>{words}</p>",
+    )
+    notice.deliveries.create(
+        channel=account.channel, address=account.address, account=account, rank=Delivery.Rank.ACCOUNT
+    )
+    return notice
+
+
+def _create_notice(page: Page, channel: str, *, code: str, **fields: str) -> Notice:
+    """A notice with one recipient, whose row the caller writes in the same transaction; nothing fans it out."""
+    notice = Notice.objects.create(
+        page=page,
+        code=code,
+        thread=code,
+        stage=Notice.Stage.MIDDLE,
+        severity="none",
+        link=page.absolute_url("/"),
+        expected={channel: 1},
+        expanded_at=timezone.now(),
+        **fields,
+    )
+    ring_on_commit("delivery.tasks.send", channel)
+    return notice
 
 
 def prune() -> int:
-    """Delete some of the letters that are older than a week and wait for nothing; how many rows."""
-    old = Notice.objects.filter(audience=Notice.Audience.PERSON, created_at__lt=timezone.now() - KEPT_FOR)
+    """Delete some of those that are older than a week and wait for nothing; how many rows."""
+    for_one = Notice.objects.filter(audience__in=(Notice.Audience.ACCOUNT, Notice.Audience.PERSON))
+    old = for_one.filter(created_at__lt=timezone.now() - KEPT_FOR)
     finished = old.exclude(deliveries__state__in=Delivery.WAITING).order_by("created_at").values_list("pk", flat=True)
     return Notice.objects.filter(pk__in=list(finished[:PRUNED_AT_ONCE])).delete()[0]

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import BigIntegerField, Count, Max, QuerySet, Value
+from django.db.models import BigIntegerField, Count, Max, Q, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -56,17 +56,24 @@ def cancel(notice: Notice) -> int:
     return notice.deliveries.pending().update(state=Delivery.State.SUPPRESSED, error="cancelled by staff")
 
 
-def requeue(deliveries: QuerySet[Delivery]) -> int:
+def requeue(deliveries: QuerySet[Delivery], *, also_sent: bool = False) -> int:
     """Put those that failed, or ended without an answer, back in the queue with fresh attempts; how many.
+
+    `also_sent`: those of people that were handed over, too. Posts of accounts are not repeated: everybody would see it.
 
     What is paused is tried at once. Of a notice that is being pruned nothing is taken: its counts are final.
     """
-    failed = deliveries.filter(state__in=(Delivery.State.DEAD, Delivery.State.UNKNOWN))
+    wanted = Q(state__in=(Delivery.State.DEAD, Delivery.State.UNKNOWN))
+    if also_sent:
+        wanted |= Q(state=Delivery.State.SENT, account=None)
+    failed = deliveries.filter(wanted)
     with transaction.atomic():
         failed = failed.filter(notice__in=_reopen(failed))
         channels = list(failed.order_by().values_list("channel", flat=True).distinct())
         accounts = list(failed.filter(account__isnull=False).order_by().values_list("address", flat=True).distinct())
-        count = failed.update(state=Delivery.State.PENDING, attempts=0, queued_at=Now(), next_attempt_at=Now())
+        count = failed.update(
+            state=Delivery.State.PENDING, attempts=0, sent_at=None, queued_at=Now(), next_attempt_at=Now()
+        )
         Pause.objects.filter(key__in=channels + accounts).update(probe_at=Now())
         for channel in channels:
             ring_on_commit("delivery.tasks.send", channel)

@@ -12,7 +12,7 @@ from pages.models import Page
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def for_people(self) -> "NoticeQuerySet":
-        """What the page's people are told: no heartbeats, no letters."""
+        """What the page's people are told: no heartbeats, letters or test messages."""
         return self.filter(audience=Notice.Audience.PAGE)
 
     def unsettled(self) -> "NoticeQuerySet":
@@ -45,6 +45,7 @@ class Notice(models.Model):
 
         PAGE = "page", "The page's people"
         CANARY = "canary", "The canary"
+        ACCOUNT = "account", "One account"
         PERSON = "person", "One person"
 
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="notices")
@@ -87,7 +88,9 @@ class Notice(models.Model):
             models.Index(fields=["id"], condition=Q(expanded_at=None), name="notice_to_expand"),
             models.Index(fields=["id"], condition=Q(settled_at=None, audience="page"), name="notice_to_settle"),
             models.Index(fields=["created_at"], condition=Q(pruned_at=None), name="notice_to_prune"),
-            models.Index(fields=["created_at"], condition=Q(audience="person"), name="letter_to_prune"),
+            models.Index(
+                fields=["created_at"], condition=Q(audience__in=("account", "person")), name="notice_of_one_to_prune"
+            ),
             models.Index(fields=["id"], condition=Q(pruned_at__isnull=False, emptied_at=None), name="notice_pruning"),
         )
 

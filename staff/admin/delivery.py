@@ -13,13 +13,14 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from delivery import registry
-from delivery.ledger import outbox
+from delivery.ledger import letters, outbox
 from delivery.mail.bounces.models import BounceEvent
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import PRUNED
 from pages.models import Page, record_audit
 from staff.admin.pages import ADMINISTER, StaffModelAdmin, StaffRights
 
+MOST_SENT_AGAIN = 20
 SECRET = "secret_"  # noqa: S105 (a prefix of field names)
 
 
@@ -67,6 +68,7 @@ class AccountAdmin(StaffModelAdmin):
     list_select_related = ("page",)
     search_fields = ("name",)
     readonly_fields = ("connection",)
+    actions = ("send_test_message",)
 
     @property
     def secret_fields(self) -> frozenset[str]:  # type: ignore[override]
@@ -111,6 +113,18 @@ class AccountAdmin(StaffModelAdmin):
             super().save_model(request, obj, form, change)
             Pause.objects.filter(key=obj.address).delete()
 
+    @admin.action(description="Send a test message, which followers of the account see", permissions=["change"])
+    def send_test_message(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        for account in queryset.select_related("page"):
+            if not account.enabled or not account.is_connected:
+                self.message_user(request, f"{account} is switched off or not connected.", messages.ERROR)
+                continue
+            with transaction.atomic():
+                notice = letters.send_test_message(account)
+                record_audit(account.page, request.user.get_username(), "account.test", str(account))
+            link = format_html('<a href="{}">What becomes of it</a>', reverse("receipt", args=[notice.code]))
+            self.message_user(request, format_html("A test message on {} was queued. {}", account, link))
+
     @admin.display(description="connection")
     def connection(self, obj: Account) -> str:
         if not obj.is_connected:
@@ -152,7 +166,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_select_related = ("notice", "account")
     search_fields = ("notice__title", "notice__code", "remote_id")
     ordering = ("-pk",)
-    actions = ("try_again",)
+    actions = ("try_again", "send_again")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         return super().get_queryset(request).exclude(notice__in=Notice.objects.filter(audience=Notice.Audience.CANARY))
@@ -184,11 +198,23 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Try again what failed", permissions=["repair"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        self._requeue(request, queryset)
+
+    @admin.action(description="Send again to this person", permissions=["repair"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        """For who says that nothing came. A few at a time: one click too many must not write to everybody again."""
+        if queryset.count() > MOST_SENT_AGAIN:
+            words = f"Choose at most {MOST_SENT_AGAIN} deliveries to send again. Nothing was sent."
+            self.message_user(request, words, messages.ERROR)
+            return
+        self._requeue(request, queryset, also_sent=True)
+
+    def _requeue(self, request: HttpRequest, queryset: QuerySet[Delivery], *, also_sent: bool = False) -> None:
         pages = Page.objects.filter(notices__deliveries__in=queryset.values("pk")).distinct()
         with transaction.atomic():
             for page in pages:
                 chosen = Delivery.objects.filter(pk__in=queryset.values("pk"), notice__page=page)
-                count = outbox.requeue(chosen)
+                count = outbox.requeue(chosen, also_sent=also_sent)
                 record_audit(page, request.user.get_username(), "delivery.requeue", f"{count} deliveries", count=count)
                 self.message_user(request, f"{page}: {count} deliveries wait to be sent again.")
         if Notice.objects.filter(deliveries__in=queryset.values("pk"), pruned_at__isnull=False).exists():

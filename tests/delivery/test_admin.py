@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,9 +10,12 @@ from django.test import Client
 from django.utils import timezone
 
 from delivery.ledger import outbox
+from delivery.ledger.sender import drain
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import PRUNED
 from pages.models import AuditEntry, Page
+from staff.admin.delivery import MOST_SENT_AGAIN
+from tests.delivery.ledger import assert_ledger_balances
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers
@@ -232,3 +236,73 @@ def test_who_may_not_administer_repairs_nothing(
     assert notice.deliveries.get().state == Delivery.State.DEAD
     x_account.refresh_from_db()
     assert x_account.credentials
+
+
+def send_again(staff: Client, deliveries: Any) -> str:
+    chosen = list(deliveries.values_list("pk", flat=True))
+    post = {"action": "send_again", "_selected_action": chosen}
+    return staff.post("/admin/delivery/delivery/", post, follow=True).content.decode()
+
+
+def test_a_mail_is_sent_again_to_one_person(
+    staff: Client, notice: Notice, add_subscribers: AddSubscribers, mail_dir: Path
+):
+    add_subscribers(3)
+    outbox.expand(notice.pk)
+    drain("email", 20.0)
+    one = notice.deliveries.order_by("pk").first()
+    assert one
+
+    answer = send_again(staff, notice.deliveries.filter(pk=one.pk))
+    assert "1 deliveries wait to be sent again" in answer
+    assert notice.deliveries.filter(state="sent").count() == 2
+    assert_ledger_balances(notice)
+
+    drain("email", 20.0)
+    assert notice.deliveries.filter(state="sent").count() == 3
+    assert_ledger_balances(notice)
+
+
+def test_one_click_too_many_does_not_write_to_everybody_again(
+    staff: Client, notice: Notice, add_subscribers: AddSubscribers
+):
+    add_subscribers(MOST_SENT_AGAIN + 1)
+    outbox.expand(notice.pk)
+    notice.deliveries.update(state="sent", sent_at=timezone.now())
+
+    assert "Nothing was sent" in send_again(staff, notice.deliveries)
+    assert not notice.deliveries.pending().exists()
+
+
+def test_a_post_of_an_account_is_never_repeated(staff: Client, notice: Notice, x_account: Account):
+    outbox.expand(notice.pk)
+    notice.deliveries.update(state="sent", sent_at=timezone.now())
+
+    assert "0 deliveries wait" in send_again(staff, notice.deliveries)
+
+
+def send_test_message(staff: Client, account: Account) -> str:
+    post = {"action": "send_test_message", "_selected_action": [account.pk]}
+    return staff.post(ACCOUNTS, post, follow=True).content.decode()
+
+
+def test_a_test_message_goes_to_its_account_alone(
+    staff: Client, notice: Notice, x_account: Account, webhook_account: Account, add_subscribers: AddSubscribers
+):
+    add_subscribers(1)
+    answer = send_test_message(staff, webhook_account)
+
+    test = Notice.objects.get(audience="account")
+    assert f"/admin/notices/{test.code}/receipt/" in answer
+    assert [each.address for each in test.deliveries.all()] == [webhook_account.address]
+    assert_ledger_balances(test)
+    assert "Test message" in staff.get(f"/admin/notices/{test.code}/receipt/").content.decode()
+    assert test not in Notice.objects.for_people()
+    assert AuditEntry.objects.get(action="account.test").target == str(webhook_account)
+
+
+def test_an_account_that_is_not_connected_gets_no_test_message(staff: Client, x_account: Account):
+    Account.objects.update(credentials={})
+
+    assert "not connected" in send_test_message(staff, x_account)
+    assert not Notice.objects.exists()

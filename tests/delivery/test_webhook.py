@@ -29,6 +29,15 @@ def test_each_attempt_carries_the_same_id(notice: Notice, webhook_account: Accou
     assert server.requests[0].json["data"]["components"] == ["Chat API: Partial outage"]
 
 
+@pytest.mark.parametrize(("audience", "type_"), [("account", "notice.test"), ("canary", "notice.heartbeat")])
+def test_what_is_no_update_of_an_incident_says_so(audience: str, type_: str, notice: Notice, webhook_account: Account):
+    notice.audience = audience
+    with listening() as server:
+        post(notice, webhook_account, server.url)
+
+    assert server.requests[0].json["type"] == type_
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
