@@ -31,9 +31,9 @@ class Server:
         while waiting:
             pid = waiting.pop()
             found.append(pid)
-            children = Path(f"/proc/{pid}/task/{pid}/children")
-            with contextlib.suppress(OSError):
-                waiting += map(int, children.read_text().split())
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    waiting += map(int, children.read_text().split())
         return found
 
     def cpu_seconds(self) -> float:
@@ -60,6 +60,12 @@ class Server:
             connection.request("GET", path, headers=dict(headers))
             answer = connection.getresponse()
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+
+def clean_environment() -> dict[str, str]:
+    """As in an empty shell: what would point `up` at something that is there already is unset."""
+    unset = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "LOG_LEVEL", "WEB_PROCESSES", "STATIC_ROOT")
+    return {name: value for name, value in os.environ.items() if name not in unset}
 
 
 def free_port() -> int:
