@@ -2,6 +2,8 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+import statuspage.celery  # noqa: F401 - tasks of any process belong to this application
+
 # What staff read over the records of apps that are not ours.
 HEADINGS = {"auth": "Staff", "axes": "Sign-ins"}
 

