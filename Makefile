@@ -25,6 +25,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
