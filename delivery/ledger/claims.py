@@ -83,8 +83,10 @@ def _take(channel: str, size: int, token: str) -> list[_Row]:
     with transaction.atomic():
         due = Delivery.objects.due(channel).select_for_update(skip_locked=True)
         columns = _columns_read(due, channel)
-        ahead = columns.filter(rank__lt=Delivery.Rank.SUBSCRIBER)[: min(size, AHEAD_SIZE)]
-        rows = [_Row(*values) for values in ahead]
+        rows: list[_Row] = []
+        ahead = due.filter(rank__lt=Delivery.Rank.SUBSCRIBER).values_list("pk", flat=True)[: min(size, AHEAD_SIZE)]
+        if first := list(ahead):  # mostly none, and looking for ids alone is quicker
+            rows = [_Row(*values) for values in columns.filter(pk__any_of=first)]
         people = columns.filter(rank=Delivery.Rank.SUBSCRIBER)[: size - len(rows)]
         rows += [_Row(*values) for values in people]
         ids = {row.pk for row in rows}
@@ -121,7 +123,7 @@ def _load(batch: Batch, rows: list[_Row]) -> None:
     accounts = Account.objects.in_bulk({row.account_id for row in rows if row.account_id})
     suppressed = Suppression.objects.among(batch.channel, [row.address for row in rows if not row.account_id])
     overtaken = _overtaken(batch.channel, rows, notices)
-    first_letters: dict[int, int] = {}
+    groups = _groups(notices)
     refused: list[Outcome] = []
     grouped: dict[int, list[Recipient]] = defaultdict(list)
     for row in rows:
@@ -141,16 +143,17 @@ def _load(batch: Batch, rows: list[_Row]) -> None:
         if error:
             refused.append(Outcome(row.pk, error))
         else:
-            grouped[_group(notices[row.notice_id], first_letters)].append(recipient)
+            grouped[groups[row.notice_id]].append(recipient)
     batch.work = [(notices[group], recipients) for group, recipients in grouped.items()]
     if refused:
         outcomes.record(batch, refused)
 
 
-def _group(notice: Notice, first_letters: dict[int, int]) -> int:
-    """The notice under which the channel gets a row. Letters of one page go together, so that a channel which can
-    send several at once does; it takes what a letter says from its recipient. `first_letters` is by page."""
-    return first_letters.setdefault(notice.page_id, notice.pk) if notice.is_letter else notice.pk
+def _groups(notices: dict[int, Notice]) -> dict[int, int]:
+    """Under which notice the channel gets the rows of each. Letters of one page go together, so that a channel which
+    can send several at once does; it takes what a letter says from its recipient."""
+    first: dict[int, int] = {}
+    return {pk: first.setdefault(each.page_id, pk) if each.is_letter else pk for pk, each in notices.items()}
 
 
 def _objection(row: _Row, notice: Notice, account: Account | None, suppressed: set[str]) -> DeliveryError | None:
