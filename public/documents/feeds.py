@@ -66,9 +66,17 @@ def json_feed(snapshot: Data) -> Data:
 
 
 def feed_items(snapshot: Data) -> list[Data]:
-    """The incidents and planned work that a feed shows, latest date first."""
+    """The incidents and maintenance that a feed shows, latest date first.
+
+    What is open or running goes in first: scheduled maintenance is dated in the future, and would displace it.
+    """
     everything = snapshot["incidents"] + snapshot["maintenances"]
-    return sorted(everything, key=item_date, reverse=True)[:ITEMS]
+    everything.sort(key=lambda each: (_is_now(each), item_date(each)), reverse=True)
+    return sorted(everything[:ITEMS], key=item_date, reverse=True)
+
+
+def _is_now(incident: Data) -> bool:
+    return not incident["is_closed"] and incident["status"] != Phase.SCHEDULED
 
 
 def item_date(incident: Data) -> datetime:

@@ -115,7 +115,8 @@ def test_correcting_a_text_keeps_ids_and_item_dates(example: Example) -> None:
 
 def test_a_feed_holds_the_25_latest(example: Example) -> None:
     for number in range(30):
-        Incident.open(example.page, f"Number {number}", "Words.", at=at(10, 11) + timedelta(minutes=number))
+        told = Incident.open(example.page, f"Number {number}", "Words.", at=at(10, 11) + timedelta(minutes=number))
+        told.incident.post_update("Well again.", "resolved", at=at(10, 11) + timedelta(minutes=number))
     found = items(feeds.rss(example.snapshot()))
     assert len(found) == 25
     assert [each.findtext("title") for each in found[:2]] == ["Database work", "Number 29"]
@@ -178,3 +179,27 @@ def test_words_that_a_template_engine_would_run_stay_words(example: Example) -> 
     text = "{{7*7}} {% debug %} ${x} {0.__class__} {{ settings.SECRET_KEY }}"
     Incident.open(example.page, text, text, at=at(10, 11))
     assert items(feeds.rss(example.snapshot()))[1].findtext("title") == text
+
+
+@pytest.mark.parametrize(
+    ("open_", "scheduled", "shown"),
+    [(0, 25, 1), (1, 25, 2), (24, 25, 25), (0, 2, 1)],
+)
+def test_scheduled_maintenance_displaces_nothing_that_is_open(example: Example, open_: int, scheduled: int, shown: int):
+    """The example has one open incident of its own."""
+    for number in range(open_):
+        Incident.open(example.page, f"Trouble {number}", "We are looking into it.")
+    for number in range(scheduled):
+        start = at(20, 6) + timedelta(hours=number)
+        Incident.open(
+            example.page, f"Work {number}", "We will replace disks.", kind="maintenance", status="scheduled",
+            scheduled_for=start, scheduled_until=start + timedelta(hours=1),
+        )  # fmt: skip
+
+    items = feeds.feed_items(example.snapshot())
+
+    is_open = [each for each in items if each["kind"] == "incident" and not each["is_closed"]]
+    assert len(is_open) == shown
+    assert len(items) == min(25, 3 + open_ + scheduled)
+    dates = [feeds.item_date(each) for each in items]
+    assert dates == sorted(dates, reverse=True)
