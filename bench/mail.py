@@ -115,10 +115,10 @@ def _say_spread(name: str, values: list[float], digits: int = 2) -> None:
 def _tell(page: Any, people: int, services: Services) -> Told:
     """Post one update to so many subscribers through the real path."""
     from delivery.models import Delivery, Notice
-    from incidents.models import Incident
+    from incidents.models import Incident, Post
 
     before, started = services.cpu_seconds(), time.perf_counter()
-    update = Incident.open(page, "Slow answers", PARAGRAPH * 24)
+    update = Incident.open(page, "Slow answers", Post(PARAGRAPH * 24))
     posting = time.perf_counter() - started
     notices = Notice.objects.filter(code=update.code)
     waiting = Delivery.objects.filter(notice__code=update.code, state__in=("pending", "sending"))

@@ -1,4 +1,4 @@
-"""What can break: components, in groups one level deep, and how long each held which status."""
+"""What can break: components, in groups one level deep; what incidents say of them; which status each held when."""
 
 from datetime import datetime
 from typing import Any
@@ -41,7 +41,17 @@ class Component(models.Model):
     code = models.CharField(max_length=12, default=new_code, editable=False)
     name = TitleField()
     description = BodyField(blank=True)
-    status = models.IntegerField(choices=Status.choices, default=Status.OPERATIONAL, editable=False)
+    status = models.IntegerField(
+        choices=Status.choices,
+        default=Status.OPERATIONAL,
+        editable=False,
+        help_text="What is shown: the worst of its effects, else the base status.",
+    )
+    base_status = models.IntegerField(
+        choices=Status.choices,
+        default=Status.OPERATIONAL,
+        help_text="Set by hand: shown while no open incident says that something is wrong.",
+    )
     position = models.PositiveIntegerField(default=1)
     showcase = models.BooleanField("show uptime", default=True)
     start_date = models.DateField(null=True, blank=True, help_text="Uptime is counted from this day.")
@@ -64,8 +74,10 @@ class Component(models.Model):
             raise ValidationError({"group": "Choose a group of the same page."})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """A new component starts its first span."""
+        """A new component shows its base status, and starts its first span."""
         adding = self._state.adding
+        if adding:
+            self.status = self.base_status
         with transaction.atomic():
             super().save(*args, **kwargs)
             if adding:
@@ -85,6 +97,22 @@ class Component(models.Model):
             self.status, self.updated_at = status, at
             self.save(update_fields=["status", "updated_at"])
         return old
+
+
+class Effect(models.Model):
+    """What one open incident, or maintenance under way, says a component's status is. Operational takes nothing
+    away from what others say. Written by components/effects.py alone."""
+
+    component = models.ForeignKey(Component, on_delete=models.CASCADE, related_name="effects")
+    cause = models.CharField(max_length=12, help_text="The code of the incident.")
+    status = models.IntegerField(choices=Status.choices)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["component", "cause"], name="one_effect_of_a_cause"),)
+        indexes = (models.Index(fields=["cause"]),)
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {Status(self.status).label}"
 
 
 class StatusSpan(models.Model):

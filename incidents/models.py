@@ -1,8 +1,7 @@
-"""Incidents and planned maintenance: one model, told in updates. `Incident.post_update()` is the only writer."""
+"""Incidents and maintenance: one model, told in updates. `Incident.open` and `Incident.post` are the only writers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +10,16 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from components.models import Component, StatusSpan
-from components.status import Impact, Status
-from core.markdown import render_markdown
+from components.effects import end_effects
+from components.models import Component
+from components.status import Impact
 from core.text import TitleField, clean_text, new_code
-from incidents.notices import publish_notice
-from incidents.phases import CLOSED, PHASES, WATCHED, Kind, Phase, check_phase
+from incidents.phases import CLOSED, PHASES, WATCHED, Kind, Phase
+from incidents.post import Post, Window
+from incidents.posting import open_incident, post_update
 from incidents.templates_and_drafts import Draft, Template
 from incidents.updates import Affected, StaleUpdateError, Update
-from pages.models import Page, record_audit
+from pages.models import Page
 
 __all__ = [
     "CLOSED",
@@ -29,6 +29,7 @@ __all__ = [
     "Incident",
     "Kind",
     "Phase",
+    "Post",
     "StaleUpdateError",
     "Template",
     "Update",
@@ -105,7 +106,7 @@ class Incident(models.Model):
         return f"/incidents/{self.code}"
 
     @property
-    def window(self) -> tuple[datetime, datetime] | None:
+    def window(self) -> Window | None:
         """When planned work starts and ends; None for a real-time incident."""
         if self.scheduled_for is None or self.scheduled_until is None:
             return None
@@ -113,55 +114,48 @@ class Incident(models.Model):
 
     @classmethod
     def open(
-        cls,
-        page: Page,
-        name: str,
-        body: str,
-        *,
-        status: Phase | str = "",
-        kind: Kind | str = Kind.INCIDENT,
-        components: Mapping[Component, Status] | None = None,
-        impact_override: str = "",
-        scheduled_for: datetime | None = None,
-        scheduled_until: datetime | None = None,
-        notify: bool = True,
-        actor: str = "system",
-        token: str | None = None,
-        at: datetime | None = None,
+        cls, page: Page, name: str, post: Post, *, kind: Kind | str = Kind.INCIDENT, impact_override: Impact | str = ""
     ) -> Update:
-        """Start an incident (or plan maintenance) with its first update; returns that update.
+        """Start an incident (or schedule maintenance, in the post's window) with its first update, which is returned.
 
-        `status` is the kind's first one when left out. Raises ValidationError for an empty name, a
-        status of the other kind or a window that ends before it starts. The same `token` again gives
-        the first call's update.
+        Raises ValidationError for an empty name or body, a status of the other kind, a window that ends
+        before it starts or a component of another page.
         """
-        now = at or timezone.now()
-        status = check_phase(kind, status, None)
+        now = post.at or timezone.now()
+        scheduled_for, scheduled_until = post.window or (None, None)
+        incident = cls(
+            page=page,
+            name=clean_text(name, limit=255, multiline=False),
+            kind=kind,
+            impact_override=impact_override,
+            scheduled_for=scheduled_for,
+            scheduled_until=scheduled_until,
+            started_at=now,
+            created_at=now,
+            updated_at=now,
+        )
+        return open_incident(incident, post)
+
+    def post(self, post: Post) -> Update:
+        """Tell the next thing about this incident. All of it happens, or nothing.
+
+        Raises StaleUpdateError, and ValidationError for an empty body, a status of the other kind, a postmortem
+        of something open, a window of a real-time incident or a component of another page.
+        """
+        return post_update(self, post)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Its components go back to what others say of them."""
         with transaction.atomic():
-            _lock(page)
-            if posted := _posted_with(token):
-                return posted
-            incident = cls(
-                page=page,
-                name=clean_text(name, limit=255, multiline=False),
-                kind=kind,
-                status=status,
-                impact_override=impact_override,
-                scheduled_for=scheduled_for,
-                scheduled_until=scheduled_until,
-                started_at=now,
-                created_at=now,
-                updated_at=now,
-            )
-            incident.full_clean(exclude=["name"])  # an empty one is refused by clean(), in better words
-            incident.save()
-            return incident.post_update(
-                body, status, components=components, notify=notify, actor=actor, token=token, at=at
-            )
+            self.page.lock()
+            end_effects(self.code)
+            return super().delete(*args, **kwargs)
 
     def clean(self) -> None:
         if not self.name:
             raise ValidationError({"name": "Write a title."})
+        if self.kind == Kind.INCIDENT and self.window:
+            raise ValidationError({"scheduled_for": "Only maintenance has a start and an end."})
         if self.kind == Kind.MAINTENANCE:
             if self.window is None:
                 raise ValidationError({"scheduled_for": "Planned work needs a start and an end."})
@@ -171,50 +165,6 @@ class Incident(models.Model):
                 if moment.year not in YEARS:
                     raise ValidationError({name: f"Choose a year from {YEARS[0]} to {YEARS[-1]}."})
 
-    def post_update(
-        self,
-        body: str,
-        status: Phase | str,
-        *,
-        components: Mapping[Component, Status] | None = None,
-        window: tuple[datetime, datetime] | None = None,
-        notify: bool = True,
-        actor: str = "system",
-        token: str | None = None,
-        seen: str | None = None,
-        at: datetime | None = None,
-    ) -> Update:
-        """Tell the next thing about this incident. All of it happens, or nothing.
-
-        `components` maps each touched component to the status it has from now on. `window` moves
-        planned work to another time (start, end). `token` makes a doubled submit harmless: the second
-        call returns the first one's update. `seen` is the code of the newest update the author had on
-        screen; StaleUpdateError if there are newer ones. `at` backdates (history, demo), never to
-        before what was told already. Raises ValidationError for an empty body, a status of the other
-        kind, a postmortem of something open, or a component of another page.
-        """
-        body = clean_text(body)
-        touched = dict(components or {})
-        with transaction.atomic():
-            _lock(self.page)  # from here on the posts of a page come one by one
-            if posted := _posted_with(token):
-                return posted
-            self.refresh_from_db()
-            self._refuse_stale(seen)
-            self._check_post(body, status, touched)
-            self._move_window(window)
-            moving = {} if status == self.status == Phase.SCHEDULED else touched
-            now = self._moment(at, moving)
-            is_first = not self.updates.exists()
-            self.page.raise_generation()
-            update = self._store_update(body, status, now, author=actor, token=token, deliver_notifications=notify)
-            moved = self._move_components(update, touched, now)
-            self._move_to(Phase(status), now)
-            self._audit(update, moved, is_first=is_first)
-            if notify:
-                publish_notice(update, is_first=is_first)
-        return update
-
     def override_impact(self, impact: Impact | str) -> None:
         """Set the impact by hand, or with "" go back to the worst that the updates said. Saves nothing."""
         self.impact_override = impact
@@ -222,99 +172,16 @@ class Incident(models.Model):
             self.impact = Impact.NONE
         self.impact = self._derive_impact()
 
-    def _refuse_stale(self, seen: str | None) -> None:
-        if seen is None:
-            return
-        newer: list[Update] = []
-        for update in self.updates.order_by("-pk"):
-            if update.code == seen:
-                break
-            newer.insert(0, update)
-        if newer:
-            raise StaleUpdateError(newer)
-
-    def _check_post(self, body: str, status: Phase | str, touched: dict[Component, Status]) -> None:
-        if not body:
-            raise ValidationError({"body": "Write what visitors should know."})
-        is_first = not self.updates.exists()
-        check_phase(self.kind, status, None if is_first else self.status)
-        if any(component.page_id != self.page_id for component in touched):
-            raise ValidationError({"components": "Choose components of the same page."})
-
-    def _move_window(self, window: tuple[datetime, datetime] | None) -> None:
+    def move_window(self, window: Window | None) -> None:
+        """Move maintenance to another time; None leaves it where it is."""
         if window is None or window == self.window:
             return
-        if self.kind != Kind.MAINTENANCE:
-            raise ValidationError({"scheduled_for": "Only planned work has a start and an end."})
         self.scheduled_for, self.scheduled_until = window
         self.clean()
         self.save(update_fields=["scheduled_for", "scheduled_until"])
 
-    def _moment(self, at: datetime | None, moving: dict[Component, Status]) -> datetime:
-        """When the update happens: `at`, or now. Never before what is told already, else spans would end
-        before they start; two servers' clocks may differ by some milliseconds."""
-        spans = StatusSpan.objects.filter(component__in=list(moving), ended_at=None).select_related("component")
-        told = [span.started_at for span in spans if span.status != moving[span.component]]
-        told += self.updates.values_list("created_at", flat=True)
-        now = timezone.now()
-        if at is None:
-            return max([now, *told])
-        if at > now:
-            raise ValidationError({"at": "An update cannot be dated in the future."})
-        if told and at < max(told):
-            newest = f"{max(told):%Y-%m-%d %H:%M:%S %Z}"
-            raise ValidationError({"at": f"Something newer was told at {newest}; date the update after that."})
-        return at
-
-    def _store_update(self, body: str, status: Phase | str, at: datetime, **fields: Any) -> Update:
-        return self.updates.create(
-            status=status,
-            body=body,
-            body_html=render_markdown(body),
-            created_at=at,
-            updated_at=at,
-            display_at=at,
-            **fields,
-        )
-
-    def _audit(self, update: Update, moved: dict[str, list[str]], *, is_first: bool) -> None:
-        record_audit(
-            self.page,
-            update.author,
-            "incident.open" if is_first else "incident.update",
-            self.name,
-            incident=self.code,
-            update=update.code,
-            status=str(update.status),
-            components=moved,
-            notify=update.deliver_notifications,
-        )
-
-    def _move_components(self, update: Update, touched: dict[Component, Status], now: datetime) -> dict[str, list[str]]:
-        """Planned work that has not started yet only names its components; it moves nothing.
-
-        Returns [old, new] by component name, for the audit log.
-        """
-        announced = update.status == self.status == Phase.SCHEDULED
-        affected = []
-        for component, status in touched.items():
-            component.refresh_from_db(fields=["status"])
-            old = Status(component.status) if announced else component.move_to(status, now)
-            affected.append(
-                Affected(
-                    update=update,
-                    component=component,
-                    code=component.code,
-                    name=component.full_name,
-                    old_status=old,
-                    new_status=component.status,
-                )
-            )
-        Affected.objects.bulk_create(affected)
-        self.components.add(*touched)
-        return {each.name: [Status(each.old_status).slug, Status(each.new_status).slug] for each in affected}
-
-    def _move_to(self, status: Phase, now: datetime) -> None:
+    def move_to(self, status: Phase, now: datetime) -> None:
+        """Reach a phase, and keep when. Posting calls this; nobody else."""
         self.status = status
         self.updated_at = now
         if status in WATCHED and self.monitoring_at is None:
@@ -337,13 +204,3 @@ class Incident(models.Model):
             return Impact.MAINTENANCE
         public = Affected.objects.filter(update__incident=self).exclude(component__hidden=True)
         return max(Impact(self.impact), public.worst_impact(), key=lambda impact: impact.rank)
-
-
-def _lock(page: Page) -> None:
-    """Make the writers of one page queue up. SQLite needs no lock: there a transaction that writes has
-    taken the whole database from its start."""
-    Page.objects.select_for_update(no_key=True).get(pk=page.pk)
-
-
-def _posted_with(token: str | None) -> Update | None:
-    return Update.objects.filter(token=token).first() if token else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from incidents.updates import Affected, Update
 
 
-def publish_notice(update: Update, *, is_first: bool) -> Notice:
+def publish_notice(update: Update, affected: Sequence[Affected], *, is_first: bool) -> Notice:
     """Write the notice of an update, in the update's transaction; ring the bell on commit.
 
     Hidden components are left out of it: neither their names nor their codes leave the house.
@@ -36,7 +37,7 @@ def publish_notice(update: Update, *, is_first: bool) -> Notice:
             body_html=render_markdown(body),
             link=incident.page.absolute_url(incident.path),
             component_codes=[component.code for component in incident.components.public()],
-            component_lines=[_line(update, each) for each in update.affected.exclude(component__hidden=True)],
+            component_lines=[_line(update, each) for each in affected if each.component and not each.component.hidden],
             created_at=update.created_at,
         )
     )

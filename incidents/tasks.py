@@ -7,8 +7,7 @@ from celery import shared_task
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from incidents.component_statuses import usual_statuses
-from incidents.models import Incident, Phase, StaleUpdateError, Update
+from incidents.models import Incident, Phase, Post, StaleUpdateError, Update
 from incidents.phases import WORDS
 
 log = logging.getLogger(__name__)
@@ -56,11 +55,4 @@ def _token(incident: Incident, phase: Phase) -> str:
 
 
 def _advance(incident: Incident, phase: Phase, newest: str) -> Update:
-    return incident.post_update(
-        WORDS[phase],
-        phase,
-        components=usual_statuses(incident, phase),
-        actor=ACTOR,
-        token=_token(incident, phase),
-        seen=newest,
-    )
+    return incident.post(Post(WORDS[phase], phase, actor=ACTOR, token=_token(incident, phase), seen=newest))

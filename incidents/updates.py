@@ -63,34 +63,24 @@ class Update(models.Model):
 
 class AffectedQuerySet(models.QuerySet["Affected"]):
     def worst_impact(self) -> Impact:
-        """The worst that an incident's rows ever added up to, each component as it was last told of."""
+        """The worst that an incident ever said of its components, taken together."""
         worst = Impact.NONE
         said: dict[str, Status] = {}
         for _, rows in groupby(self.order_by("update_id", "pk"), key=lambda row: row.update_id):
-            said |= {row.code: Status(row.new_status) for row in rows}
+            said |= {row.code: Status(row.effect) for row in rows}
             worst = max(worst, roll_up(said.values()).indicator, key=lambda impact: impact.rank)
-        return worst
-
-    def last_said(self) -> dict[int, Status]:
-        """By component id: the worst of what each incident in the set last said of it."""
-        rows = self.exclude(component=None).order_by("update_id")
-        last = {
-            (row[0], row[1]): Status(row[2])
-            for row in rows.values_list("component_id", "update__incident_id", "new_status")
-        }
-        worst: dict[int, Status] = {}
-        for (component, _), status in last.items():
-            worst[component] = max(status, worst.get(component, Status.OPERATIONAL))
         return worst
 
 
 class Affected(models.Model):
-    """A component that an update touched, as it was called then: old and new status."""
+    """A component that an update touched, as it was called then: the status that it showed before and after, and
+    what the incident itself says of it (another one may say worse)."""
 
     update = models.ForeignKey(Update, on_delete=models.CASCADE, related_name="affected")
     component = models.ForeignKey(Component, null=True, on_delete=models.SET_NULL, related_name="+")
     code = models.CharField(max_length=12)
     name = TitleField(max_length=520)
+    effect = models.IntegerField(choices=Status.choices, help_text="What the incident itself says.")
     old_status = models.IntegerField(choices=Status.choices)
     new_status = models.IntegerField(choices=Status.choices)
 

@@ -15,7 +15,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 
+from components.effects import replace_component, show_worst
 from components.models import Component, Group
+from components.status import Status
 from core.markdown import render_markdown
 from incidents.models import Affected, Incident, Update
 from intake.recordings import ComponentRecord, IncidentRecord, PageRecord, Recording, RecordingError, UpdateRecord
@@ -86,6 +88,9 @@ class Importer:
                 self._store_component(record)
         for incident in reversed(self.recording.incidents):
             self._store_incident(incident)
+        for record in self.recording.components:
+            if not record.is_group:
+                self._store_status(record)
         for code in self._touched & self._components.keys():
             rebuild_spans(self._components[code], told_by=ACTOR)
         self._finish()
@@ -153,14 +158,34 @@ class Importer:
         values = {name: getattr(record, name) for name in fields} | {"group_id": group.pk if group else None}
         if is_new := row._state.adding:
             self._apply(row, "component", values)
-        if row.status != record.status:
-            since = row.spans.get(ended_at=None).started_at
-            row.move_to(record.status, max(record.updated_at, since))
-            self._count("component status", "changed")
-            self._touched.add(record.code)
         if not is_new:
             self._apply(row, "component", values)
         self._components[record.code] = row
+
+    def _store_status(self, record: ComponentRecord) -> None:
+        """The old page's word counts: where an open incident says something is wrong, the worst of them says just
+        that and none says more; else it is the base status."""
+        row = self._components[record.code]
+        effects = self._last_said(row)
+        if effects:
+            effects = {cause: min(said, record.status) for cause, said in effects.items()}
+            effects[max(effects, key=lambda cause: effects[cause])] = record.status
+        causes = [incident.code for incident in self.recording.incidents]
+        replace_component(row, causes, effects, Status.OPERATIONAL if effects else record.status)
+        since = row.spans.get(ended_at=None).started_at
+        if show_worst([row], max(record.updated_at, since)):
+            self._count("component status", "changed")
+            self._touched.add(record.code)
+            row.updated_at = record.updated_at
+            row.save(update_fields=["updated_at"])
+
+    def _last_said(self, component: Component) -> dict[str, Status]:
+        """By code of the document's open incidents: the last that each said of the component, if it was bad."""
+        codes = [record.code for record in self.recording.incidents]
+        under_way = Incident.objects.filter(code__in=codes).under_way()
+        rows = Affected.objects.filter(component=component, update__incident__in=under_way)
+        said = rows.order_by("update__created_at", "update_id").values_list("update__incident__code", "effect")
+        return {code: Status(effect) for code, effect in dict(said).items() if effect}
 
     # Incidents
 
@@ -210,7 +235,8 @@ class Importer:
         for each in record.affected:
             row = rows.get(each.code) or Affected(update=update, code=each.code)
             component = self._components.get(each.code)
-            values = {"name": each.name, "old_status": each.old_status, "new_status": each.new_status}
+            values = {"name": each.name, "old_status": each.old_status, "new_status": each.new_status,
+                      "effect": each.new_status}  # fmt: skip
             if self._apply(row, "affected", values | {"component_id": component.pk if component else None}):
                 self._touched.add(each.code)
 

@@ -97,6 +97,11 @@ class Page(models.Model):
         """The public address of `path` ("/history"). Never built from a request's Host header."""
         return f"{self.url}{path}"
 
+    def lock(self) -> None:
+        """Make the writers of this page queue up, until the transaction ends. SQLite needs no lock: there a
+        transaction that writes has taken the whole database from its start."""
+        Page.objects.select_for_update(no_key=True).only("pk").get(pk=self.pk)
+
     def raise_generation(self) -> Self:
         """Say that public content changed. Call it first in the transaction: it locks the page's row,
         so writers of one page queue up behind each other."""

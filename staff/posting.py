@@ -3,24 +3,25 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
+from components.effects import NOT_HELD, Held, held_by_others
 from components.models import Component
 from components.status import Status
 from core.text import BODY_LIMIT, TITLE_LIMIT, clean_text
 from delivery.ledger.outbox import count_audience
 from delivery.overview import troubles_of
 from delivery.registry import label_of
-from incidents.component_statuses import usual_statuses
-from incidents.models import Incident, Kind, Phase, StaleUpdateError, Template, Update
+from incidents.effects import effects_after, holds_components
+from incidents.models import Incident, Kind, Phase, Post, StaleUpdateError, Template, Update
 from incidents.phases import likely_next, phases_after
+from incidents.post import Window
 from pages.models import Page
 
 DATE_TIME = "%Y-%m-%dT%H:%M"
@@ -80,19 +81,17 @@ def read_number(text: str | None) -> int:
 
 @dataclass(frozen=True)
 class Row:
-    """One component in the grid. `usual`: the status it gets when staff leave it alone, None for one that
-    the incident has not touched. `chosen`: the status that staff chose, None when they left it alone."""
+    """One component in the grid. `usual`: the status it shows when staff leave it alone, None for one that the
+    incident has not touched. `chosen`: the status that staff chose, None when they left it alone. `shown`: the
+    status it shows once this is posted. `held_by`: the other incidents that keep it there, by name."""
 
     component: Component
     field: str
     status: Status
     usual: Status | None
     chosen: Status | None
-
-    @property
-    def shown(self) -> Status:
-        """What the component has once this is posted."""
-        return next((each for each in (self.chosen, self.usual) if each is not None), self.status)
+    shown: Status
+    held_by: Sequence[str]
 
     @property
     def is_touched(self) -> bool:
@@ -169,18 +168,51 @@ class PostForm(forms.Form):
 
     @cached_property
     def rows(self) -> list[Row]:
-        usual = usual_statuses(self.incident, self.phase) if self.incident else {}
         slugs = {status.slug: status for status in Status}
-        return [
-            Row(
-                component=component,
-                field=f"{COMPONENT}{component.code}",
-                status=Status(component.status),
-                usual=usual.get(component),
-                chosen=slugs.get(self[f"{COMPONENT}{component.code}"].value()),
-            )
-            for component in self.components
-        ]
+        return [self._row(each, slugs.get(self[f"{COMPONENT}{each.code}"].value())) for each in self.components]
+
+    def _row(self, component: Component, chosen: Status | None) -> Row:
+        is_known = component.pk in self._known
+        held = self._held.get(component.pk, NOT_HELD)
+        usual = self._status_after(component, held, None) if is_known else None
+        shown = Status(component.status) if chosen is usual is None else self._status_after(component, held, chosen)
+        return Row(
+            component=component,
+            field=f"{COMPONENT}{component.code}",
+            status=Status(component.status),
+            usual=usual,
+            chosen=chosen,
+            shown=shown,
+            held_by=[self._names[cause] for cause in held.causes if shown == held.status and cause in self._names],
+        )
+
+    def _status_after(self, component: Component, held: Held, chosen: Status | None) -> Status:
+        """What a component shows once this is posted with `chosen`: incidents/posting.py does the same."""
+        own, base = Status.OPERATIONAL, Status(component.base_status)
+        if holds_components(self.phase):
+            own = self._effects.get(component, own) if chosen is None else chosen
+        elif self.phase != Phase.SCHEDULED and chosen is not None:
+            base = chosen
+        return max(own, held.status) or base
+
+    @cached_property
+    def _known(self) -> set[int]:
+        """The ids of the components that the incident has touched."""
+        return set(self.incident.components.values_list("pk", flat=True)) if self.incident else set()
+
+    @cached_property
+    def _effects(self) -> dict[Component, Status]:
+        known = [component for component in self.components if component.pk in self._known]
+        return effects_after(self.phase, self.incident.code, known, {}) if self.incident else {}
+
+    @cached_property
+    def _held(self) -> dict[int, Held]:
+        return held_by_others(self.components, self.incident.code if self.incident else None)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        causes = {cause for held in self._held.values() for cause in held.causes}
+        return dict(self.page.incidents.filter(code__in=causes).values_list("code", "name")) if causes else {}
 
     @property
     def rows_in_trouble(self) -> list[Row]:
@@ -239,34 +271,22 @@ class PostForm(forms.Form):
 
     def _post(self, actor: str, token: str) -> Update:
         fields = self.cleaned_data
-        statuses = {row.component: row.shown for row in self.rows if row.is_touched}
-        window: tuple[datetime, datetime] | None = None
+        window: Window | None = None
         if "scheduled_for" in fields:
             window = fields["scheduled_for"], fields["scheduled_until"]
-        if self.incident:
-            return self.incident.post_update(
-                fields["body"],
-                fields["status"],
-                components=statuses,
-                window=window,
-                notify=fields["notify"],
-                actor=actor,
-                token=token,
-                seen=fields["seen"],
-            )
-        return Incident.open(
-            self.page,
-            fields["name"],
+        post = Post(
             fields["body"],
-            status=fields["status"],
-            kind=self.kind,
-            components=statuses,
-            scheduled_for=window and window[0],
-            scheduled_until=window and window[1],
+            fields["status"],
+            components={row.component: row.chosen for row in self.rows if row.chosen is not None},
+            window=window,
             notify=fields["notify"],
             actor=actor,
             token=token,
+            seen=fields["seen"] if self.incident else None,
         )
+        if self.incident:
+            return self.incident.post(post)
+        return Incident.open(self.page, fields["name"], post, kind=self.kind)
 
     def absorb(self, error: ValidationError) -> None:
         """Show the refusal of a post at the field it is about."""

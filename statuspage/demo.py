@@ -14,7 +14,7 @@ from django.utils import timezone
 from components.models import Component, Group
 from components.status import Status
 from delivery.models import Account
-from incidents.models import Incident, Template
+from incidents.models import Incident, Post, Template
 from incidents.phases import Kind, Phase
 from pages.models import Page
 
@@ -253,19 +253,16 @@ def _post(
     for step in steps:
         at = start + timedelta(minutes=step.minutes)
         moves = {components[moved]: status for moved, status in step.moves.items()}
+        post = Post(
+            step.body,
+            step.phase,
+            components=moves,
+            window=None if incident else window,
+            notify=False,
+            actor=ACTOR,
+            at=at,
+        )
         if incident is None:
-            incident = Incident.open(
-                page,
-                name,
-                step.body,
-                status=step.phase,
-                kind=Kind.MAINTENANCE if window else Kind.INCIDENT,
-                components=moves,
-                scheduled_for=window[0] if window else None,
-                scheduled_until=window[1] if window else None,
-                notify=False,
-                actor=ACTOR,
-                at=at,
-            ).incident
+            incident = Incident.open(page, name, post, kind=Kind.MAINTENANCE if window else Kind.INCIDENT).incident
         else:
-            incident.post_update(step.body, step.phase, components=moves, notify=False, actor=ACTOR, at=at)
+            incident.post(post)

@@ -3,8 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import F
+from django.http import HttpRequest
 
+from components.effects import show_worst
 from components.models import Component, Group, StatusSpan
 from pages.models import Page
 from staff.admin.pages import StaffModelAdmin
@@ -22,7 +25,7 @@ class GroupAdmin(StaffModelAdmin):
 
 @admin.register(Component)
 class ComponentAdmin(StaffModelAdmin):
-    """A component's status is moved by an update, never here."""
+    """What is shown follows from incidents and maintenance; here staff set what is shown without them."""
 
     list_display = ("name", "visibility", "group", "position", "status", "page")
     list_editable = ("position",)
@@ -33,9 +36,18 @@ class ComponentAdmin(StaffModelAdmin):
     search_fields = ("name", "code", "description")
     readonly_fields = ("status", "code")
     fieldsets = (
-        (None, {"fields": ("page", "name", "description", "group", "position", "status", "code")}),
+        (None, {"fields": ("page", "name", "description", "group", "position", "status", "base_status", "code")}),
         ("On the page", {"fields": ("hidden", "only_show_if_degraded", "showcase", "start_date")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: Component, form: Any, change: bool) -> None:  # noqa: FBT001  # Django's
+        """A post may have moved the component since the form was shown: what is shown is derived anew."""
+        with transaction.atomic():
+            obj.page.lock()
+            if change:
+                obj.refresh_from_db(fields=["status"])
+            super().save_model(request, obj, form, change)
+            show_worst([obj])
 
     @admin.display(ordering="hidden", empty_value=" ")
     def visibility(self, component: Component) -> str:

@@ -217,12 +217,12 @@ def page(deployment: Deployment) -> Page:
 def post(page: Page) -> Callable[[int], Notice]:
     """Post an update that so many new subscribers want to hear of, as staff do; the notice it made."""
     from delivery.models import Notice
-    from incidents.models import Incident
+    from incidents.models import Incident, Post
 
     def post_update(subscribers: int) -> Notice:
         subscribe(page, subscribers)
         started = time.monotonic()
-        update = Incident.open(page, "Elevated error rates on Chat API", "We are looking into it.")
+        update = Incident.open(page, "Elevated error rates on Chat API", Post("We are looking into it."))
         notice = Notice.objects.get(code=update.code)
         notice.seconds_to_post = time.monotonic() - started  # type: ignore[attr-defined]
         return notice

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
 from delivery.models import Notice
-from incidents.models import Incident, Update
+from incidents.models import Incident, Post, Update
 from tests.faults.conftest import METRICS_TOKEN, PEOPLE, subscribe
 from tests.faults.outcome import assert_nothing_was_lost
 from tests.faults.visitor import NEW, Visitor
@@ -69,7 +69,7 @@ def test_a_database_that_dies_right_after_the_commit_costs_only_time(
     subscribe(page, 20)
     with transaction.atomic():
         transaction.on_commit(database.kill, robust=True)
-        Incident.open(page, "Errors", "We are looking into it.")
+        Incident.open(page, "Errors", Post("We are looking into it."))
     wait_until(lambda: "OperationalError" in deployment.logs, within=30, what="the bell that found no database")
 
     database.start()
@@ -119,7 +119,7 @@ def test_the_page_stays_up_and_says_how_old_it_is_while_the_database_is_down(
     deployment: Deployment, page: Page, staff: Visitor, database: PostgresServer
 ):
     visitor = Visitor(deployment.url, staff.host)
-    Incident.open(page, "Errors on the Chat API", "We are looking into it.")
+    Incident.open(page, "Errors on the Chat API", Post("We are looking into it."))
     wait_until(lambda: "Errors on the Chat API" in visitor.get("/").text, what="the incident on the page")
     assert "X-Edition-Age" not in visitor.get("/").headers
     may_read = {"Authorization": f"Bearer {METRICS_TOKEN}"}

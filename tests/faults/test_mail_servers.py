@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 from delivery.models import Delivery, Pause
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from subscribers.models import Subscriber
 from subscribers.signing import unsubscribe_token
 from tests.delivery.scripted_smtp import CloseError, Moment, ScriptedServer, SilenceError, TakeAndCloseError
@@ -154,7 +154,7 @@ def test_a_full_disk_pauses_mail_and_leaves_no_half_written_file(
     deployment.env["EMAIL_URL"] = ""
     (worker,) = deployment.start_workers(file_size=20_000)
     subscribe(page, 20)
-    update = Incident.open(page, "Errors", "We are looking into it, at length. " * 600)
+    update = Incident.open(page, "Errors", Post("We are looking into it, at length. " * 600))
     notice = page.notices.get(code=update.code)
     wait_for_pause(notice, deployment, "mail files cannot be written: File too large")
     assert_no_attempt_was_burned(notice)

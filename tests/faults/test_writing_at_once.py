@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from delivery.models import Notice
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from tests.faults.conftest import HOST, subscribe
 from tests.faults.visitor import Visitor
 
@@ -27,7 +27,7 @@ def test_everybody_writes_at_once_and_nobody_is_refused(deployment: Deployment, 
 
     def post_here(number: int) -> int:
         try:
-            Incident.open(page, f"Errors {number}", "We are looking into it.")
+            Incident.open(page, f"Errors {number}", Post("We are looking into it."))
         finally:
             connection.close()
         return 302

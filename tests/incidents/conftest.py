@@ -38,6 +38,6 @@ def website(acme: Page) -> Component:
 @pytest.fixture
 def incident(acme: Page) -> Incident:
     """Open, under investigation, without components."""
-    from incidents.models import Incident
+    from incidents.models import Incident, Post
 
-    return Incident.open(acme, "Errors on the Chat API", "We are looking into it.").incident
+    return Incident.open(acme, "Errors on the Chat API", Post("We are looking into it.")).incident

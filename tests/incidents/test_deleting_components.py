@@ -2,7 +2,7 @@
 
 from components.models import Component
 from components.status import Status
-from incidents.models import Incident, Phase
+from incidents.models import Incident, Phase, Post
 from pages.models import Page
 from public import snapshot
 
@@ -10,9 +10,9 @@ from public import snapshot
 def test_a_hidden_component_stays_unknown_when_it_is_deleted(acme: Page, chat: Component) -> None:
     secret = Component.objects.create(page=acme, name="Vault", hidden=True)
     both: dict[Component, Status] = {secret: Status.MAJOR_OUTAGE, chat: Status.PARTIAL_OUTAGE}
-    incident = Incident.open(acme, "Errors", "Looking.", components=both).incident
+    incident = Incident.open(acme, "Errors", Post("Looking.", components=both)).incident
     told = incident.updates.get()
     secret.delete()
     assert "Vault" not in str(snapshot.build(acme))
-    incident.post_update("Over.", Phase.RESOLVED, components={chat: Status.OPERATIONAL})
+    incident.post(Post("Over.", Phase.RESOLVED, components={chat: Status.OPERATIONAL}))
     assert [each.name for each in told.affected.all()] == [chat.full_name]

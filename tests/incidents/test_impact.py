@@ -5,7 +5,7 @@ import pytest
 from components.models import Component
 from components.status import Impact, Status
 from delivery.models import Notice
-from incidents.models import Incident, Phase
+from incidents.models import Incident, Phase, Post
 
 
 @pytest.mark.parametrize(
@@ -18,26 +18,26 @@ from incidents.models import Incident, Phase
     ],
 )
 def test_impact_follows_from_the_components(acme, chat, status, impact):
-    assert Incident.open(acme, "Errors", "Looking.", components={chat: status}).incident.impact == impact
+    assert Incident.open(acme, "Errors", Post("Looking.", components={chat: status})).incident.impact == impact
 
 
 def test_impact_does_not_fall_while_an_incident_is_repaired(acme, chat):
-    incident = Incident.open(acme, "Errors", "Looking.", components={chat: Status.MAJOR_OUTAGE}).incident
-    incident.post_update("Over.", Phase.RESOLVED, components={chat: Status.OPERATIONAL})
+    incident = Incident.open(acme, "Errors", Post("Looking.", components={chat: Status.MAJOR_OUTAGE})).incident
+    incident.post(Post("Over.", Phase.RESOLVED, components={chat: Status.OPERATIONAL}))
     assert incident.impact == Impact.CRITICAL
 
 
 def test_impact_counts_components_that_a_later_update_left_out(acme, chat, website):
-    incident = Incident.open(acme, "Errors", "Looking.", components={chat: Status.MAJOR_OUTAGE}).incident
-    incident.post_update("More.", Phase.IDENTIFIED, components={website: Status.PARTIAL_OUTAGE})
+    incident = Incident.open(acme, "Errors", Post("Looking.", components={chat: Status.MAJOR_OUTAGE})).incident
+    incident.post(Post("More.", Phase.IDENTIFIED, components={website: Status.PARTIAL_OUTAGE}))
     assert incident.impact == Impact.CRITICAL
 
 
 def test_an_overridden_impact_stays_until_it_is_taken_back(acme, chat):
     incident = Incident.open(
-        acme, "Errors", "Looking.", components={chat: Status.PARTIAL_OUTAGE}, impact_override="critical"
+        acme, "Errors", Post("Looking.", components={chat: Status.PARTIAL_OUTAGE}), impact_override="critical"
     ).incident
-    incident.post_update("More.", Phase.IDENTIFIED)
+    incident.post(Post("More.", Phase.IDENTIFIED))
     assert incident.impact == Impact.CRITICAL
     incident.override_impact("")
     assert incident.impact == Impact.MAJOR
@@ -49,10 +49,7 @@ def test_an_overridden_impact_stays_until_it_is_taken_back(acme, chat):
 def test_a_hidden_component_reaches_neither_notice_nor_impact(acme, chat):
     secret = Component.objects.create(page=acme, name="Codename Zebra", hidden=True)
     update = Incident.open(
-        acme,
-        "Errors",
-        "Looking.",
-        components={secret: Status.MAJOR_OUTAGE, chat: Status.DEGRADED_PERFORMANCE},
+        acme, "Errors", Post("Looking.", components={secret: Status.MAJOR_OUTAGE, chat: Status.DEGRADED_PERFORMANCE})
     )
     notice = Notice.objects.get()
     assert notice.component_lines == ["Chat - Chat API: Degraded performance"]

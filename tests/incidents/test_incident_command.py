@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from components.models import Component, Group
 from components.status import Status
 from delivery.models import Account, Notice
-from incidents.models import Incident, Phase, Update
+from incidents.models import Incident, Phase, Post, Update
 from pages.models import AuditEntry, Page
 from subscribers.models import Subscriber
 
@@ -71,7 +71,7 @@ def test_planned_work_is_given_in_the_pages_zone_or_with_an_offset(run, acme, ch
 
 
 def test_update_keeps_status_and_components_that_it_does_not_name(run, acme, chat):
-    incident = Incident.open(acme, "A", "a", status="identified", components={chat: Status.MAJOR_OUTAGE}).incident
+    incident = Incident.open(acme, "A", Post("a", status="identified", components={chat: Status.MAJOR_OUTAGE})).incident
     assert run("update", incident.code, "--body", "Still.") == "A: Identified (nobody to tell)\n"
     assert incident.updates.first().affected.get().new_status == Status.MAJOR_OUTAGE
     run(
@@ -89,7 +89,7 @@ def test_update_keeps_status_and_components_that_it_does_not_name(run, acme, cha
 
 
 def test_an_update_says_how_many_will_be_told(run, acme, chat, website):
-    incident = Incident.open(acme, "A", "a", components={chat: Status.MAJOR_OUTAGE}, notify=False).incident
+    incident = Incident.open(acme, "A", Post("a", components={chat: Status.MAJOR_OUTAGE}, notify=False)).incident
     for number in range(3):
         Subscriber.objects.create(page=acme, address=f"p{number}@x.example", state=Subscriber.State.ACTIVE)
     Account.objects.create(page=acme, channel="x", name="@acme")  # not connected: it will not be told
@@ -98,9 +98,9 @@ def test_an_update_says_how_many_will_be_told(run, acme, chat, website):
 
 def test_resolve_frees_components_that_no_other_open_incident_holds(run, acme, chat, website):
     incident = Incident.open(
-        acme, "A", "a", components={chat: Status.MAJOR_OUTAGE, website: Status.MAJOR_OUTAGE}
+        acme, "A", Post("a", components={chat: Status.MAJOR_OUTAGE, website: Status.MAJOR_OUTAGE})
     ).incident
-    Incident.open(acme, "B", "b", components={website: Status.PARTIAL_OUTAGE})
+    Incident.open(acme, "B", Post("b", components={website: Status.PARTIAL_OUTAGE}))
     assert run("resolve", incident.code, "--no-notify") == "A: Resolved (nobody told, as you chose)\n"
     chat.refresh_from_db()
     website.refresh_from_db()
@@ -110,11 +110,8 @@ def test_resolve_frees_components_that_no_other_open_incident_holds(run, acme, c
 
 
 def test_resolve_completes_planned_work(run, acme, chat):
-    window = {
-        "scheduled_for": datetime(2030, 1, 6, 2, tzinfo=UTC),
-        "scheduled_until": datetime(2030, 1, 6, 3, tzinfo=UTC),
-    }
-    work = Incident.open(acme, "W", "w", kind="maintenance", status="in_progress", **window).incident
+    window = datetime(2030, 1, 6, 2, tzinfo=UTC), datetime(2030, 1, 6, 3, tzinfo=UTC)
+    work = Incident.open(acme, "W", Post("w", status="in_progress", window=window), kind="maintenance").incident
     run("resolve", work.code)
     work.refresh_from_db()
     assert work.status == Phase.COMPLETED
@@ -122,9 +119,9 @@ def test_resolve_completes_planned_work(run, acme, chat):
 
 def test_list_shows_what_is_open_and_all_on_demand(run, acme, chat):
     assert run("list") == "Nothing is open or planned.\n"
-    first = Incident.open(acme, "Errors on the Chat API", "a").incident
-    second = Incident.open(acme, "B", "b").incident
-    second.post_update("Over.", Phase.RESOLVED)
+    first = Incident.open(acme, "Errors on the Chat API", Post("a")).incident
+    second = Incident.open(acme, "B", Post("b")).incident
+    second.post(Post("Over.", Phase.RESOLVED))
     assert [line.split()[0] for line in run("list").splitlines()] == [first.code]
     assert first.name in run("list")
     assert len(run("list", "--all").splitlines()) == 2

@@ -7,20 +7,18 @@ from django.core.exceptions import ValidationError
 
 from components.status import Impact, Status
 from delivery.models import Notice
-from incidents.models import Incident, Kind, Phase
+from incidents.models import Incident, Kind, Phase, Post
 
 LATER = datetime(2020, 12, 13, 2, 0, tzinfo=UTC)
-WINDOW = {"scheduled_for": LATER, "scheduled_until": LATER + timedelta(hours=1)}
+WINDOW = (LATER, LATER + timedelta(hours=1))
 
 
 def test_planned_work_names_its_components_without_moving_them(acme, chat):
     incident = Incident.open(
         acme,
         "Database work",
-        "Read-only for a while.",
+        Post("Read-only for a while.", components={chat: Status.UNDER_MAINTENANCE}, window=WINDOW),
         kind=Kind.MAINTENANCE,
-        components={chat: Status.UNDER_MAINTENANCE},
-        **WINDOW,
     ).incident
     chat.refresh_from_db()
     assert (chat.status, incident.status, incident.impact) == (
@@ -32,7 +30,7 @@ def test_planned_work_names_its_components_without_moving_them(acme, chat):
     assert notice.component_lines == ["Chat - Chat API"]
     assert notice.body == "When: Sun 13 December 2020, 02:00 to 03:00 UTC\n\nRead-only for a while."
 
-    incident.post_update("It begins.", Phase.IN_PROGRESS, components={chat: Status.UNDER_MAINTENANCE})
+    incident.post(Post("It begins.", Phase.IN_PROGRESS, components={chat: Status.UNDER_MAINTENANCE}))
     chat.refresh_from_db()
     assert chat.status == Status.UNDER_MAINTENANCE
     assert incident.monitoring_at is not None
@@ -44,10 +42,8 @@ def test_a_window_is_told_in_the_pages_zone_and_over_midnight(acme):
     Incident.open(
         acme,
         "Work",
-        "Soon.",
+        Post("Soon.", window=(datetime(2020, 12, 13, 15, 30, tzinfo=UTC), datetime(2020, 12, 13, 16, 30, tzinfo=UTC))),
         kind="maintenance",
-        scheduled_for=datetime(2020, 12, 13, 15, 30, tzinfo=UTC),
-        scheduled_until=datetime(2020, 12, 13, 16, 30, tzinfo=UTC),
     )
     assert Notice.objects.get().body.startswith("When: Sun 13 December 2020, 23:30 to Mon 14 December 2020, 00:30 +08")
 
@@ -56,27 +52,24 @@ def test_planned_work_that_goes_back_to_the_plan_frees_its_components(acme, chat
     incident = Incident.open(
         acme,
         "Work",
-        "Soon.",
+        Post("Soon.", status="in_progress", components={chat: Status.UNDER_MAINTENANCE}, window=WINDOW),
         kind="maintenance",
-        status="in_progress",
-        components={chat: Status.UNDER_MAINTENANCE},
-        **WINDOW,
     ).incident
-    incident.post_update("Postponed.", Phase.SCHEDULED, components={chat: Status.OPERATIONAL})
+    incident.post(Post("Postponed.", Phase.SCHEDULED, components={chat: Status.OPERATIONAL}))
     chat.refresh_from_db()
     assert chat.status == Status.OPERATIONAL
 
 
 def test_the_window_can_be_moved_with_an_update(acme):
-    incident = Incident.open(acme, "Work", "Soon.", kind="maintenance", **WINDOW).incident
+    incident = Incident.open(acme, "Work", Post("Soon.", window=WINDOW), kind="maintenance").incident
     moved = (LATER + timedelta(days=1), LATER + timedelta(days=1, hours=2))
-    incident.post_update("A day later.", Phase.SCHEDULED, window=moved)
+    incident.post(Post("A day later.", Phase.SCHEDULED, window=moved))
     incident.refresh_from_db()
     assert incident.window == moved
     with pytest.raises(ValidationError, match="end after it starts"):
-        incident.post_update("Hm.", Phase.SCHEDULED, window=(LATER, LATER))
+        incident.post(Post("Hm.", Phase.SCHEDULED, window=(LATER, LATER)))
 
 
 def test_only_planned_work_has_a_window(incident):
-    with pytest.raises(ValidationError, match="Only planned work"):
-        incident.post_update("Hm.", Phase.IDENTIFIED, window=(LATER, LATER + timedelta(hours=1)))
+    with pytest.raises(ValidationError, match="Only maintenance"):
+        incident.post(Post("Hm.", Phase.IDENTIFIED, window=(LATER, LATER + timedelta(hours=1))))

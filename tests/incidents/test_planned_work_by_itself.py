@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -10,7 +11,8 @@ from components.models import Component
 from components.status import Status
 from delivery.models import Notice
 from incidents import tasks
-from incidents.models import Incident, Phase
+from incidents.effects import effects_after
+from incidents.models import Incident, Phase, Post
 from pages.models import Page
 
 START = datetime(2030, 1, 6, 2, 0, tzinfo=UTC)
@@ -23,11 +25,8 @@ def work(acme, chat):
     return Incident.open(
         acme,
         "Database work",
-        "Read-only for a while.",
+        Post("Read-only for a while.", components={chat: Status.UNDER_MAINTENANCE}, window=(START, END)),
         kind="maintenance",
-        components={chat: Status.UNDER_MAINTENANCE},
-        scheduled_for=START,
-        scheduled_until=END,
     ).incident
 
 
@@ -68,7 +67,7 @@ def test_work_that_was_missed_begins_and_ends_in_one_go(work, chat):
 def test_a_component_that_another_incident_holds_is_left_to_it(work, acme, chat):
     advance(START)
     with time_machine.travel(START + MINUTE):
-        Incident.open(acme, "Errors", "x", components={chat: Status.MAJOR_OUTAGE})
+        Incident.open(acme, "Errors", Post("x", components={chat: Status.MAJOR_OUTAGE}))
     advance(END)
     chat.refresh_from_db()
     assert chat.status == Status.MAJOR_OUTAGE
@@ -84,7 +83,7 @@ def test_work_without_the_switches_waits_for_staff(work):
 def test_staff_who_go_on_after_the_end_are_not_overruled(work):
     advance(END)
     with time_machine.travel(END + MINUTE):
-        work.post_update("It takes longer.", Phase.IN_PROGRESS)
+        work.post(Post("It takes longer.", Phase.IN_PROGRESS))
     assert advance(END + 2 * MINUTE) == []
 
 
@@ -92,7 +91,7 @@ def test_work_that_was_put_off_starts_again_at_its_new_time(work):
     advance(START)
     day = timedelta(days=1)
     with time_machine.travel(START + MINUTE):
-        work.post_update("Tomorrow.", Phase.SCHEDULED, window=(START + day, END + day))
+        work.post(Post("Tomorrow.", Phase.SCHEDULED, window=(START + day, END + day)))
     assert advance(END) == []
     assert [update.status for update in advance(START + day)] == [Phase.IN_PROGRESS]
 
@@ -104,7 +103,7 @@ def test_staff_who_start_it_at_the_same_moment_win(work, monkeypatch):
     def look_then_staff_post(phase, now):
         rows = real(phase, now)
         if rows:
-            work.post_update("We begin.", Phase.IN_PROGRESS, actor="ada")
+            work.post(Post("We begin.", Phase.IN_PROGRESS, actor="ada"))
         return rows
 
     monkeypatch.setattr(tasks, "_due", look_then_staff_post)
@@ -113,9 +112,14 @@ def test_staff_who_start_it_at_the_same_moment_win(work, monkeypatch):
 
 
 def test_one_that_fails_keeps_no_other_from_its_time(work, acme, caplog, monkeypatch):
-    other = Incident.open(acme, "B", "b", kind="maintenance", scheduled_for=START, scheduled_until=END).incident
-    broken = Component.objects.create(page=Page.objects.create(name="Q", url="https://q.example"), name="Elsewhere")
-    work.components.add(broken)  # a component of another page cannot be posted
+    other = Incident.open(acme, "B", Post("b", window=(START, END)), kind="maintenance").incident
+
+    def fail_for_one(phase: str, cause: str, *args: Any) -> dict[Component, Status]:
+        if cause == work.code:
+            raise RuntimeError("whatever it is")
+        return effects_after(phase, cause, *args)
+
+    monkeypatch.setattr("incidents.posting.effects_after", fail_for_one)
     with caplog.at_level(logging.ERROR):
         assert [update.incident for update in advance(START)] == [other]
     assert work.code in caplog.text

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from components.models import Component
 from components.status import Status
 from delivery.models import Notice
-from incidents.models import Incident, Phase, StaleUpdateError, Update
+from incidents.models import Incident, Phase, Post, StaleUpdateError, Update
 from pages.models import AuditEntry, Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +37,7 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 
 def post(incident: Incident, body: str, **fields: Any) -> Update:
-    return Incident.objects.get(pk=incident.pk).post_update(body, Phase.IDENTIFIED, **fields)
+    return Incident.objects.get(pk=incident.pk).post(Post(body, Phase.IDENTIFIED, **fields))
 
 
 def test_two_posts_at_once_are_both_kept_in_turn(incident, chat):
@@ -69,7 +69,7 @@ def test_a_doubled_submit_gives_one_update_one_notice_and_one_audit_entry(incide
 
 
 def test_a_doubled_new_incident_is_one_incident(acme):
-    results = at_once(*[lambda: Incident.open(acme, "Errors", "Looking.", token="same") for _ in range(4)])
+    results = at_once(*[lambda: Incident.open(acme, "Errors", Post("Looking.", token="same")) for _ in range(4)])
     assert len(set(results)) == 1
     assert Incident.objects.count() == 1
 
@@ -85,7 +85,7 @@ def test_posts_on_two_pages_do_not_fail_each_other(incident):
     part = Component.objects.create(page=other, name="Part")
     results = at_once(
         lambda: post(incident, "Found."),
-        lambda: Incident.open(other, "Errors", "Looking.", components={part: Status.MAJOR_OUTAGE}),
+        lambda: Incident.open(other, "Errors", Post("Looking.", components={part: Status.MAJOR_OUTAGE})),
     )
     assert all(isinstance(result, Update) for result in results), results
 
@@ -99,7 +99,7 @@ def test_a_raising_callback_neither_fails_the_post_nor_silences_the_bell(inciden
 
     with transaction.atomic():
         transaction.on_commit(explode, robust=True)
-        update = incident.post_update("Found.", Phase.IDENTIFIED)
+        update = incident.post(Post("Found.", Phase.IDENTIFIED))
     assert rung == [("delivery.tasks.fan_out", Notice.objects.get(code=update.code).pk)]
 
 
@@ -109,7 +109,7 @@ def test_a_post_that_fails_half_way_leaves_nothing(incident, chat, monkeypatch):
     def fail(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("the very last step")
 
-    monkeypatch.setattr("incidents.models.publish_notice", fail)
+    monkeypatch.setattr("incidents.posting.publish_notice", fail)
     with pytest.raises(RuntimeError):
         post(incident, "Found.", components={chat: Status.MAJOR_OUTAGE})
     chat.refresh_from_db()

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from components.models import Component, Group
 from components.status import Status
 from delivery.models import Notice
-from incidents.models import Incident, Update
+from incidents.models import Incident, Post, Update
 from incidents.tasks import advance_due
 from intake.management.commands.import_statuspage import describe
 from pages.models import AuditEntry, Page
@@ -121,8 +121,8 @@ def test_the_past_of_a_component_is_told_by_its_updates() -> None:
 def test_once_staff_have_posted_an_import_leaves_the_past_alone(changed: Any) -> None:
     run(SUMMARY)
     component = Component.objects.get(code="acme00comp03")
-    posted = Incident.open(Page.objects.get(), "Ours", "Words.", components={component: Status.MAJOR_OUTAGE})
-    posted.incident.post_update("Well again.", "resolved", components={component: Status.OPERATIONAL})
+    posted = Incident.open(Page.objects.get(), "Ours", Post("Words.", components={component: Status.MAJOR_OUTAGE}))
+    posted.incident.post(Post("Well again.", "resolved", components={component: Status.OPERATIONAL}))
     before = list(component.spans.values_list("pk", flat=True))
     run(changed(lambda document: document["components"][3].update(name="Web")))
     assert list(component.spans.values_list("pk", flat=True)) == before

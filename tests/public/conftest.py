@@ -50,10 +50,10 @@ def chat(acme: Page) -> Component:
 def outage(acme: Page, chat: Component) -> Incident:
     """Open; chat is partly down."""
     from components.status import Status
-    from incidents.models import Incident
+    from incidents.models import Incident, Post
 
     moved = {chat: Status.PARTIAL_OUTAGE}
-    return Incident.open(acme, "Errors on the Chat API", "We are **looking** into it.", components=moved).incident
+    return Incident.open(acme, "Errors on the Chat API", Post("We are **looking** into it.", components=moved)).incident
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import time_machine
 
 from components.models import Component, Group
 from components.status import Status
-from incidents.models import Incident, Update
+from incidents.models import Incident, Post, Update
 from pages.models import Page
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -46,14 +46,11 @@ def make_example(time_zone: str = "America/Denver") -> Example:
     site = Component.objects.create(name="Website", position=2, description="acme.example", **born)
     secret = Component.objects.create(name="Secret project", position=3, hidden=True, **born)
     resolved = _post(page, "Slow website", at(9, 8), {site: Status.DEGRADED_PERFORMANCE})
-    resolved.incident.post_update("All is well again.", "resolved", components={site: Status.OPERATIONAL}, at=at(9, 9))
-    planned = Incident.open(
-        page, "Database work", "Dashboards will be **read-only**.", kind="maintenance", status="scheduled",
-        scheduled_for=at(12, 6), scheduled_until=at(12, 7), components={site: Status.UNDER_MAINTENANCE}, at=at(9, 10),
-    )  # fmt: skip
+    resolved.incident.post(Post("All is well again.", "resolved", components={site: Status.OPERATIONAL}, at=at(9, 9)))
+    planned = Incident.open(page, "Database work", Post("Dashboards will be **read-only**.", status="scheduled", components={site: Status.UNDER_MAINTENANCE}, at=at(9, 10), window=(at(12, 6), at(12, 7))), kind="maintenance")  # fmt: skip
     outage = _post(page, "Messages delayed", at(10, 10), {api: Status.PARTIAL_OUTAGE, secret: Status.MAJOR_OUTAGE})
-    outage.incident.post_update(
-        "Still looking.\n\nMore [here](https://acme.example/x).", "investigating", at=at(10, 10, 30)
+    outage.incident.post(
+        Post("Still looking.\n\nMore [here](https://acme.example/x).", "investigating", at=at(10, 10, 30))
     )
     Page.objects.update(updated_at=at(10, 10, 30))
     for each in (outage, resolved, planned):
@@ -62,7 +59,7 @@ def make_example(time_zone: str = "America/Denver") -> Example:
 
 
 def _post(page: Page, name: str, moment: datetime, components: dict[Component, Status]) -> Update:
-    return Incident.open(page, name, "We are looking into it.", components=components, at=moment)
+    return Incident.open(page, name, Post("We are looking into it.", components=components, at=moment))
 
 
 def frozen() -> Any:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.test import Client
 
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from pages.models import Page
 from public.documents import api_v2 as api
 from public.documents.timestamps import timestamp
@@ -88,7 +88,14 @@ def test_groups_and_components_come_in_one_list_and_only_groups_name_children(ex
 def test_an_update_names_its_components_by_group_and_old_and_new_status(example: Example, client: Client) -> None:
     (incident,) = get(client, "/api/v2/incidents/unresolved.json")["incidents"]
     newest, first = incident["incident_updates"]
-    assert newest["affected_components"] is None
+    assert newest["affected_components"] == [
+        {
+            "code": example.api.code,
+            "name": "Chat - Chat API",
+            "old_status": "partial_outage",
+            "new_status": "partial_outage",
+        }
+    ], "it goes on saying what it said"
     assert first["affected_components"] == [
         {
             "code": example.api.code,
@@ -123,13 +130,13 @@ def test_planned_work_moves_from_upcoming_to_active_to_completed(example: Exampl
         ]
 
     assert where() == ["", "/upcoming"]
-    example.planned.post_update("Begun.", "in_progress")
+    example.planned.post(Post("Begun.", "in_progress"))
     _wait_for_the_next_generation()
     assert where() == ["", "/active"]
-    example.planned.post_update("Looking.", "verifying")
+    example.planned.post(Post("Looking.", "verifying"))
     _wait_for_the_next_generation()
     assert where() == ["", "/active"]
-    example.planned.post_update("Done.", "completed")
+    example.planned.post(Post("Done.", "completed"))
     _wait_for_the_next_generation()
     assert where() == [""]
     assert get(client, "/api/v2/summary.json")["scheduled_maintenances"] == []
@@ -150,9 +157,9 @@ def test_resolved_incidents_stay_in_the_list_but_not_in_the_summary(example: Exa
 
 def test_the_list_ends_at_fifty_but_an_old_open_incident_stays_unresolved(example: Example) -> None:
     for number in range(55):
-        opened = Incident.open(example.page, f"Old {number}", "Gone.", at=at(2, 0) + timedelta(minutes=number))
+        opened = Incident.open(example.page, f"Old {number}", Post("Gone.", at=at(2, 0) + timedelta(minutes=number)))
         if number:
-            opened.incident.post_update("Gone.", "resolved", at=at(2, 2))
+            opened.incident.post(Post("Gone.", "resolved", at=at(2, 2)))
     snapshot = example.snapshot()
     assert len(api.incidents(snapshot)["incidents"]) == 50
     unresolved = [each["name"] for each in api.unresolved_incidents(snapshot)["incidents"]]
@@ -168,7 +175,7 @@ def test_a_hidden_component_is_in_no_document_and_counts_in_no_status(example: E
 
 
 def test_hostile_text_is_json_and_no_markup(example: Example, client: Client) -> None:
-    Incident.open(example.page, "</script><b>\u2028 & “", "<img src=x>")
+    Incident.open(example.page, "</script><b>\u2028 & “", Post("<img src=x>"))
     response = client.get("/api/v2/summary.json", headers={"host": HOST})
     assert b"<" not in response.content
     assert json.loads(response.content)["incidents"][0]["name"] == "</script><b> & “"
@@ -198,7 +205,7 @@ def test_an_unknown_document_is_a_404_that_tells_which_there_are(example: Exampl
 
 
 def test_the_history_lists_three_months_a_page(example: Example, client: Client) -> None:
-    Incident.open(example.page, "In November", "Old.", at=datetime(2025, 11, 20, 5, 0, tzinfo=UTC))
+    Incident.open(example.page, "In November", Post("Old.", at=datetime(2025, 11, 20, 5, 0, tzinfo=UTC)))
     first, second = get(client, "/history.json"), get(client, "/history.json?page=2")
     assert [(month["name"], month["year"]) for month in first["months"]] == [
         ("March", 2026), ("February", 2026), ("January", 2026),
@@ -224,7 +231,7 @@ def test_one_incident_has_an_address_of_its_own(example: Example, client: Client
 
 def test_two_pages_never_see_each_other(example: Example, client: Client) -> None:
     other = Page.objects.create(name="Other", url="http://other.acme.localhost")
-    Incident.open(other, "Elsewhere", "Somewhere else.")
+    Incident.open(other, "Elsewhere", Post("Somewhere else."))
     assert "Elsewhere" not in json.dumps(get(client, "/api/v2/summary.json"))
     path = f"/incidents/{example.outage.code}.json"
     assert client.get(path, headers={"host": "other.acme.localhost"}).status_code == 404

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.test import Client
 
 from components.status import Status
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from public.documents.banner import banner, choose, shorten
 from tests.public.examples import HOST, NOW, Example, at, frozen, make_example
 
@@ -47,19 +47,21 @@ def test_an_open_incident_is_told_with_its_newest_update(example: Example) -> No
 
 
 def test_of_several_open_incidents_the_worst_is_told(example: Example) -> None:
-    Incident.open(example.page, "All is lost", "Words.", components={example.site: Status.MAJOR_OUTAGE}, at=at(10, 9))
-    Incident.open(example.page, "A typo", "Words.", at=at(10, 11))
+    Incident.open(
+        example.page, "All is lost", Post("Words.", components={example.site: Status.MAJOR_OUTAGE}, at=at(10, 9))
+    )
+    Incident.open(example.page, "A typo", Post("Words.", at=at(10, 11)))
     assert said(example)["title"] == "All is lost"
 
 
 def test_a_new_update_has_a_new_id_so_that_it_comes_back(example: Example) -> None:
     before = said(example)["id"]
-    example.outage.post_update("News.", "identified", at=at(10, 11))
+    example.outage.post(Post("News.", "identified", at=at(10, 11)))
     assert said(example)["id"] != before
 
 
 def test_planned_work_is_told_inside_its_notice_and_not_before(example: Example) -> None:
-    example.outage.post_update("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11))
+    example.outage.post(Post("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11)))
     notice = timedelta(hours=example.page.maintenance_notice_hours)
     assert said(example, at(12, 6) - notice - timedelta(seconds=1)) is None
     told = said(example, at(12, 6) - notice)
@@ -68,7 +70,7 @@ def test_planned_work_is_told_inside_its_notice_and_not_before(example: Example)
 
 
 def test_the_snapshot_runs_out_when_the_notice_begins(example: Example) -> None:
-    example.outage.post_update("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11))
+    example.outage.post(Post("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11)))
     example.page.maintenance_notice_hours = 24
     example.page.save()
     snapshot = example.snapshot(at(11, 5))
@@ -77,25 +79,22 @@ def test_the_snapshot_runs_out_when_the_notice_begins(example: Example) -> None:
 
 
 def test_running_work_is_told_before_work_that_is_only_near(example: Example) -> None:
-    example.outage.post_update("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11))
-    later = Incident.open(
-        example.page, "Later work", "Words.", kind="maintenance", status="scheduled",
-        scheduled_for=at(12, 20), scheduled_until=at(12, 21), at=at(9, 12),
-    )  # fmt: skip
+    example.outage.post(Post("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11)))
+    later = Incident.open(example.page, "Later work", Post("Words.", status="scheduled", at=at(9, 12), window=(at(12, 20), at(12, 21))), kind="maintenance")  # fmt: skip
     assert said(example, at(12, 5))["title"] == "Database work"
     with time_machine.travel(at(12, 5)):
-        later.incident.post_update("Begun early.", "in_progress")
+        later.incident.post(Post("Begun early.", "in_progress"))
     assert said(example, at(12, 5))["title"] == "Later work"
 
 
 def test_when_all_is_well_there_is_no_banner(example: Example) -> None:
-    example.outage.post_update("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11))
-    example.planned.post_update("Done.", "completed", at=at(10, 11))
+    example.outage.post(Post("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11)))
+    example.planned.post(Post("Done.", "completed", at=at(10, 11)))
     assert banner(example.snapshot()) == {"page": {"name": "Acme", "url": example.page.url}, "banner": None}
 
 
 def test_text_is_plain_and_short(example: Example) -> None:
-    example.outage.post_update("**Bold** <b>not</b> " + "word " * 100, "identified", at=at(10, 11))
+    example.outage.post(Post("**Bold** <b>not</b> " + "word " * 100, "identified", at=at(10, 11)))
     text = said(example)["text"]
     assert text.startswith("Bold <b>not</b> word word")
     assert text.endswith("word…")
@@ -144,14 +143,14 @@ def test_only_the_frame_may_be_framed_and_it_holds_no_form(example: Example, cli
 
 
 def test_the_frame_tells_when_planned_work_is(example: Example, client: Client) -> None:
-    example.outage.post_update("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11))
+    example.outage.post(Post("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11)))
     html = client.get("/embed/frame", headers={"host": HOST}).content.decode()
     assert "Thu 12 March, 00:00 to 01:00 MDT" in html
 
 
 def test_the_frame_says_the_status_when_there_is_nothing_to_announce(example: Example, client: Client) -> None:
-    example.outage.post_update("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11))
-    example.planned.post_update("Done.", "completed", at=at(10, 11))
+    example.outage.post(Post("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11)))
+    example.planned.post(Post("Done.", "completed", at=at(10, 11)))
     html = client.get("/embed/frame", headers={"host": HOST}).content.decode()
     assert "All Systems Operational" in html
     assert 'data-banner=""' in html
@@ -159,5 +158,5 @@ def test_the_frame_says_the_status_when_there_is_nothing_to_announce(example: Ex
 
 
 def test_a_hidden_component_is_not_in_the_banner(example: Example) -> None:
-    Incident.open(example.page, "Hush", "Words.", components={example.secret: Status.MAJOR_OUTAGE}, at=at(10, 11))
+    Incident.open(example.page, "Hush", Post("Words.", components={example.secret: Status.MAJOR_OUTAGE}, at=at(10, 11)))
     assert "Secret" not in json.dumps(banner(example.snapshot()))

@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from components.models import Component, Group
 from components.status import Status
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from incidents.phases import Kind, Phase
 from pages.models import Page
 from public.serving import edition
@@ -83,20 +83,20 @@ def test_a_cold_front_page_takes_few_queries_whatever_its_size(
         Component.objects.create(page=acme, group=group if number % 2 else None, name=f"Part {number}")
     parts = list(acme.components.all())
     for number in range(20):
-        update = Incident.open(acme, f"Trouble {number}", "Looking.", components={parts[number]: Status.MAJOR_OUTAGE})
-        update.incident.post_update("Found it.", Phase.IDENTIFIED, components={parts[number]: Status.PARTIAL_OUTAGE})
+        update = Incident.open(
+            acme, f"Trouble {number}", Post("Looking.", components={parts[number]: Status.MAJOR_OUTAGE})
+        )
+        update.incident.post(Post("Found it.", Phase.IDENTIFIED, components={parts[number]: Status.PARTIAL_OUTAGE}))
     begins = timezone.now() + timedelta(days=1)
     for number in range(5):
-        Incident.open(acme, f"Work {number}", "We move.", kind=Kind.MAINTENANCE, status=Phase.SCHEDULED,
-                      components={parts[number]: Status.UNDER_MAINTENANCE},
-                      scheduled_for=begins, scheduled_until=begins + timedelta(hours=1))  # fmt: skip
+        Incident.open(acme, f"Work {number}", Post("We move.", status=Phase.SCHEDULED, components={parts[number]: Status.UNDER_MAINTENANCE}, window=(begins, begins + timedelta(hours=1))), kind=Kind.MAINTENANCE)  # fmt: skip
     with django_assert_max_num_queries(12):
         assert get("/").status_code == 200
 
 
 def test_an_update_is_seen_at_the_next_request(get: "Get", outage: Incident) -> None:
     assert "Rolling back" not in get("/").content.decode()
-    outage.post_update("Rolling back.", Phase.IDENTIFIED)
+    outage.post(Post("Rolling back.", Phase.IDENTIFIED))
     assert "Rolling back" in get("/").content.decode()
 
 
@@ -107,7 +107,7 @@ def test_the_generation_is_asked_for_at_most_every_quarter_second(
     monkeypatch.setattr(directory, "CHECK_SECONDS", 0.25)
     monkeypatch.setattr(directory, "monotonic", lambda: clock[0])
     get("/")
-    outage.post_update("Rolling back.", Phase.IDENTIFIED)
+    outage.post(Post("Rolling back.", Phase.IDENTIFIED))
     clock[0] += 0.2
     assert "Rolling back" not in get("/").content.decode()
     clock[0] += 0.1
@@ -125,8 +125,7 @@ def test_planned_work_is_looked_at_again_when_it_is_announced_and_when_it_starts
     now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     with time_machine.travel(now, tick=False) as clock:
         start = now + timedelta(hours=75)
-        Incident.open(acme, "Move", "We move.", kind=Kind.MAINTENANCE, status=Phase.SCHEDULED, components={chat: Status(0)},
-                      scheduled_for=start, scheduled_until=start + timedelta(hours=1))  # fmt: skip
+        Incident.open(acme, "Move", Post("We move.", status=Phase.SCHEDULED, components={chat: Status(0)}, window=(start, start + timedelta(hours=1))), kind=Kind.MAINTENANCE)  # fmt: skip
         moments = []
         for _ in range(8):
             moments.append(editions.load_snapshot(ACME)["changes_at"])
@@ -234,7 +233,7 @@ def test_what_the_client_has_already_is_not_sent_again(get: "Get", outage: Incid
     answer = get("/", accept_encoding="br", if_none_match=tag)
     assert (answer.status_code, answer.content, answer["ETag"]) == (304, b"", tag)
     assert "max-age=10" in answer["Cache-Control"]
-    outage.post_update("Rolling back.", Phase.IDENTIFIED)
+    outage.post(Post("Rolling back.", Phase.IDENTIFIED))
     assert get("/", accept_encoding="br", if_none_match=tag).status_code == 200
 
 

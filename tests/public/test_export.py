@@ -18,7 +18,7 @@ from django.urls import get_resolver, resolve
 
 from components.models import Component
 from components.status import Status
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from pages.models import Page
 from public.serving import export
 from public.serving.export import export_page
@@ -150,7 +150,9 @@ def test_interrupted_anywhere_it_leaves_a_complete_site(outage: Incident, acme: 
     complete = tmp_path / "complete"
     export_page(acme, Folder(complete))
     assert broken_links(complete) == []
-    Incident.open(acme, "Another one", "Body", components={acme.components.get(): Status.MAJOR_OUTAGE}, notify=False)
+    Incident.open(
+        acme, "Another one", Post("Body", components={acme.components.get(): Status.MAJOR_OUTAGE}, notify=False)
+    )
     whole = Recording(shutil.copytree(complete, tmp_path / "whole"))
     export_page(acme, whole)
     assert len(whole.steps) > 20

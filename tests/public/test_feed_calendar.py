@@ -7,7 +7,7 @@ import icalendar
 import pytest
 from django.test import Client
 
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from public.documents.calendar import calendar
 from tests.public.examples import HOST, Example, at, frozen, make_example
 
@@ -34,17 +34,14 @@ def test_planned_work_is_an_event_with_its_window_and_link(example: Example) -> 
 
 def test_a_change_raises_the_sequence_and_keeps_the_id(example: Example) -> None:
     (before,) = events(calendar(example.snapshot()))
-    example.planned.post_update("One hour later than we said.", "scheduled", at=at(9, 11))
+    example.planned.post(Post("One hour later than we said.", "scheduled", at=at(9, 11)))
     (after,) = events(calendar(example.snapshot()))
     assert after["UID"] == before["UID"]
     assert after["SEQUENCE"] > before["SEQUENCE"]
 
 
 def test_hostile_text_stays_inside_its_property(example: Example) -> None:
-    Incident.open(
-        example.page, "Work; a, b\\ \r\nDTSTART:19700101", "x\nEND:VEVENT\nBEGIN:VEVENT", kind="maintenance",
-        status="scheduled", scheduled_for=at(13, 1), scheduled_until=at(13, 2), at=at(9, 11),
-    )  # fmt: skip
+    Incident.open(example.page, "Work; a, b\\ \r\nDTSTART:19700101", Post("x\nEND:VEVENT\nBEGIN:VEVENT", status="scheduled", at=at(9, 11), window=(at(13, 1), at(13, 2))), kind="maintenance")  # fmt: skip
     content = calendar(example.snapshot())
     first, second = events(content)
     assert first["SUMMARY"] == "Work; a, b\\ DTSTART:19700101"

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from public.documents import feeds
 from tests.public.examples import HOST, Example, at, frozen, make_example
 
@@ -83,7 +83,7 @@ def test_planned_work_shows_its_window_until_it_begins(example: Example) -> None
     )
     assert feeds.item_html(planned, example.page.zone).startswith(window)
     with time_machine.travel(at(12, 6, 1)):
-        example.planned.post_update("Begun.", "in_progress")
+        example.planned.post(Post("Begun.", "in_progress"))
     running = feeds.feed_items(example.snapshot(at(12, 6, 2)))[0]
     html = feeds.item_html(running, example.page.zone)
     assert "SCHEDULED EVENT" not in html
@@ -93,8 +93,8 @@ def test_planned_work_shows_its_window_until_it_begins(example: Example) -> None
 
 def test_a_new_update_brings_its_item_up_and_a_postmortem_does_not(example: Example) -> None:
     with time_machine.travel(at(20, 8)):
-        example.outage.post_update("Done.", "resolved", at=at(11, 8))
-        example.outage.post_update("What happened …", "postmortem", at=at(20, 8))
+        example.outage.post(Post("Done.", "resolved", at=at(11, 8)))
+        example.outage.post(Post("What happened …", "postmortem", at=at(20, 8)))
     outage = next(each for each in feeds.feed_items(example.snapshot()) if each["code"] == example.outage.code)
     assert feeds.item_date(outage) == at(11, 8)
     assert outage["updated_at"] == at(20, 8)
@@ -115,8 +115,10 @@ def test_correcting_a_text_keeps_ids_and_item_dates(example: Example) -> None:
 
 def test_a_feed_holds_the_25_latest(example: Example) -> None:
     for number in range(30):
-        told = Incident.open(example.page, f"Number {number}", "Words.", at=at(10, 11) + timedelta(minutes=number))
-        told.incident.post_update("Well again.", "resolved", at=at(10, 11) + timedelta(minutes=number))
+        told = Incident.open(
+            example.page, f"Number {number}", Post("Words.", at=at(10, 11) + timedelta(minutes=number))
+        )
+        told.incident.post(Post("Well again.", "resolved", at=at(10, 11) + timedelta(minutes=number)))
     found = items(feeds.rss(example.snapshot()))
     assert len(found) == 25
     assert [each.findtext("title") for each in found[:2]] == ["Database work", "Number 29"]
@@ -126,7 +128,7 @@ HOSTILE = "\x00\x0b]]> </title><script>alert(1)</script> & \ufffe \u202e \U0001f
 
 
 def test_a_hostile_title_breaks_no_feed(example: Example) -> None:
-    Incident.open(example.page, HOSTILE, HOSTILE + " <img src=x onerror=alert(1)>", at=at(10, 11))
+    Incident.open(example.page, HOSTILE, Post(HOSTILE + " <img src=x onerror=alert(1)>", at=at(10, 11)))
     snapshot = example.snapshot()
     for content in (feeds.rss(snapshot), feeds.atom(snapshot), json.dumps(feeds.json_feed(snapshot)).encode()):
         if content.startswith(b"{"):
@@ -177,7 +179,7 @@ def test_a_feed_of_an_empty_page_is_a_feed(db: None) -> None:
 
 def test_words_that_a_template_engine_would_run_stay_words(example: Example) -> None:
     text = "{{7*7}} {% debug %} ${x} {0.__class__} {{ settings.SECRET_KEY }}"
-    Incident.open(example.page, text, text, at=at(10, 11))
+    Incident.open(example.page, text, Post(text, at=at(10, 11)))
     assert items(feeds.rss(example.snapshot()))[1].findtext("title") == text
 
 
@@ -188,13 +190,10 @@ def test_words_that_a_template_engine_would_run_stay_words(example: Example) -> 
 def test_scheduled_maintenance_displaces_nothing_that_is_open(example: Example, open_: int, scheduled: int, shown: int):
     """The example has one open incident of its own."""
     for number in range(open_):
-        Incident.open(example.page, f"Trouble {number}", "We are looking into it.")
+        Incident.open(example.page, f"Trouble {number}", Post("We are looking into it."))
     for number in range(scheduled):
         start = at(20, 6) + timedelta(hours=number)
-        Incident.open(
-            example.page, f"Work {number}", "We will replace disks.", kind="maintenance", status="scheduled",
-            scheduled_for=start, scheduled_until=start + timedelta(hours=1),
-        )  # fmt: skip
+        Incident.open(example.page, f"Work {number}", Post("We will replace disks.", status="scheduled", window=(start, start + timedelta(hours=1))), kind="maintenance")  # fmt: skip
 
     items = feeds.feed_items(example.snapshot())
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from components.models import Component, Group
 from components.status import Status
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from incidents.phases import Kind, Phase
 from pages.models import Page
 
@@ -53,8 +53,8 @@ def test_the_first_line_answers_whether_it_is_them_or_me(read: "Read", chat: Com
 
 
 def test_an_open_incident_is_told_with_its_updates_newest_first(read: "Read", outage: Incident) -> None:
-    outage.post_update("Rolling back.", Phase.IDENTIFIED)
-    outage.post_update("Half way through.", Phase.IDENTIFIED)
+    outage.post(Post("Rolling back.", Phase.IDENTIFIED))
+    outage.post(Post("Half way through.", Phase.IDENTIFIED))
     card = one(read("/"), ".incident")
     assert one(card, "h3 a")["href"] == outage.path
     assert [text(each) for each in card.select(".timeline .phase")] == ["Update", "Identified", "Investigating"]
@@ -67,17 +67,13 @@ def test_planned_work_is_shown_before_it_starts_with_its_window_and_what_it_affe
     read: "Read", acme: Page, chat: Component
 ) -> None:
     with time_machine.travel(NOW, tick=False):
-        update = Incident.open(
-            acme, "Database work", "Read-only for some minutes.", kind=Kind.MAINTENANCE, status=Phase.SCHEDULED,
-            components={chat: Status.UNDER_MAINTENANCE}, scheduled_for=NOW + timedelta(days=3, hours=14),
-            scheduled_until=NOW + timedelta(days=3, hours=15),
-        )  # fmt: skip
+        update = Incident.open(acme, "Database work", Post("Read-only for some minutes.", status=Phase.SCHEDULED, components={chat: Status.UNDER_MAINTENANCE}, window=(NOW + timedelta(days=3, hours=14), NOW + timedelta(days=3, hours=15))), kind=Kind.MAINTENANCE)  # fmt: skip
         page = read("/")
         card = one(page, ".planned")
         assert text(one(page, "h1")) == "All systems are working"
         assert text(one(card, ".when")) == "Wed 25 November, 02:00 to 03:00 UTC"
         assert "Will affect Chat API" in text(card)
-        update.incident.post_update("It begins.", Phase.IN_PROGRESS, components={chat: Status.UNDER_MAINTENANCE})
+        update.incident.post(Post("It begins.", Phase.IN_PROGRESS, components={chat: Status.UNDER_MAINTENANCE}))
         page = read("/")
         assert text(one(page, "h1")) == "Planned work is under way"
         assert not page.select(".planned")
@@ -87,7 +83,7 @@ def test_planned_work_is_shown_before_it_starts_with_its_window_and_what_it_affe
 def test_times_are_in_the_zone_of_the_page(read: "Read", acme: Page, chat: Component) -> None:
     Page.objects.filter(pk=acme.pk).update(time_zone="America/New_York")
     with time_machine.travel(NOW, tick=False):
-        update = Incident.open(acme, "Errors", "Looking.", at=datetime(2026, 11, 21, 3, 30, tzinfo=UTC))
+        update = Incident.open(acme, "Errors", Post("Looking.", at=datetime(2026, 11, 21, 3, 30, tzinfo=UTC)))
         page = read(update.incident.path)
     shown = one(page, ".timeline time")
     assert (shown.string, shown["datetime"]) == ("20 Nov, 22:30 EST", "2026-11-21T03:30:00Z")
@@ -170,13 +166,13 @@ def test_a_component_without_uptime_has_no_bars(read: "Read", acme: Page) -> Non
 
 @time_machine.travel(NOW, tick=False)
 def test_recent_days_tell_what_happened_and_when_nothing_did(read: "Read", acme: Page, chat: Component) -> None:
-    update = Incident.open(acme, "Slow", "Looking.", at=NOW - timedelta(days=1, minutes=14))
-    update.incident.post_update("Done.", Phase.RESOLVED, at=NOW - timedelta(days=1))
+    update = Incident.open(acme, "Slow", Post("Looking.", at=NOW - timedelta(days=1, minutes=14)))
+    update.incident.post(Post("Done.", Phase.RESOLVED, at=NOW - timedelta(days=1)))
     days = [text(day) for day in read("/").select(".day")]
     assert len(days) == 7
     assert days[0] == "Today, 21 November No incidents."
     assert days[1] == "20 November Slow Resolved after 14 minutes"
-    update.incident.post_update("What went wrong.", Phase.POSTMORTEM)
+    update.incident.post(Post("What went wrong.", Phase.POSTMORTEM))
     assert "Postmortem of Slow" in text(read("/").select(".day")[1])
 
 
@@ -185,7 +181,7 @@ def test_what_staff_wrote_cannot_become_markup(get: "Get", acme: Page) -> None:
     group = Group.objects.create(page=acme, name=HOSTILE, description=HOSTILE)
     part = component(acme, HOSTILE, group=group, description=HOSTILE)
     body = f"{HOSTILE} <img src=x onerror=alert(1)> [x](javascript:alert(1)) <div hx-get=/admin/>"
-    update = Incident.open(acme, HOSTILE, body, components={part: Status.MAJOR_OUTAGE})
+    update = Incident.open(acme, HOSTILE, Post(body, components={part: Status.MAJOR_OUTAGE}))
     for address in ("/", update.incident.path, "/history"):
         page = BeautifulSoup(get(address).content, "html.parser")
         assert [script.get("src") for script in page.select("script") if not script.get("src")] == []
@@ -194,12 +190,12 @@ def test_what_staff_wrote_cannot_become_markup(get: "Get", acme: Page) -> None:
 
 @pytest.mark.parametrize("code", ["{{7*7}}", "{% debug %}", "${x}", "{{ settings.SECRET_KEY }}", "{0.__class__}"])
 def test_template_code_in_texts_is_only_text(get: "Get", acme: Page, code: str) -> None:
-    Incident.open(acme, code, "Looking.")
+    Incident.open(acme, code, Post("Looking."))
     assert code in get("/").content.decode()
 
 
 def test_texts_in_other_scripts_choose_their_own_direction(read: "Read", acme: Page) -> None:
-    Incident.open(acme, "عطل في الدردشة", "نحن نبحث")
+    Incident.open(acme, "عطل في الدردشة", Post("نحن نبحث"))
     assert one(read("/"), ".incident h3 a")["dir"] == "auto"
 
 

@@ -5,7 +5,7 @@ import pytest
 import time_machine
 
 from components.models import Component
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from incidents.phases import Kind, Phase
 from pages.models import Page
 
@@ -22,8 +22,8 @@ def _today() -> "time_machine.Traveller":  # type: ignore[misc]
 
 
 def happened(page: Page, name: str, at: datetime) -> Incident:
-    update = Incident.open(page, name, "Looking.", at=at)
-    update.incident.post_update("Done.", Phase.RESOLVED, at=at + timedelta(minutes=90))
+    update = Incident.open(page, name, Post("Looking.", at=at))
+    update.incident.post(Post("Done.", Phase.RESOLVED, at=at + timedelta(minutes=90)))
     return update.incident
 
 
@@ -63,12 +63,9 @@ def test_months_are_those_of_the_pages_time_zone(read: "Read", acme: Page) -> No
 
 def test_planned_work_belongs_to_the_month_it_takes_place_in(read: "Read", acme: Page, chat: Component) -> None:
     begins = datetime(2026, 11, 2, tzinfo=UTC)
-    update = Incident.open(
-        acme, "Move", "We move.", kind=Kind.MAINTENANCE, status=Phase.SCHEDULED, scheduled_for=begins,
-        scheduled_until=begins + timedelta(hours=1), at=datetime(2026, 10, 20, tzinfo=UTC),
-    )  # fmt: skip
+    update = Incident.open(acme, "Move", Post("We move.", status=Phase.SCHEDULED, at=datetime(2026, 10, 20, tzinfo=UTC), window=(begins, begins + timedelta(hours=1))), kind=Kind.MAINTENANCE)  # fmt: skip
     assert "Move" not in read("/history/2026-11").get_text()
-    update.incident.post_update("Done.", Phase.COMPLETED, at=begins + timedelta(hours=1))
+    update.incident.post(Post("Done.", Phase.COMPLETED, at=begins + timedelta(hours=1)))
     page = read("/history/2026-11")
     assert "Move" in page.get_text()
     assert "Planned work, completed" in page.get_text()

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 from components.models import Component
 from components.status import Status
-from incidents.models import Incident
+from incidents.models import Incident, Post
 from incidents.phases import Kind, Phase
 from pages.models import Page
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def test_an_incident_has_a_page_with_all_that_was_said(read: "Read", outage: Incident, chat: Component) -> None:
-    outage.post_update("Rolling back.", Phase.IDENTIFIED)
+    outage.post(Post("Rolling back.", Phase.IDENTIFIED))
     page = read(outage.path)
     assert [heading.get_text() for heading in page.select("h1")] == ["Errors on the Chat API"]
     assert len(page.select(".timeline li")) == 2
@@ -24,7 +24,7 @@ def test_an_incident_has_a_page_with_all_that_was_said(read: "Read", outage: Inc
 def test_an_open_incident_refreshes_itself_and_a_closed_one_stops(read: "Read", get: "Get", outage: Incident) -> None:
     assert get(f"/fragments{outage.path}").status_code == 200
     assert read(outage.path).select("[hx-get]")
-    outage.post_update("All is well.", Phase.RESOLVED)
+    outage.post(Post("All is well.", Phase.RESOLVED))
     fragment = get(f"/fragments{outage.path}")
     assert fragment.status_code == 286
     assert "All is well." in fragment.content.decode()
@@ -35,8 +35,8 @@ def test_an_open_incident_refreshes_itself_and_a_closed_one_stops(read: "Read", 
 
 def test_a_closed_incident_says_how_long_it_took(read: "Read", acme: Page) -> None:
     began = datetime(2026, 9, 9, 16, 59, tzinfo=UTC)
-    incident = Incident.open(acme, "Errors", "Looking.", at=began).incident
-    incident.post_update("Done.", Phase.RESOLVED, at=began + timedelta(minutes=44))
+    incident = Incident.open(acme, "Errors", Post("Looking.", at=began)).incident
+    incident.post(Post("Done.", Phase.RESOLVED, at=began + timedelta(minutes=44)))
     lead = read(incident.path).select(".lead")[0].get_text()
     assert "Began 9 Sep, 16:59 UTC, resolved 9 Sep, 17:43 UTC, after 44 minutes." in lead
 
@@ -44,11 +44,11 @@ def test_a_closed_incident_says_how_long_it_took(read: "Read", acme: Page) -> No
 def test_an_incident_older_than_the_recent_ones_still_has_its_page(read: "Read", acme: Page, chat: Component) -> None:
     began = datetime(2024, 1, 1, tzinfo=UTC)
     chat.spans.update(started_at=began)
-    old = Incident.open(acme, "Long ago", "Looking.", components={chat: Status.MAJOR_OUTAGE}, at=began).incident
-    old.post_update("Done.", Phase.RESOLVED, components={chat: Status.OPERATIONAL}, at=began + timedelta(hours=1))
+    old = Incident.open(acme, "Long ago", Post("Looking.", components={chat: Status.MAJOR_OUTAGE}, at=began)).incident
+    old.post(Post("Done.", Phase.RESOLVED, components={chat: Status.OPERATIONAL}, at=began + timedelta(hours=1)))
     for number in range(51):
-        Incident.open(acme, f"Newer {number}", "Looking.", at=began + timedelta(days=number + 1)).incident.post_update(
-            "Done.", Phase.RESOLVED, at=began + timedelta(days=number + 1, hours=1)
+        Incident.open(acme, f"Newer {number}", Post("Looking.", at=began + timedelta(days=number + 1))).incident.post(
+            Post("Done.", Phase.RESOLVED, at=began + timedelta(days=number + 1, hours=1))
         )
     assert "Long ago" not in read("/").get_text()
     page = read(old.path)
@@ -58,10 +58,7 @@ def test_an_incident_older_than_the_recent_ones_still_has_its_page(read: "Read",
 
 def test_planned_work_has_a_page_with_its_window(read: "Read", acme: Page, chat: Component) -> None:
     begins = datetime(2030, 1, 31, 23, 0, tzinfo=UTC)
-    work = Incident.open(
-        acme, "Move", "We move.", kind=Kind.MAINTENANCE, status=Phase.SCHEDULED, components={chat: Status(10)},
-        scheduled_for=begins, scheduled_until=begins + timedelta(hours=2),
-    ).incident  # fmt: skip
+    work = Incident.open(acme, "Move", Post("We move.", status=Phase.SCHEDULED, components={chat: Status(10)}, window=(begins, begins + timedelta(hours=2))), kind=Kind.MAINTENANCE).incident  # fmt: skip
     assert "Thu 31 January 2030, 23:00 to Fri 1 February 2030, 01:00 UTC" in read(work.path).get_text()
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from components.models import Component, Group
 from components.status import Status
 from delivery.models import Account
-from incidents.models import Draft, Incident, Template
+from incidents.models import Draft, Incident, Post, Template
 from incidents.phases import Kind, Phase
 from pages.models import Page, record_audit
 from public.views import DESCRIPTIONS
@@ -76,11 +76,9 @@ def secrets(acme: Page, chat: Component, outage: Incident) -> list[Component]:
     )
     loose = Component.objects.create(page=acme, name=f"{WORD} lab", hidden=True)
     moved = {hidden: Status.MAJOR_OUTAGE, loose: Status.PARTIAL_OUTAGE, chat: Status.PARTIAL_OUTAGE}
-    outage.post_update("Found it.", Phase.IDENTIFIED, components=moved, actor=ada.username)
+    outage.post(Post("Found it.", Phase.IDENTIFIED, components=moved, actor=ada.username))
     begins = timezone.now() + timedelta(days=1)
-    Incident.open(acme, "Move", "We move.", kind=Kind.MAINTENANCE, status=Phase.SCHEDULED, actor=WORD,
-                  components={hidden: Status.UNDER_MAINTENANCE}, scheduled_for=begins,
-                  scheduled_until=begins + timedelta(hours=1))  # fmt: skip
+    Incident.open(acme, "Move", Post("We move.", status=Phase.SCHEDULED, actor=WORD, components={hidden: Status.UNDER_MAINTENANCE}, window=(begins, begins + timedelta(hours=1))), kind=Kind.MAINTENANCE)  # fmt: skip
     Draft.objects.create(page=acme, incident=outage, author=ada, fields={"body": f"{WORD} draft"})
     Draft.objects.create(page=acme, author=ada, fields={"name": f"{WORD} draft", "body": WORD})
     Template.objects.create(page=acme, name=WORD, title=WORD, body=WORD)

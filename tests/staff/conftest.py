@@ -43,10 +43,12 @@ def website(acme: Page) -> Component:
 def incident(acme: Page, chat: Component) -> Incident:
     """Open, with a component partly down."""
     from components.status import Status
-    from incidents.models import Incident
+    from incidents.models import Incident, Post
 
     components = {chat: Status.PARTIAL_OUTAGE}
-    return Incident.open(acme, "Errors on the Chat API", "We are looking into it.", components=components).incident
+    return Incident.open(
+        acme, "Errors on the Chat API", Post("We are looking into it.", components=components)
+    ).incident
 
 
 def make_staff(name: str, *groups: str, **fields: Any) -> User:

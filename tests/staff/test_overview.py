@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from delivery.mail.bounces.events import note_unreadable
 from delivery.mail.bounces.models import BounceEvent
-from incidents.models import Draft, Incident, Phase
+from incidents.models import Draft, Incident, Phase, Post
 from subscribers.models import Suppression
 
 
@@ -20,15 +20,15 @@ def section(client, name):
 
 def plan(acme, name, **fields):
     start = timezone.now() + timedelta(days=2)
-    window = {"scheduled_for": start, "scheduled_until": start + timedelta(hours=1)}
-    return Incident.open(acme, name, "x", kind="maintenance", **window, **fields).incident
+    window = start, start + timedelta(hours=1)
+    return Incident.open(acme, name, Post("x", window=window, **fields), kind="maintenance").incident
 
 
 def test_open_planned_and_sent_are_told_apart(signed_in, acme, incident):
     plan(acme, "Database work")
     plan(acme, "Work under way", status=Phase.IN_PROGRESS)
-    closed = Incident.open(acme, "Long over", "x").incident
-    closed.post_update("Over.", Phase.RESOLVED)
+    closed = Incident.open(acme, "Long over", Post("x")).incident
+    closed.post(Post("Over.", Phase.RESOLVED))
 
     assert "Errors on the Chat API" in section(signed_in, "open")
     assert "Chat - Chat API Partial outage" in section(signed_in, "open")
@@ -40,7 +40,7 @@ def test_open_planned_and_sent_are_told_apart(signed_in, acme, incident):
 
 
 def test_the_worst_of_what_is_open_comes_first(signed_in, acme, incident):
-    Incident.open(acme, "A trifle", "x")
+    Incident.open(acme, "A trifle", Post("x"))
     text = section(signed_in, "open")
     assert text.index("Errors on the Chat API") < text.index("A trifle")
 
@@ -65,7 +65,7 @@ def test_the_overview_costs_no_more_queries_for_more_incidents(
 ):
     signed_in.get("/admin/")
     for number in range(5):
-        Incident.open(acme, f"Number {number}", "x")
+        Incident.open(acme, f"Number {number}", Post("x"))
     with django_assert_max_num_queries(27):
         signed_in.get("/admin/")
 

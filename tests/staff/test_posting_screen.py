@@ -13,7 +13,7 @@ from django.urls import reverse
 from components.models import Component
 from components.status import Status
 from delivery.models import Notice
-from incidents.models import Incident, Phase, Update
+from incidents.models import Incident, Phase, Post, Update
 from pages.models import AuditEntry, Page
 from tests.staff.screen import NEW, again, soup
 
@@ -154,7 +154,7 @@ def test_a_doubled_submit_leads_to_the_firsts_receipt(signed_in, follow, chat):
 
 def test_what_a_colleague_posted_meanwhile_is_shown_and_a_second_press_posts(signed_in, follow, incident):
     fields = follow(again(incident)) | {"body": "My own words.", "status": "identified"}
-    incident.post_update("It was the cache.", Phase.IDENTIFIED, actor="grace")
+    incident.post(Post("It was the cache.", Phase.IDENTIFIED, actor="grace"))
 
     refused = signed_in.post(again(incident), fields)
     assert refused.status_code == 409
@@ -195,7 +195,7 @@ def test_a_database_that_fails_in_the_middle_of_the_post_saves_nothing(signed_in
     def fail(*args, **kwargs):
         raise OperationalError("disk full")
 
-    monkeypatch.setattr("incidents.models.publish_notice", fail)
+    monkeypatch.setattr("incidents.posting.publish_notice", fail)
     response = signed_in.post(again(incident), follow(again(incident)) | {"body": "Words."})
     assert response.status_code == 503
     assert "Words." in response.text
@@ -255,7 +255,7 @@ def test_the_grid_shows_what_resolving_does(signed_in, follow, incident, chat):
 
 def test_the_grid_shows_the_worst_first(signed_in, follow, incident, acme):
     worse = Component.objects.create(page=acme, name="Payments")
-    Incident.open(acme, "B", "b", components={worse: Status.MAJOR_OUTAGE})
+    Incident.open(acme, "B", Post("b", components={worse: Status.MAJOR_OUTAGE}))
     labels = [label.text for label in soup(signed_in.get(again(incident))).select(".grid label")]
     assert "Payments" in labels[0]
     assert "Chat - Chat API" in labels[1]
@@ -308,7 +308,7 @@ def test_the_screen_has_no_inline_script_or_style(signed_in, incident):
 
 
 def test_stored_markup_with_htmx_in_it_is_inert_on_the_screen(signed_in, incident):
-    incident.post_update('<a hx-get="/x" href="#">x</a> <div hx-on:click="1">y</div>', Phase.IDENTIFIED)
+    incident.post(Post('<a hx-get="/x" href="#">x</a> <div hx-on:click="1">y</div>', Phase.IDENTIFIED))
     page = soup(signed_in.get(again(incident)))
     timeline = page.find("ol", class_="timeline")
     assert timeline.has_attr("hx-disable")
@@ -323,6 +323,14 @@ def test_a_post_without_its_csrf_token_is_refused(ada, follow, chat):
 
 
 def test_a_title_full_of_markup_is_shown_as_text(signed_in, acme, chat):
-    hostile = Incident.open(acme, '"><script>alert(1)</script>', "x").incident
+    hostile = Incident.open(acme, '"><script>alert(1)</script>', Post("x")).incident
     for address in ("/admin/", again(hostile), f"/admin/notices/{Notice.objects.get().code}/receipt/"):
         assert "<script>alert" not in signed_in.get(address).text
+
+
+def test_the_screen_says_which_other_incident_holds_a_component(signed_in, acme, chat):
+    Incident.open(acme, "Outage in Europe", Post("Looking.", components={chat: Status.MAJOR_OUTAGE}))
+    milder = Incident.open(acme, "Slow answers", Post("x", components={chat: Status.DEGRADED_PERFORMANCE})).incident
+    for address in (NEW, reverse("post-update", args=[milder.code])):
+        row = soup(signed_in.get(address)).find("label", {"for": f"id_component-{chat.code}"})
+        assert "stays Major outage because of Outage in Europe" in row.text

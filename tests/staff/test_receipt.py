@@ -13,7 +13,7 @@ from delivery.ledger.outbox import expand
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.overview import recently_told
 from delivery.receipt import PRUNED
-from incidents.models import Phase
+from incidents.models import Phase, Post
 from pages.models import AuditEntry
 from subscribers.models import Subscriber, Suppression, address_hash
 
@@ -25,7 +25,7 @@ def notice(acme, incident):
     """An update told to ten subscribers: all of them still wait."""
     for number in range(10):
         Subscriber.objects.create(page=acme, address=f"p{number}@x.example", state=Subscriber.State.ACTIVE)
-    update = incident.post_update("Found it.", Phase.IDENTIFIED)
+    update = incident.post(Post("Found it.", Phase.IDENTIFIED))
     expand(Notice.objects.get(code=update.code).pk)
     return Notice.objects.get(code=update.code)
 
@@ -157,7 +157,7 @@ def test_trying_again_is_never_a_get(signed_in, notice):
 
 def test_an_unconnected_account_is_shown_as_not_told(signed_in, acme, incident):
     account = Account.objects.create(page=acme, channel="x", name="@acme")
-    update = incident.post_update("Found it.", Phase.IDENTIFIED)
+    update = incident.post(Post("Found it.", Phase.IDENTIFIED))
     expand(Notice.objects.get(code=update.code).pk)
     response = signed_in.get(f"/admin/notices/{update.code}/receipt/")
     assert (counts(response)["Not connected"], counts(response)["Not sent on purpose"]) == ("1", "0")
@@ -230,7 +230,7 @@ def test_try_again_leaves_out_addresses_that_do_not_exist(signed_in, notice):
 
 
 def test_a_notice_for_nobody_is_finished_and_says_so(signed_in, incident):
-    update = incident.post_update("Found it.", Phase.IDENTIFIED)
+    update = incident.post(Post("Found it.", Phase.IDENTIFIED))
     expand(Notice.objects.get(code=update.code).pk)
     assert "Nobody had asked to be told about this." in signed_in.get(f"/admin/notices/{update.code}/receipt/").text
 
@@ -279,7 +279,7 @@ def test_the_overview_says_when_mail_went_to_files(signed_in, notice, settings, 
 
 def test_the_overview_counts_all_notices_in_three_queries(notice, incident, django_assert_num_queries):
     for _ in range(3):
-        incident.post_update("More.", Phase.IDENTIFIED)
+        incident.post(Post("More.", Phase.IDENTIFIED))
     with django_assert_num_queries(3):
         assert len(recently_told(4)) == 4
 

@@ -10,8 +10,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from canary.models import Alarm
 from components.models import Component, Group
+from components.status import Status
 from delivery.models import Account, Notice
-from incidents.models import Draft, Incident, Template, Update
+from incidents.models import Draft, Incident, Post, Template, Update
 from pages.models import AuditEntry, Page
 from subscribers.models import Subscriber, Suppression
 from tests.staff.conftest import make_staff
@@ -223,7 +224,7 @@ def test_an_impact_set_by_hand_shows_at_once_and_can_be_taken_back(incident, ada
 def test_an_open_incident_cannot_be_deleted_away_from_its_components(incident, grace):
     address = f"/admin/incidents/incident/{incident.pk}/delete/"
     assert client_of(grace).post(address, {"post": "yes"}).status_code == 403
-    incident.post_update("Over.", "resolved", notify=False)
+    incident.post(Post("Over.", "resolved", notify=False))
     client_of(grace).post(address, {"post": "yes"})
     assert not Incident.objects.exists()
     assert AuditEntry.objects.first().action == "incident.delete"
@@ -287,3 +288,25 @@ def test_addresses_of_people_accounts_and_the_audit_log_are_for_administering(ad
 def test_suppressions_are_for_administering(ada):
     assert client_of(ada).post("/admin/subscribers/suppression/add/", {}).status_code == 403
     assert not Suppression.objects.exists()
+
+
+# A status set by hand
+
+
+def test_a_status_set_by_hand_is_shown_until_an_incident_says_more(acme, chat, grace):
+    address = f"/admin/components/component/{chat.pk}/change/"
+    fields = {
+        "name": chat.name,
+        "group": chat.group_id,
+        "position": 1,
+        "base_status": Status.DEGRADED_PERFORMANCE.value,
+    }
+    assert client_of(grace).post(address, fields).status_code == 302
+    chat.refresh_from_db()
+    assert (chat.status, chat.spans.count()) == (Status.DEGRADED_PERFORMANCE, 2)
+    assert AuditEntry.objects.first().action == "component.change"
+
+    Incident.open(acme, "Errors", Post("Looking.", components={chat: Status.MAJOR_OUTAGE}))
+    assert client_of(grace).post(address, fields | {"base_status": 0}).status_code == 302
+    chat.refresh_from_db()
+    assert (chat.status, chat.base_status) == (Status.MAJOR_OUTAGE, Status.OPERATIONAL)

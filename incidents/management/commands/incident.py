@@ -16,8 +16,7 @@ from components.models import Component
 from components.status import Status
 from delivery.ledger.outbox import count_audience
 from delivery.models import Notice
-from incidents.component_statuses import usual_statuses
-from incidents.models import Incident, Kind, Phase, Update
+from incidents.models import Incident, Kind, Phase, Post, Update
 from incidents.phases import WORDS
 from pages.models import Page
 
@@ -70,23 +69,21 @@ class Command(BaseCommand):
         page = _find_page(given.page)
         if given.kind != Kind.MAINTENANCE and (given.start or given.end):
             raise CommandError("--from and --until are for planned work: add --kind maintenance.")
-        update = Incident.open(
-            page,
-            given.title,
+        start, end = _parse_time(given.start, page), _parse_time(given.end, page)
+        post = Post(
             _read(given.body),
-            status=given.status,
-            kind=given.kind,
+            given.status,
             components=_parse_components(page, given.component),
-            scheduled_for=_parse_time(given.start, page),
-            scheduled_until=_parse_time(given.end, page),
+            window=(start, end) if start and end else None,
             notify=given.notify,
             actor=_actor(),
         )
+        update = Incident.open(page, given.title, post, kind=given.kind)
         self.stdout.write(update.incident.code)
 
     def _update(self, given: Namespace) -> None:
         incident = _find_incident(given.code)
-        self._say(_post(incident, given.status or incident.status, _read(given.body), given))
+        self._say(_post(incident, given.status, _read(given.body), given))
 
     def _resolve(self, given: Namespace) -> None:
         incident = _find_incident(given.code)
@@ -113,9 +110,8 @@ class Command(BaseCommand):
 
 
 def _post(incident: Incident, status: str, body: str, given: Namespace) -> Update:
-    """What the command does not name keeps its usual status."""
-    components = usual_statuses(incident, status) | _parse_components(incident.page, given.component)
-    return incident.post_update(body, status, components=components, notify=given.notify, actor=_actor())
+    components = _parse_components(incident.page, given.component)
+    return incident.post(Post(body, status, components=components, notify=given.notify, actor=_actor()))
 
 
 def _whom(update: Update) -> str:
