@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from components.status import Status
 from core.markdown import render_markdown
 from delivery.ledger.outbox import publish
 from delivery.models import Notice
-from incidents.phases import Phase
+from incidents.record import is_public, record_affected, record_incident
 
 if TYPE_CHECKING:
     from incidents.updates import Affected, Update
@@ -23,6 +22,7 @@ def publish_notice(update: Update, affected: Sequence[Affected], *, is_first: bo
     Hidden components are left out of it: neither their names nor their codes leave the house.
     """
     incident = update.incident
+    record = record_incident(incident)
     body = _body(update)
     return publish(
         Notice(
@@ -31,13 +31,17 @@ def publish_notice(update: Update, affected: Sequence[Affected], *, is_first: bo
             thread=incident.code,
             stage=_stage(update, is_first=is_first),
             title=incident.name,
+            status=update.status,
             status_label=update.get_status_display(),
             severity=incident.impact,
             body=body,
-            body_html=render_markdown(body),
+            body_html=update.body_html if body == update.body else render_markdown(body),
             link=incident.page.absolute_url(incident.path),
-            component_codes=[component.code for component in incident.components.public()],
-            component_lines=[_line(update, each) for each in affected if each.component and not each.component.hidden],
+            component_codes=[each["code"] for each in record["components"]],
+            components=[
+                record_affected(each, is_announced=update.is_announcement) for each in affected if is_public(each)
+            ],
+            incident=record,
             created_at=update.created_at,
         )
     )
@@ -52,7 +56,7 @@ def _stage(update: Update, *, is_first: bool) -> Notice.Stage:
 def _body(update: Update) -> str:
     """The update's own words; planned work says first when it will be, for a mail has no page around it."""
     window = update.incident.window
-    if window is None or update.status != Phase.SCHEDULED:
+    if window is None or not update.is_announcement:
         return update.body
     return f"When: {describe_window(*window, update.incident.page.zone)}\n\n{update.body}"
 
@@ -63,9 +67,3 @@ def describe_window(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     day = "%a %-d %B %Y, %H:%M"
     until = end.strftime("%H:%M %Z" if end.date() == start.date() else f"{day} %Z")
     return f"{start.strftime(day)} to {until}"
-
-
-def _line(update: Update, affected: Affected) -> str:
-    if update.status == Phase.SCHEDULED:
-        return affected.name
-    return f"{affected.name}: {Status(affected.new_status).label}"

@@ -46,6 +46,11 @@ class Update(models.Model):
     def __str__(self) -> str:
         return f"{self.get_status_display()} on {self.incident}"
 
+    @property
+    def is_announcement(self) -> bool:
+        """Of maintenance that lies ahead: it changes no component yet."""
+        return self.status == Phase.SCHEDULED
+
     def rewrite(self, body: str, *, actor: str) -> None:
         """Correct the text of a posted update. Nobody is told again. Raises ValidationError when it is empty."""
         body = clean_text(body)

@@ -15,6 +15,7 @@ from typing import Protocol
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from components.status import Status
 from delivery.contract import Channel, DeliveryError, Outcome, Recipient
 from delivery.mail import message_ids
 from delivery.mail.files import MailFolder
@@ -169,6 +170,7 @@ def prebuild_notice(notice: Notice) -> PrebuiltMail:
     tone = "over" if notice.stage == Notice.Stage.LAST else notice.severity
     context = {
         "notice": notice,
+        "components": [(each["name"], _status_words(each["new_status"])) for each in notice.components],
         "page": page,
         "posted_at": notice.created_at.astimezone(page.zone),
         "tone": tone,
@@ -189,6 +191,11 @@ def prebuild_notice(notice: Notice) -> PrebuiltMail:
         "Auto-Submitted": "auto-generated",
     }
     return prebuild(headers, text, html, names)
+
+
+def _status_words(slug: str | None) -> str:
+    """ "Partial outage"; "" for a component that is only named."""
+    return Status.from_slug(slug).label if slug else ""
 
 
 def sender_address() -> str:

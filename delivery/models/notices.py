@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -56,13 +57,20 @@ class Notice(models.Model):
     thread = models.CharField(max_length=12, db_index=True, help_text="Notices of one incident share it.")
     stage = models.CharField(max_length=6, choices=Stage.choices)
     title = TitleField()
+    status = models.CharField(max_length=13, blank=True, help_text="Such as “identified”; empty for what is no update.")
     status_label = models.CharField(max_length=32, help_text="Such as “Identified”.")
     severity = models.CharField(max_length=12, help_text="The incident's impact.")
     body = BodyField(help_text="Markdown source.")
     body_html = models.TextField(help_text="The same as safe HTML.")
     link = models.URLField(max_length=400)
-    component_codes = models.JSONField(default=list)
-    component_lines = models.JSONField(default=list, help_text="Such as “Chat API: Partial outage”.")
+    component_codes = models.JSONField(default=list, help_text="Of the whole incident: who asked for one is told.")
+    components = models.JSONField(
+        default=list,
+        help_text="What the update did to each: code, name, old_status, new_status (null: announced only).",
+    )
+    incident = models.JSONField(
+        default=dict, encoder=DjangoJSONEncoder, help_text="The incident with all its updates as they were then."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     cancelled_at = models.DateTimeField(null=True, blank=True)
 

@@ -51,6 +51,7 @@ def make_notice(page: Page) -> MakeNotice:
             "thread": "incident0001",
             "stage": Notice.Stage.FIRST,
             "title": "Elevated error rates on Chat API",
+            "status": "identified",
             "status_label": "Identified",
             "severity": "major",
             "body": "Some messages were not delivered over **WebSockets**.\n\nStored messages are safe.",
@@ -58,7 +59,14 @@ def make_notice(page: Page) -> MakeNotice:
             "<p>Stored messages are safe.</p>",
             "link": "https://status.acme.example/incidents/incident0001",
             "component_codes": [],
-            "component_lines": ["Chat API: Partial outage"],
+            "components": [
+                {
+                    "code": "chat0000api0",
+                    "name": "Chat API",
+                    "old_status": "operational",
+                    "new_status": "partial_outage",
+                }
+            ],
             "created_at": timezone.now(),
         }
         return Notice.objects.create(**values | fields)

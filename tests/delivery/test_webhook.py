@@ -26,7 +26,7 @@ def test_each_attempt_carries_the_same_id(notice: Notice, webhook_account: Accou
 
     assert {each.headers["webhook-id"] for each in server.requests} == {f"d-{notice.code}-7"}
     assert server.requests[0].json["type"] == "notice.posted"
-    assert server.requests[0].json["data"]["components"] == ["Chat API: Partial outage"]
+    assert server.requests[0].json["data"]["components"] == notice.components
 
 
 @pytest.mark.parametrize(("audience", "type_"), [("account", "notice.test"), ("canary", "notice.heartbeat")])

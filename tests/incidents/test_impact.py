@@ -52,7 +52,7 @@ def test_a_hidden_component_reaches_neither_notice_nor_impact(acme, chat):
         acme, "Errors", Post("Looking.", components={secret: Status.MAJOR_OUTAGE, chat: Status.DEGRADED_PERFORMANCE})
     )
     notice = Notice.objects.get()
-    assert notice.component_lines == ["Chat - Chat API: Degraded performance"]
+    assert [each["name"] for each in notice.components] == ["Chat - Chat API"]
     assert notice.component_codes == [chat.code]
     assert secret.code not in str(vars(notice))
     assert "Zebra" not in str(vars(notice))

@@ -45,7 +45,9 @@ def test_opening_stores_the_incident_its_first_update_the_audit_entry_and_one_no
     assert entry.detail["components"] == {"Chat - Chat API": ["operational", "partial_outage"]}
     notice = Notice.objects.get()
     assert (notice.code, notice.thread, notice.stage) == (update.code, incident.code, Notice.Stage.FIRST)
-    assert notice.component_lines == ["Chat - Chat API: Partial outage"]
+    assert notice.components == [
+        {"code": chat.code, "name": "Chat - Chat API", "old_status": "operational", "new_status": "partial_outage"}
+    ]
     assert notice.link == f"https://status.acme.example/incidents/{incident.code}"
 
 
