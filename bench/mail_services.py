@@ -49,7 +49,7 @@ def start(stack: ExitStack, workers: int) -> Services:
     sink = _run(stack, ["smtp-sink", *owner, f"127.0.0.1:{port}", "200"])
     wait_until(lambda: answers(port), what="smtp-sink")
     celery = [sys.executable, "-m", "celery", "-A", "bench.mail_task", "worker", "--without-mingle", "--without-gossip"]
-    other = _run(stack, [*celery, "-Q", "default,delivery.social", "-c", "1", "-n", "default@bench"])
+    other = _run(stack, [*celery, "-Q", "default,delivery.social,delivery.webhook", "-c", "1", "-n", "default@bench"])
     mail = _run(stack, [*celery, "-Q", "delivery.email", "-c", str(workers), "-n", "mail@bench", "-l", "INFO"])
     wait_until(lambda: "ready." in mail.output, within=60, what="the mail workers")
     assert database.process

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from canary.heartbeats import destinations
 from canary.models import Heartbeat, Probe
-from core.queues import lane_of
 from delivery.ledger.pauses import describe, paused
 from delivery.models import Delivery, Pause
 from delivery.overview import late
+from delivery.registry import CHANNELS
 from pages.models import Page
 
 State = Delivery.State
@@ -43,7 +43,7 @@ def look_at_ledger(watching_since: datetime) -> list[Finding]:
 
 
 def _missing_heartbeats(watching_since: datetime) -> list[Finding]:
-    """The clock, the broker or the worker of the first lane stands still: nothing is even published."""
+    """The clock, the broker or the worker of the first queue stands still: nothing is even published."""
     if not destinations() or not Page.objects.exists():
         return []
     last = Heartbeat.objects.exclude(slot=None).aggregate(last=Max("published_at"))["last"]
@@ -54,7 +54,7 @@ def _missing_heartbeats(watching_since: datetime) -> list[Finding]:
         Finding(
             "heartbeat.stuck",
             f"No heartbeat was published for {silence.total_seconds():.0f} seconds; one is due every "
-            f"{settings.CANARY_PERIOD_SECONDS}.\nLook at the clock (beat), at Redis, and at the worker of the lane "
+            f"{settings.CANARY_PERIOD_SECONDS}.\nLook at the clock (beat), at Redis, and at the worker of the queue "
             "“default”. Updates that staff post may not leave either.",
         )
     ]
@@ -109,12 +109,12 @@ def explain(destination: Probe.Destination, missing: list[Probe]) -> str:
         parts.append(f"{states[State.SENT]} were taken by the other side, so look behind it: relay, filters, mailbox.")
     pauses = list(Pause.objects.filter(key__in={destination.value, *rows.values_list("address", flat=True)}))
     if waiting:
-        where = "" if pauses else f": look at the worker of the lane “{lane_of(destination)}”"
+        where = "" if pauses else f": look at the worker of the queue “{CHANNELS[destination].queue}”"
         parts.append(f"{waiting} wait to be sent{where}.")
     if failed := states[State.DEAD] + states[State.UNKNOWN] + states[State.SUPPRESSED]:
         parts.append(f"{failed} were not sent.")
     if (unheard := len(missing) - states.total()) > 0:
-        parts.append(f"{unheard} have not met a worker yet: look at Redis and the worker of the lane “default”.")
+        parts.append(f"{unheard} have not met a worker yet: look at Redis and the worker of the queue “default”.")
     reasons = {pause.reason for pause in pauses}
     parts += [f"{describe(pause).rstrip('.')}." for pause in pauses]
     parts += [f"Reason: {error}." for error in errors if error not in reasons]

@@ -2,11 +2,21 @@
 and never retries by itself; when and whether to try again is decided by delivery/ledger/retry.py.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
-from typing import ClassVar, NamedTuple
+from __future__ import annotations
 
-from delivery.models import Account, Notice
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from django import forms
+
+if TYPE_CHECKING:  # the models name the channels' kinds, so nothing here may need them
+    from delivery.models import Account, Notice
+
+Remote = Mapping[str, Any]
+"""The other side's ids of a message, such as {"id": "17"}; JSON. Empty when it has none."""
 
 
 class DeliveryError(Exception):
@@ -51,6 +61,8 @@ class Recipient(NamedTuple):
     attempts: int = 1
     ambiguous: bool = False
     """An earlier attempt ended without an answer."""
+    first_post: Remote = {}
+    """Of an account: what its first post of this incident is called on the other side, to reply to."""
 
 
 class Outcome(NamedTuple):
@@ -58,25 +70,69 @@ class Outcome(NamedTuple):
 
     delivery_id: int
     error: DeliveryError | None = None
-    remote_id: str = ""
+    remote: Remote = {}
+
+
+class SecretField(forms.CharField):
+    """An option that staff write and nobody reads: encrypted at rest, never shown again."""
+
+    widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "off", "class": "vTextField"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 500} | kwargs)
 
 
 class Channel:
-    """One kind of channel, used by one sender at a time and closed when that sender is done."""
+    """One kind of channel, used by one sender at a time and closed when that sender is done.
 
+    What others need to know of a channel is declared here, and nobody asks for a kind by its name. Its queue stands
+    beside its name in delivery/registry.py: workers are told of queues before any class is loaded.
+    """
+
+    label: ClassVar[str]
     for_subscribers: ClassVar[bool] = False
     for_accounts: ClassVar[bool] = False
-    # What an account needs before it can post: name and label. Values are kept encrypted, never shown.
-    credentials: ClassVar[Mapping[str, str]] = {}
+
+    class Options(forms.Form):
+        """What an account is set up with. Secret fields are kept in `Account.credentials`, the others in
+        `Account.options`; the staff's form is drawn from it, and its help texts are what staff read."""
+
     batch_size: ClassVar[int] = 10
+    # How many messages are under way at once. With more than one, `send` runs in threads and may not ask the database.
+    concurrency: ClassVar[int] = 1
     max_attempts: ClassVar[int] = 8
     max_age: ClassVar[timedelta] = timedelta(hours=24)
     # After an attempt without an answer: try again (the recipient may see it twice), or leave it to staff.
     resend_ambiguous: ClassVar[bool] = True
+    # The field of Statuspage's API that shows `Remote["id"]` of an update's post; "" for none.
+    statuspage_field: ClassVar[str] = ""
+
+    @classmethod
+    def secrets(cls) -> list[str]:
+        """The names of the options that are secret."""
+        return [name for name, field in cls.Options.base_fields.items() if isinstance(field, SecretField)]
+
+    @classmethod
+    def is_connected(cls, account: Account) -> bool:
+        """Whether an account has all the secrets that it needs, and they were not refused when they were stored."""
+        fields = cls.Options.base_fields
+        needed = [name for name in cls.secrets() if fields[name].required]
+        return not account.refusal and all(account.credentials.get(name) for name in needed)
+
+    @classmethod
+    def verify(cls, account: Account) -> str:  # noqa: ARG003 (for those who need it)
+        """Ask the other side whether it takes the account's secrets: "" if so, or if it cannot be asked now, else why
+        not, for staff to read. Called as they are stored."""
+        return ""
 
     @classmethod
     def where(cls) -> str:
         """A sentence for the receipt when messages do not go where one would expect; else ""."""
+        return ""
+
+    @classmethod
+    def warning(cls) -> str:
+        """A sentence for staff about to post, when this channel as a whole reaches nobody; else ""."""
         return ""
 
     @classmethod
@@ -85,30 +141,43 @@ class Channel:
         return 0
 
     @classmethod
-    def domain_rates(cls) -> Mapping[str, int]:
-        """The same for the addresses of one domain, by domain; "*" is every other one, {} no limit."""
+    def shared_rates(cls) -> Mapping[str, int]:
+        """The same for addresses that share a `rate_key`; "*" is every other key, {} no limit."""
         return {}
 
     @classmethod
-    def is_connected(cls, account: Account) -> bool:
-        return all(account.credentials.get(name) for name in cls.credentials)
+    def rate_key(cls, address: str) -> str:  # noqa: ARG003 (likewise)
+        """What an address shares a limit with, such as its mail domain; see `shared_rates`."""
+        return ""
 
-    def send(self, notice: Notice, recipient: Recipient) -> str:
-        """Hand over one message and return the other side's id for it, "" when it has none.
-
-        Raises DeliveryError.
-        """
+    def send(self, notice: Notice, recipient: Recipient) -> Remote:
+        """Hand over one message and return the other side's ids for it. Raises DeliveryError."""
         raise NotImplementedError
 
     def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
-        """One outcome for each recipient taken from the iterable, which ends early when time is up."""
-        for recipient in recipients:
-            try:
-                remote_id = self.send(notice, recipient)
-            except DeliveryError as error:
-                yield Outcome(recipient.delivery_id, error)
-            else:
-                yield Outcome(recipient.delivery_id, remote_id=remote_id)
+        """One outcome for each recipient taken from the iterable, which ends early when time is up.
+
+        Not in order when several are under way at once.
+        """
+        if self.concurrency == 1:
+            yield from (self._send_one(notice, recipient) for recipient in recipients)
+            return
+        waiting = iter(recipients)
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            running: set[Future[Outcome]] = set()
+            while True:
+                free = self.concurrency - len(running)
+                running |= {pool.submit(self._send_one, notice, each) for each in islice(waiting, free)}
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+
+    def _send_one(self, notice: Notice, recipient: Recipient) -> Outcome:
+        try:
+            return Outcome(recipient.delivery_id, remote=self.send(notice, recipient))
+        except DeliveryError as error:
+            return Outcome(recipient.delivery_id, error)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -26,7 +25,6 @@ LATE = (
     "Notifications are late: no worker has taken up what was due a minute ago.\nAre the workers and Redis running? "
     "“manage.py deliver” sends what is due without them."
 )
-TO_FILES = "No SMTP server is configured (EMAIL_URL): e-mail goes to files and reaches nobody."
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def _told(notice: Notice, lines: list[Line]) -> Told:
         pending=sum(line.pending for line in lines),
         suppressed=left_out,
         unconnected=sum(line.suppressed for line in lines) - left_out,
-        to_files=sum(line.sent for line in lines if line.channel == "email" and line.where),
+        to_files=sum(line.sent for line in lines if line.where),
     )
 
 
@@ -130,8 +128,7 @@ def unreadable_lately() -> list[Lately]:
 def troubles_of(page: Page, channels: Iterable[str]) -> list[str]:
     """Sentences for whoever is about to post: what keeps that update from people on these channels."""
     unconnected = [f"{sentence}." for sentence in unconnected_accounts(page)]
-    to_files = [TO_FILES] if settings.MAIL_DIR and "email" in channels else []
-    return [*explain(on_the_way_of(page)), *unconnected, *to_files]
+    return [*explain(on_the_way_of(page)), *unconnected, *registry.warnings(list(channels))]
 
 
 # Sentences of apps above this one, which it cannot name.
@@ -171,4 +168,4 @@ def _stands_still(channel: str, since: datetime, held_back: set[str]) -> bool:
 
 def _unusual(pages: Iterable[Page]) -> list[str]:
     warnings = [f"{sentence}." for page in pages for sentence in unconnected_accounts(page)]
-    return [*warnings, TO_FILES] if settings.MAIL_DIR else warnings
+    return [*warnings, *registry.warnings()]

@@ -1,33 +1,42 @@
 """Which channels there are. Adding one: docs in CONTRIBUTING.md; here it is one line."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from delivery.contract import Channel
 
+
+class Place(NamedTuple):
+    """Where a channel's class is, and the Celery queue that its messages leave by: channels that share one can hold
+    each other up."""
+
+    path: str
+    queue: str
+
+
 CHANNELS = {
-    "email": ("E-mail", "delivery.channels.email.Email"),
-    "x": ("X", "delivery.channels.x.X"),
-    "webhook": ("Webhook", "delivery.channels.webhook.Webhook"),
+    "email": Place("delivery.channels.email.Email", queue="delivery.email"),
+    "x": Place("delivery.channels.x.X", queue="delivery.social"),
+    "webhook": Place("delivery.channels.webhook.Webhook", queue="delivery.webhook"),
 }
 
 
 def choices() -> list[tuple[str, str]]:
-    return [(kind, label) for kind, (label, _) in CHANNELS.items()]
+    return [(kind, load(kind).label) for kind in CHANNELS]
 
 
 def label_of(kind: str) -> str:
     """What staff read; a kind that is no longer here is shown as it is stored."""
-    return CHANNELS[kind][0] if kind in CHANNELS else kind
+    return load(kind).label if kind in CHANNELS else kind
 
 
 @cache
 def load(kind: str) -> "type[Channel]":
     """The channel's class. Raises KeyError for an unknown kind."""
-    loaded: type[Channel] = import_string(CHANNELS[kind][1])
+    loaded: type[Channel] = import_string(CHANNELS[kind].path)
     return loaded
 
 
@@ -39,3 +48,13 @@ def account_kinds() -> list[str]:
 def subscriber_kinds() -> list[str]:
     """Channels that write to each subscriber."""
     return [kind for kind in CHANNELS if load(kind).for_subscribers]
+
+
+def kinds_shown_as(statuspage_field: str) -> list[str]:
+    """Channels whose posts Statuspage's API shows in that field of an update."""
+    return [kind for kind in CHANNELS if load(kind).statuspage_field == statuspage_field]
+
+
+def warnings(kinds: "list[str] | None" = None) -> list[str]:
+    """What channels say of themselves, for staff; of all of them, or of these."""
+    return [words for kind in (CHANNELS if kinds is None else kinds) if (words := load(kind).warning())]

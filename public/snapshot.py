@@ -34,6 +34,7 @@ from components.models import Component
 from components.status import Status, roll_up
 from components.uptime import build_uptime
 from delivery.models import Delivery
+from delivery.registry import kinds_shown_as
 from incidents.models import CLOSED, Affected, Incident, Kind, Phase, Update
 from pages.models import Page
 
@@ -169,8 +170,8 @@ def build_incidents(rows: QuerySet[Incident], components: dict[str, Data]) -> li
 
 
 def _tweet_ids(update_codes: Iterable[str]) -> dict[str, str]:
-    sent = Delivery.objects.filter(channel="x", notice__code__in=list(update_codes)).exclude(remote_id="")
-    return dict(sent.values_list("notice__code", "remote_id"))
+    sent = Delivery.objects.filter(channel__in=kinds_shown_as("tweet_id"), notice__code__in=list(update_codes))
+    return dict(sent.exclude(remote={}).values_list("notice__code", "remote__id"))
 
 
 def _describe_incident(row: Incident, components: dict[str, Data], tweets: dict[str, str]) -> Data:

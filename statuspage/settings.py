@@ -13,7 +13,7 @@ from celery.schedules import schedule
 from csp.constants import NONE, SELF
 from kombu import Queue
 
-from core.queues import DEFAULT, LANES
+from delivery.queues import DEFAULT, all_queues
 from statuspage.environment import Environment, kept_secret
 from statuspage.logs import logging_config
 
@@ -157,9 +157,9 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_ENABLE_UTC = True
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_DEFAULT_QUEUE = DEFAULT
-CELERY_TASK_QUEUES = [Queue(lane) for lane in LANES]
+CELERY_TASK_QUEUES = [Queue(name) for name in all_queues()]
 CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_ROUTES = ("core.queues.route_task",)
+CELERY_TASK_ROUTES = ("delivery.queues.route_task",)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SYNC_EVERY = 1  # each tick is noted on disk, which is how its health is known
 # How long a worker may hold deliveries without a word. Longer than a task may run, so that a living one keeps them.

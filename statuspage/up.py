@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from core.queues import LANES
+from delivery.queues import all_queues
 from pages.models import Page
 from statuspage.demo import build_demo
 from statuspage.environment import Environment
@@ -57,7 +57,7 @@ def plan(lock: int, *, has_page: bool) -> Plan:
         port=settings.PORT,
         public_host=public_host(),
         broker_url=env.text("REDIS_URL"),
-        queues=list(LANES),
+        queues=all_queues(),
         watched=bool(settings.WATCHED),
         json_lines=settings.LOG_FORMAT == "json",
         ready_lines=ready_lines(has_page=has_page),

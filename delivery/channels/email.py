@@ -42,6 +42,9 @@ COLOURS = {
 }
 
 
+TO_FILES = "No SMTP server is configured (EMAIL_URL): e-mail goes to files and reaches nobody."
+
+
 class Transport(Protocol):
     def carry(self, messages: Iterable[Message]) -> Iterator[tuple[Message, DeliveryError | None]]: ...
     def close(self) -> None: ...
@@ -53,6 +56,7 @@ def open_transport() -> Transport:
 
 
 class Email(Channel):
+    label = "E-mail"
     for_subscribers = True
     batch_size = 500
 
@@ -65,12 +69,20 @@ class Email(Channel):
         return f"Written to files in {settings.MAIL_DIR}: SMTP is not configured." if settings.MAIL_DIR else ""
 
     @classmethod
+    def warning(cls) -> str:
+        return TO_FILES if settings.MAIL_DIR else ""
+
+    @classmethod
     def rate(cls) -> int:
         return settings.EMAIL_RATE
 
     @classmethod
-    def domain_rates(cls) -> Mapping[str, int]:
+    def shared_rates(cls) -> Mapping[str, int]:
         return settings.EMAIL_DOMAIN_RATES
+
+    @classmethod
+    def rate_key(cls, address: str) -> str:
+        return domain_of(address).lower()
 
     def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
         """Not in order. Several messages are under way at once: see delivery/smtp/pool.py."""

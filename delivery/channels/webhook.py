@@ -4,16 +4,15 @@ For accounts only. The address is an operator's word and may be a private one, s
 """
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django.utils import timezone
 from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from core.exchange import Answer, NoAnswerError, NotReachedError, exchange
-from delivery.contract import Channel, DeliveryError, Recipient
+from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 from delivery.models import Notice
 
 SECONDS = 10.0
@@ -23,13 +22,15 @@ HEARTBEAT_RETRY_SECONDS = 10.0
 
 
 class Webhook(Channel):
+    label = "Webhook"
     for_accounts = True
-    credentials: ClassVar[Mapping[str, str]] = {
-        "url": "Address, such as https://hooks.example.com/status",
-        "secret": "Secret of at least 24 bytes, in base64 (whsec_…)",
-    }
+    concurrency = 8
 
-    def send(self, notice: Notice, recipient: Recipient) -> str:
+    class Options(Channel.Options):
+        url = SecretField(label="Address, such as https://hooks.example.com/status")
+        secret = SecretField(label="Secret of at least 24 bytes, in base64 (whsec_…)")
+
+    def send(self, notice: Notice, recipient: Recipient) -> Remote:
         account = recipient.account
         if account is None or not self.is_connected(account):
             raise DeliveryError("not connected", skip=True)
@@ -98,12 +99,12 @@ def sign(secret: str, name: str, body: str) -> dict[str, str]:
     }
 
 
-def read_answer(answer: Answer, *, heartbeat: bool = False) -> str:
-    """ "" when it was taken. Raises DeliveryError. A heartbeat's pause is short: it is there to see the end of one."""
+def read_answer(answer: Answer, *, heartbeat: bool = False) -> Remote:
+    """Nothing: the other side gives no id. Raises DeliveryError. A heartbeat's pause is short: it is there to see the end of one."""
     status, words = answer.status, f": {answer.words}" if answer.words else ""
     wait = HEARTBEAT_RETRY_SECONDS if heartbeat else CONFIGURATION_RETRY_SECONDS
     if answer.is_good:
-        return ""
+        return {}
     if 300 <= status < 400:
         raise DeliveryError(f"it redirects ({status}), which is not followed", pause=True, retry_after=wait)
     if status in (401, 403, 404, 410):

@@ -5,20 +5,22 @@ keeps the answer, and what the answer means is decided here. Rules, prices and s
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from html import unescape
-from typing import Any, ClassVar
+from typing import Any
 
 import requests
 import tweepy
+from django import forms
+from django.db.models import TextChoices
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import strip_tags
 from requests.adapters import HTTPAdapter
 
 from delivery.channels.weighted import LIMIT, cut, weigh, without_mentions
-from delivery.contract import Channel, DeliveryError, Recipient
+from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 from delivery.models import Account, Delivery, Notice
 
 HOST = "https://api.twitter.com"  # as tweepy has it; the signature covers it
@@ -49,40 +51,69 @@ class ApiAdapter(HTTPAdapter):
         return self.answer
 
 
+class Links(TextChoices):
+    ENDS = "ends", "On the first and the last post of an incident"
+    ALWAYS = "always", "On every post"
+    NEVER = "never", "Never"
+
+
 class X(Channel):
+    label = "X"
     for_accounts = True
     batch_size = 5
-    credentials: ClassVar[Mapping[str, str]] = {
-        "consumer_key": "API key",
-        "consumer_secret": "API key secret",
-        "access_token": "Access token",
-        "access_token_secret": "Access token secret",
-    }
+    statuspage_field = "tweet_id"
 
-    def send(self, notice: Notice, recipient: Recipient) -> str:
+    class Options(Channel.Options):
+        consumer_key = SecretField(label="API key")
+        consumer_secret = SecretField(label="API key secret")
+        access_token = SecretField(label="Access token")
+        access_token_secret = SecretField(label="Access token secret")
+        links = forms.ChoiceField(
+            choices=Links.choices, initial=Links.ENDS, help_text="On X a post with a link costs far more."
+        )
+        daily_cap = forms.IntegerField(
+            min_value=0, initial=100, help_text="Posts a day at most (UTC); each post costs money."
+        )
+        cap_spares_critical = forms.BooleanField(
+            label="Critical beyond the cap",
+            initial=True,
+            required=False,
+            help_text="Post about critical incidents even when the cap is reached.",
+        )
+
+    @classmethod
+    def verify(cls, account: Account) -> str:
+        """Asks X whose keys they are."""
+        try:
+            answer = _ask(account, lambda client: client.get_me(user_auth=True))
+        except DeliveryError:
+            return ""  # not now: the first post will tell
+        reason = _reason(answer, _content(answer))
+        return f"X refuses the keys ({answer.status_code}){reason}" if answer.status_code in (401, 403) else ""
+
+    def send(self, notice: Notice, recipient: Recipient) -> Remote:
         account = recipient.account
         if account is None or not self.is_connected(account):
             raise DeliveryError("not connected", skip=True)
         refuse_beyond_cap(account, notice)
-        first_post = Delivery.objects.first_post(account, notice.thread)
-        answer = _post(account, compose(notice, with_link=shows_link(account, notice)), first_post)
+        answer = _post(account, compose(notice, with_link=shows_link(account, notice)), recipient.first_post.get("id"))
         return read_answer(answer, was_ambiguous=recipient.ambiguous)
 
 
 def refuse_beyond_cap(account: Account, notice: Notice) -> None:
     """Raises DeliveryError when the account has posted enough today (UTC); each post costs money."""
-    if notice.severity == "critical" and account.cap_spares_critical:
+    if notice.severity == "critical" and account.option("cap_spares_critical"):
         return
     midnight = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    if Delivery.objects.posted_since(account, midnight) >= account.daily_cap:
-        raise DeliveryError(f"daily cap of {account.daily_cap} posts reached", skip=True)
+    if Delivery.objects.posted_since(account, midnight) >= account.option("daily_cap"):
+        raise DeliveryError(f"daily cap of {account.option('daily_cap')} posts reached", skip=True)
 
 
 def shows_link(account: Account, notice: Notice) -> bool:
     """A post with a link costs 13 times as much, so by default only the first and the last have one."""
-    if account.links == Account.Links.ENDS:
+    if account.option("links") == Links.ENDS:
         return notice.stage != Notice.Stage.MIDDLE
-    return account.links == Account.Links.ALWAYS
+    return bool(account.option("links") == Links.ALWAYS)
 
 
 def compose(notice: Notice, *, with_link: bool) -> str:
@@ -107,14 +138,18 @@ def _render(context: dict[str, Any]) -> str:
     return render_to_string("delivery/x/notice.txt", context).strip()
 
 
-def _post(account: Account, text: str, reply_to: str) -> requests.Response:
+def _post(account: Account, text: str, reply_to: str | None) -> requests.Response:
+    return _ask(account, lambda client: client.create_tweet(text=text, in_reply_to_tweet_id=reply_to))
+
+
+def _ask(account: Account, call: Callable[[tweepy.Client], Any]) -> requests.Response:
     """X's answer, whatever it is. Raises DeliveryError when there is none."""
     client = tweepy.Client(**account.credentials, return_type=requests.Response)
     adapter = ApiAdapter()
     client.session.mount(HOST, adapter)
     client.session.max_redirects = 0
     try:
-        client.create_tweet(text=text, in_reply_to_tweet_id=reply_to or None)
+        call(client)
     except Exception as error:  # tweepy lets errors of requests, json and its own code through
         if adapter.answer is None:
             raise _no_answer(error) from error
@@ -133,18 +168,18 @@ def _no_answer(error: Exception) -> DeliveryError:
     return DeliveryError(f"X did not answer ({name})", ambiguous=True)
 
 
-def read_answer(answer: requests.Response, *, was_ambiguous: bool) -> str:
-    """The post's id, "" when X has the post from an attempt that got no answer. Raises DeliveryError."""
+def read_answer(answer: requests.Response, *, was_ambiguous: bool) -> Remote:
+    """The post's id; nothing when X has the post from an attempt that got no answer. Raises DeliveryError."""
     status, content = answer.status_code, _content(answer)
     reason = _reason(answer, content)
     if 200 <= status < 300:
         data = content.get("data")
         if isinstance(data, dict) and data.get("id"):
-            return str(data["id"])
+            return {"id": str(data["id"])}
         raise DeliveryError(f"X answered without the post's id{reason}", ambiguous=True)
     if status == 403 and "duplicate" in reason.lower():
         if was_ambiguous:
-            return ""
+            return {}
         raise DeliveryError(f"X refuses the text{reason}", permanent=True)
     if status in (401, 402, 403):
         what = "X's credits are used up (402)" if status == 402 else f"X refuses the credentials ({status})"

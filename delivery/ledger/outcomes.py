@@ -4,6 +4,7 @@ Every change is fenced by the claim: a worker that was away longer than its leas
 nothing.
 """
 
+import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from delivery import registry
-from delivery.contract import Outcome, Recipient
+from delivery.contract import Outcome, Recipient, Remote
 from delivery.ledger import retry
 from delivery.models import Delivery, Notice
 from delivery.models.deliveries import DeliveryQuerySet
@@ -47,18 +48,18 @@ def record(batch: Batch, outcomes: Iterable[Outcome]) -> Counter[str]:
     Rows that are no longer held by this batch stay as they are.
     """
     channel = registry.load(batch.channel)
-    verdicts: dict[tuple[retry.Verdict, str], list[int]] = defaultdict(list)
+    verdicts: dict[tuple[retry.Verdict, str], list[int]] = defaultdict(list)  # ids of the other side as JSON
     gone: list[str] = []
     for outcome in outcomes:
         recipient = batch.recipients[outcome.delivery_id]
         verdict = retry.judge(channel, outcome.error, recipient.attempts, was_ambiguous=recipient.ambiguous)
-        verdicts[verdict, outcome.remote_id].append(outcome.delivery_id)
+        verdicts[verdict, json.dumps(outcome.remote) if outcome.remote else "{}"].append(outcome.delivery_id)
         if outcome.error and outcome.error.gone:
             gone.append(recipient.address)
     counts: Counter[str] = Counter()
     with transaction.atomic():
-        for (verdict, remote_id), ids in verdicts.items():
-            counts[verdict.state] += _held(batch, ids).update(**_columns(verdict, remote_id))
+        for (verdict, remote), ids in verdicts.items():
+            counts[verdict.state] += _held(batch, ids).update(**_columns(verdict, json.loads(remote)))
         _suppress(batch.channel, gone)
     recorded = [delivery_id for ids in verdicts.values() for delivery_id in ids]
     _warn_of_rows_taken(batch, len(recorded) - counts.total())
@@ -123,11 +124,11 @@ def _held(batch: Batch, ids: Iterable[int]) -> DeliveryQuerySet:
     return Delivery.objects.filter(pk__any_of=set(ids), claimed_by=batch.token, state=State.SENDING)
 
 
-def _columns(verdict: retry.Verdict, remote_id: str) -> dict[str, Any]:
+def _columns(verdict: retry.Verdict, remote: Remote) -> dict[str, Any]:
     """The columns that a verdict sets."""
     columns: dict[str, Any] = {"state": verdict.state, "error": verdict.error, "claimed_by": "", "lease_until": None}
     if verdict.state == State.SENT:
-        columns |= {"sent_at": Now(), "remote_id": remote_id}
+        columns |= {"sent_at": Now(), "remote": remote}
     if verdict.state == State.PENDING:
         columns["next_attempt_at"] = Now() + timedelta(seconds=verdict.wait_seconds)
     if not verdict.counts:

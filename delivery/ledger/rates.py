@@ -36,14 +36,14 @@ def give_back(kind: str, channel: type[Channel], unused: int) -> None:
 
 def hold_back(kind: str, channel: type[Channel], recipients: Iterable[Recipient]) -> dict[int, datetime]:
     """Those whose domain has had its share: by delivery id, when their turn is."""
-    rates = channel.domain_rates()
+    rates = channel.shared_rates()
     if not rates:
         return {}
     sharing: dict[tuple[str, int], list[int]] = defaultdict(list)
     for recipient in recipients:
-        domain = recipient.address.rpartition("@")[2].lower()
-        if rate := rates.get(domain, rates.get("*", 0)):
-            sharing[f"{kind}:{domain}", rate].append(recipient.delivery_id)
+        shared = channel.rate_key(recipient.address)
+        if rate := rates.get(shared, rates.get("*", 0)):
+            sharing[f"{kind}:{shared}", rate].append(recipient.delivery_id)
     turns: dict[int, datetime] = {}
     # In one order, so that two workers never wait for each other's.
     for (key, rate), delivery_ids in sorted(sharing.items()):

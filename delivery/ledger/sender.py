@@ -15,7 +15,7 @@ from delivery.contract import Channel, DeliveryError, Outcome, Recipient
 from delivery.ledger import claims, outcomes, rates
 from delivery.ledger.outcomes import Batch
 from delivery.ledger.patience import patiently
-from delivery.models import Notice, Pause
+from delivery.models import Delivery, Notice, Pause
 
 log = logging.getLogger(__name__)
 RECORD_EVERY_SECONDS = 0.5
@@ -81,7 +81,7 @@ class _Shift:
         """Everything the channel took and gave no outcome for may have gone out: it counts as ambiguous."""
         self.is_letter = notice.is_letter
         try:
-            for outcome in self.channel.send_many(notice, self._hand_over(recipients)):
+            for outcome in self.channel.send_many(notice, self._hand_over(notice, recipients)):
                 self._note(outcome)
         except Exception as error:
             # A mistake in a channel's code must not stop the others of this batch, nor lose these rows.
@@ -91,7 +91,7 @@ class _Shift:
             for delivery_id in (self.taken & self.batch.recipients.keys()) - noted:
                 self._note(Outcome(delivery_id, reason))
 
-    def _hand_over(self, recipients: list[Recipient]) -> Iterator[Recipient]:
+    def _hand_over(self, notice: Notice, recipients: list[Recipient]) -> Iterator[Recipient]:
         """Ends when time is up, or when the channel cannot reach anybody now."""
         for recipient in recipients:
             if time.monotonic() >= self.until or self.batch.channel in self.paused:
@@ -99,6 +99,9 @@ class _Shift:
             if self.paused and self._pause_key(recipient) in self.paused:
                 continue
             self.taken.add(recipient.delivery_id)
+            if recipient.account:
+                first_post = Delivery.objects.first_post(recipient.account, notice.thread)
+                recipient = recipient._replace(first_post=first_post)  # noqa: PLW2901 (the same, knowing more)
             yield recipient
 
     def _pause_key(self, recipient: Recipient) -> str:

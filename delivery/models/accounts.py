@@ -1,6 +1,7 @@
 """Where we post on a channel as ourselves."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import Max
@@ -23,22 +24,14 @@ class AccountQuerySet(models.QuerySet["Account"]):
 class Account(models.Model):
     """A staff-owned destination on a channel, such as our X account."""
 
-    class Links(models.TextChoices):
-        ENDS = "ends", "On the first and the last post of an incident"
-        ALWAYS = "always", "On every post"
-        NEVER = "never", "Never"
-
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="accounts")
     channel = models.CharField(max_length=20, choices=registry.choices)
     name = TitleField(help_text="How staff call it, such as @acmestatus.")
     credentials = CredentialsField(blank=True)
     enabled = models.BooleanField(default=True)
-    links = models.CharField(
-        max_length=6, choices=Links.choices, default=Links.ENDS, help_text="On X a post with a link costs far more."
-    )
-    daily_cap = models.PositiveIntegerField(default=100, help_text="Posts a day at most (UTC); each post costs money.")
-    cap_spares_critical = models.BooleanField(
-        "critical beyond the cap", default=True, help_text="Post about critical incidents even when the cap is reached."
+    options = models.JSONField(default=dict, blank=True, help_text="What its channel's form asks, without the secrets.")
+    refusal = models.CharField(
+        max_length=255, blank=True, editable=False, help_text="Why the other side refused the secrets when asked."
     )
     audience = models.CharField(
         max_length=7,
@@ -64,8 +57,12 @@ class Account(models.Model):
 
     @property
     def is_connected(self) -> bool:
-        """Whether it has all the credentials its channel needs."""
+        """Whether it has all the credentials its channel needs, and they were not refused."""
         return self.channel in registry.CHANNELS and registry.load(self.channel).is_connected(self)
+
+    def option(self, name: str) -> Any:
+        """What staff chose, else what the channel's form begins with. Raises KeyError for a name it does not know."""
+        return self.options.get(name, registry.load(self.channel).Options.base_fields[name].initial)
 
     @property
     def last_post_at(self) -> datetime | None:

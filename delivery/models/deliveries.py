@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import registry
+from delivery.contract import Remote
 from delivery.models.accounts import ACCOUNT, Account
 from delivery.models.notices import Notice
 from delivery.models.pauses import Pause
@@ -39,10 +40,10 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         """Rows whose worker has not come back in time."""
         return self.filter(state=Delivery.State.SENDING, lease_until__lte=Now())
 
-    def first_post(self, account: Account, thread: str) -> str:
-        """The other side's id of the first post in a thread; "" when there is none yet."""
+    def first_post(self, account: Account, thread: str) -> Remote:
+        """The other side's ids of the first post in a thread; {} when there is none yet."""
         posted = self.filter(account=account, notice__thread=thread, state=Delivery.State.SENT)
-        return posted.exclude(remote_id="").order_by("pk").values_list("remote_id", flat=True).first() or ""
+        return posted.exclude(remote={}).order_by("pk").values_list("remote", flat=True).first() or {}
 
     def posted_by(self, account: Account) -> "DeliveryQuerySet":
         return self.filter(account=account, state=Delivery.State.SENT)
@@ -100,8 +101,8 @@ class Delivery(models.Model):
         db_default=False,
         help_text="An attempt ended without an answer: the recipient may see it twice.",
     )
-    remote_id = models.CharField(
-        max_length=64, blank=True, default="", db_default="", help_text="The other side's id, such as a post's."
+    remote = models.JSONField(
+        default=dict, db_default=Value({}, models.JSONField()), blank=True, help_text="The other side's ids."
     )
     error = models.CharField(
         max_length=255, blank=True, default="", db_default="", help_text="Why the last attempt failed."

@@ -1,5 +1,6 @@
 """Staff screens for accounts, and for looking at the ledger and repairing it."""
 
+import copy
 from typing import Any
 
 from django import forms
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from delivery import registry
+from delivery.contract import SecretField
 from delivery.ledger import letters, outbox
 from delivery.mail.bounces.models import BounceEvent
 from delivery.models import Account, Delivery, Notice, Pause
@@ -21,18 +23,26 @@ from pages.models import Page, record_audit
 from staff.admin.pages import ADMINISTER, StaffModelAdmin, StaffRights
 
 MOST_SENT_AGAIN = 20
-SECRET = "secret_"  # noqa: S105 (a prefix of field names)
+SECRET, OPTION = "secret_", "option_"  # prefixes of field names
 
 
-def secret_names(kind: str) -> dict[str, str]:
-    """Form fields of a channel's credentials, with their labels."""
-    if kind not in registry.CHANNELS:
-        return {}
-    return {f"{SECRET}{name}": label for name, label in registry.load(kind).credentials.items()}
+def option_fields(kind: str) -> dict[str, forms.Field]:
+    """Form fields of what a channel asks of its accounts. Secrets are written and never read: an empty field keeps
+    what is stored, so none is required."""
+    fields = registry.load(kind).Options.base_fields if kind in registry.CHANNELS else {}
+    asked: dict[str, forms.Field] = {}
+    for name, declared in fields.items():
+        field: forms.Field = copy.deepcopy(declared)
+        if isinstance(field, SecretField):
+            field.required = False
+            asked[f"{SECRET}{name}"] = field
+        else:
+            asked[f"{OPTION}{name}"] = field
+    return asked
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Credentials can be written and never read: an empty field keeps what is stored."""
+    """With the fields of the account's channel."""
 
     disconnect = forms.BooleanField(required=False, help_text="Forget the stored credentials.")
 
@@ -44,17 +54,30 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
                 choices=[each for each in registry.choices() if each[0] in kinds]
             )
             self.fields["channel"].initial = kinds[0]
-        for name in secret_names(self.instance.channel):
-            if self.instance.credentials.get(name.removeprefix(SECRET)) and name in self.fields:
-                self.fields[name].help_text = "Stored. Leave empty to keep it."
+        for name, field in self.fields.items():
+            if name.startswith(OPTION):
+                self.initial[name] = self.instance.option(name.removeprefix(OPTION))
+            elif name.startswith(SECRET) and self.instance.credentials.get(name.removeprefix(SECRET)):
+                field.help_text = "Stored. Leave empty to keep it."
 
     def save(self, commit: bool = True) -> Account:  # noqa: FBT001, FBT002 (Django's)
+        account = self.instance
+        before = account.credentials
         if self.cleaned_data.get("disconnect"):
-            self.instance.credentials = {}
-        given = {name: self.cleaned_data.get(name) for name in secret_names(self.instance.channel)}
-        written = {name.removeprefix(SECRET): value.strip() for name, value in given.items() if value}
-        self.instance.credentials = self.instance.credentials | written
+            account.credentials = {}
+        written = {name: value.strip() for name, value in self._given(SECRET).items() if value}
+        account.credentials = account.credentials | written
+        account.options = account.options | self._given(OPTION)
+        if account.credentials != before:
+            account.refusal = ""
+            if account.is_connected:
+                account.refusal = registry.load(account.channel).verify(account)[:255]
         return super().save(commit)
+
+    def _given(self, prefix: str) -> dict[str, Any]:
+        return {
+            name.removeprefix(prefix): value for name, value in self.cleaned_data.items() if name.startswith(prefix)
+        }
 
 
 @admin.register(Account)
@@ -72,7 +95,9 @@ class AccountAdmin(StaffModelAdmin):
 
     @property
     def secret_fields(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset(name for kind in registry.account_kinds() for name in secret_names(kind))
+        return frozenset(
+            name for kind in registry.account_kinds() for name in option_fields(kind) if name.startswith(SECRET)
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         return super().get_queryset(request).filter(audience=Notice.Audience.PAGE)
@@ -83,24 +108,18 @@ class AccountAdmin(StaffModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ((None, {"fields": ("page", "channel", "name")}),)
-        return (
-            (None, {"fields": ("page", "channel", "name", "connection", "enabled")}),
-            ("Sign-in", {"fields": (*secret_names(obj.channel), "disconnect")}),
-            ("Posting", {"fields": ("links", "daily_cap", "cap_spares_critical")}),
-        )
+        asked = option_fields(obj.channel)
+        options = [name for name in asked if name.startswith(OPTION)]
+        secrets = [name for name in asked if name.startswith(SECRET)]
+        shown: list[Any] = [(None, {"fields": ("page", "channel", "name", "connection", "enabled")})]
+        if secrets:
+            shown.append(("Sign-in", {"fields": (*secrets, "disconnect")}))
+        if options:
+            shown.append(("Options", {"fields": options}))
+        return shown
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
-        """With one password field for each secret of the account's channel."""
-        secrets = {
-            name: forms.CharField(
-                label=label,
-                required=False,
-                max_length=500,
-                widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off", "class": "vTextField"}),
-            )
-            for name, label in secret_names(obj.channel if obj else "").items()
-        }
-        kwargs["form"] = type("AccountForm", (AccountForm,), dict(secrets))
+        kwargs["form"] = type("AccountForm", (AccountForm,), dict(option_fields(obj.channel if obj else "")))
         return super().get_form(request, obj, change, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: Account, post_url_continue: str | None = None) -> HttpResponse:
@@ -108,7 +127,9 @@ class AccountAdmin(StaffModelAdmin):
         return redirect("admin:delivery_account_change", obj.pk)
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's)
-        """Changed credentials deserve a new try at once."""
+        """Changed credentials deserve a new try at once, unless the other side has just refused them."""
+        if obj.refusal:
+            self.message_user(request, f"{obj} is not connected: {obj.refusal}", messages.ERROR)
         with transaction.atomic():
             super().save_model(request, obj, form, change)
             Pause.objects.filter(key=obj.address).delete()
@@ -128,7 +149,7 @@ class AccountAdmin(StaffModelAdmin):
     @admin.display(description="connection")
     def connection(self, obj: Account) -> str:
         if not obj.is_connected:
-            return "not connected"
+            return f"not connected: {obj.refusal}" if obj.refusal else "not connected"
         pause = Pause.objects.filter(key=obj.address).first()
         if pause:
             return f"paused: {pause.reason}"
@@ -164,7 +185,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_display_links = ("notice",)
     list_filter = ("channel", "state", "ambiguous", "notice__page")
     list_select_related = ("notice", "account")
-    search_fields = ("notice__title", "notice__code", "remote_id")
+    search_fields = ("notice__title", "notice__code", "remote")
     ordering = ("-pk",)
     actions = ("try_again", "send_again")
 

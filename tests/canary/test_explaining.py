@@ -30,8 +30,8 @@ def missing(page: Page, wires: Wires) -> list[Probe]:
     return list(heartbeat.probes.filter(destination=MAIL))
 
 
-def test_the_lane_whose_worker_takes_nothing_up_is_named(missing: list[Probe]):
-    assert explain(MAIL, missing) == "4 wait to be sent: look at the worker of the lane “delivery.email”."
+def test_the_queue_whose_worker_takes_nothing_up_is_named(missing: list[Probe]):
+    assert explain(MAIL, missing) == "4 wait to be sent: look at the worker of the queue “delivery.email”."
 
 
 def test_a_pause_explains_what_waits_and_is_told_once(missing: list[Probe]):

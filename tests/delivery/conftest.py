@@ -5,7 +5,7 @@ Imports of models stand inside the fixtures: pytest loads this file before Djang
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,3 +122,27 @@ def bounce_mailbox(mailbox: ImapServer, settings: Settings) -> ImapServer:
 
     settings.BOUNCE_MAILBOX = MailboxUrl.parse(mailbox.url())
     return mailbox
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A further channel, added by one line in the registry (toy_channel.py)."""
+    from delivery import registry
+
+    place = registry.Place("tests.delivery.toy_channel.Toy", queue="delivery.toy")
+    monkeypatch.setitem(registry.CHANNELS, "toy", place)
+    yield "toy"
+    registry.load.cache_clear()
+
+
+@pytest.fixture
+def toy_account(toy: str, page: Page) -> Account:
+    from delivery.models import Account
+
+    return Account.objects.create(
+        page=page,
+        channel=toy,
+        name="our toy",
+        options={"address": "http://127.0.0.1:9/"},
+        credentials={"token": "hush-hush"},
+    )

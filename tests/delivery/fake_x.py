@@ -92,6 +92,18 @@ class FakeX:
             return Answer(401, {"title": "Unauthorized", "status": 401, "detail": "Unauthorized"})
         return self._post(json.loads(body))
 
+    def answer_who(self, authorization: str) -> Answer:
+        """GET /2/users/me: whose keys they are."""
+        self.requests += 1
+        if self.script:
+            return self.script.pop(0)
+        valid, _ = ResourceEndpoint(self.keys).validate_protected_resource_request(
+            SIGNED_URL.replace("tweets", "users/me"), "GET", None, {"Authorization": authorization}
+        )
+        if not valid:
+            return Answer(401, {"title": "Unauthorized", "status": 401, "detail": "Unauthorized"})
+        return Answer(200, {"data": {"id": "2244994945", "name": "Acme", "username": "acmestatus"}})
+
     def _post(self, post: dict[str, Any]) -> Answer:
         from delivery.channels.weighted import LIMIT, weigh
 
@@ -116,7 +128,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        answer = self.x.answer(self.headers.get("Authorization", ""), body)
+        self._reply(self.x.answer(self.headers.get("Authorization", ""), body))
+
+    def do_GET(self) -> None:
+        self._reply(self.x.answer_who(self.headers.get("Authorization", "")))
+
+    def _reply(self, answer: Answer) -> None:
         time.sleep(answer.seconds)
         self.close_connection = True
         if answer.hangs_up:

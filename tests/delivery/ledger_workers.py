@@ -18,7 +18,7 @@ from greenlet import getcurrent, greenlet
 
 from delivery import registry
 from delivery.channels import email
-from delivery.contract import Channel, DeliveryError, Outcome, Recipient
+from delivery.contract import Channel, DeliveryError, Outcome, Recipient, Remote
 from delivery.ledger import claims, outbox, outcomes, sender
 from delivery.ledger.outcomes import Batch
 from delivery.mail.smtp.message import Message
@@ -137,15 +137,16 @@ class Wire:
 class Wall(Channel):
     """A channel of accounts where a repeat would be worse than silence."""
 
+    label = "Wall"
     for_accounts = True
     resend_ambiguous = False
     max_attempts = 3
     batch_size = 2
 
-    def send(self, notice: Notice, recipient: Recipient) -> str:
+    def send(self, notice: Notice, recipient: Recipient) -> Remote:
         if error := this_worker().hand_over(notice.code, recipient.delivery_id, recipient.address, "post"):
             raise error
-        return "post"
+        return {"id": "post"}
 
 
 class Stage:
@@ -153,7 +154,7 @@ class Stage:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.world = World()
-        wall = ("Wall", f"{__name__}.{Wall.__name__}")
+        wall = registry.Place(f"{__name__}.{Wall.__name__}", queue="delivery.wall")
         patch.setattr(registry, "CHANNELS", {"email": registry.CHANNELS["email"], "wall": wall})
         registry.load.cache_clear()
         patch.setattr(email, "open_transport", Wire)

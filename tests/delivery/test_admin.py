@@ -9,12 +9,14 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from delivery.channels import x as x_module
 from delivery.ledger import outbox
 from delivery.ledger.sender import drain
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import PRUNED
 from pages.models import AuditEntry, Page
 from staff.admin.delivery import MOST_SENT_AGAIN
+from tests.delivery.fake_x import fake_x
 from tests.delivery.ledger import assert_ledger_balances
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def staff(client: Client, db: None) -> Client:
 
 
 def form(account: Account, **more: str) -> dict[str, str]:
-    return {"name": account.name, "enabled": "on", "links": "ends", "daily_cap": "100"} | more
+    return {"name": account.name, "enabled": "on", "option_links": "ends", "option_daily_cap": "100"} | more
 
 
 def test_an_account_is_added_and_then_connected(staff: Client, page: Page):
@@ -306,3 +308,19 @@ def test_an_account_that_is_not_connected_gets_no_test_message(staff: Client, x_
 
     assert "not connected" in send_test_message(staff, x_account)
     assert not Notice.objects.exists()
+
+
+@pytest.mark.parametrize(("keys", "said"), [("right", ""), ("wrong", "X refuses the keys (401): Unauthorized")])
+def test_keys_of_x_are_tried_as_they_are_stored(
+    staff: Client, x_account: Account, monkeypatch: pytest.MonkeyPatch, keys: str, said: str
+):
+    known = dict(x_account.credentials)
+    Account.objects.update(credentials={})
+    with fake_x(known) as server:
+        monkeypatch.setattr(x_module.ApiAdapter, "base_url", server.url)
+        typed = {f"secret_{name}": value if keys == "right" else "made-up" for name, value in known.items()}
+        staff.post(f"{ACCOUNTS}{x_account.pk}/change/", form(x_account, **typed))
+    x_account.refresh_from_db()
+    assert (x_account.refusal, x_account.is_connected) == (said, not said)
+    assert outbox.count_audience(x_account.page, [], "")["x"] == (not said)
+    assert said in connection(staff)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from delivery.channels import webhook as webhook_module
 from delivery.channels import x as x_module
 from delivery.ledger import outbox, sender
 from delivery.models import Delivery, Notice, Pause
+from tests.delivery import toy_channel as toy_module
 from tests.delivery.fake_x import Answer, fake_x
 from tests.delivery.ledger import assert_ledger_balances
 from tests.delivery.smtp_servers import SILENT, bad_server
@@ -121,11 +123,35 @@ def rigs(
                 secrets=[SECRET, account.credentials["secret"]],
             )
 
-    return {"email": email, "x": x, "webhook": webhook}
+    @contextmanager
+    def toy(answer: str) -> Iterator[Rig]:
+        account = request.getfixturevalue("toy_account")
+        reply = {
+            OK: Reply(200, b'{"uri": "at://acme/1", "cid": "bafy1"}'),
+            REFUSED: Reply(400, b"no"),
+            TROUBLE: Reply(500),
+            SILENCE: Reply(seconds=0.5),
+            NO_ACCESS: Reply(401),
+        }[answer]
+        with listening(lambda sent: reply) as server:
+            monkeypatch.setattr(toy_module, "SECONDS", 0.2)
+            account.options["address"] = server.url
+            account.credentials = {"token": SECRET}
+            account.save()
+            yield Rig(
+                lambda: [each.json["text"] for each in server.requests if reply.status == 200],
+                hostile=[HOSTILE],
+                secrets=[SECRET],
+            )
+
+    return {"email": email, "x": x, "webhook": webhook, "toy": toy}
 
 
-@pytest.fixture(params=registry.CHANNELS)
+@pytest.fixture(params=[*registry.CHANNELS, "toy"])
 def kind(request: pytest.FixtureRequest) -> str:
+    """The toy channel stands for one that somebody will add."""
+    if request.param == "toy":
+        request.getfixturevalue("toy")
     return str(request.param)
 
 
@@ -196,7 +222,7 @@ def test_secrets_are_neither_logged_nor_stored(
     with caplog.at_level(logging.DEBUG, logger="delivery"), rigs[kind](answer) as rig:
         row = deliver(kind, notice)
 
-    stored = " ".join([row.error, row.remote_id, *Pause.objects.values_list("reason", flat=True)])
+    stored = " ".join([row.error, json.dumps(row.remote), *Pause.objects.values_list("reason", flat=True)])
     for secret in rig.secrets:
         assert secret not in caplog.text
         assert secret not in stored

@@ -56,16 +56,16 @@ def locks_in_the_opposite_order(has_begun: threading.Event) -> None:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL deadlock_timeout = '1min'")  # so that the other one is the victim
-        Delivery.objects.filter(address=SECOND).update(remote_id="")
+        Delivery.objects.filter(address=SECOND).update(remote={})
         has_begun.set()
         wait_until(_somebody_waits_for_us, what="the victim")
-        Delivery.objects.filter(address=FIRST).update(remote_id="")
+        Delivery.objects.filter(address=FIRST).update(remote={})
 
 
 def changes_the_row_meanwhile(has_begun: threading.Event) -> None:
     """Who has begun already, and sees one moment only, may not write it any more."""
     with transaction.atomic():
-        Delivery.objects.filter(address=SECOND).update(remote_id="")
+        Delivery.objects.filter(address=SECOND).update(remote={})
         has_begun.set()
         wait_until(_somebody_waits_for_us, what="the victim")
 

@@ -167,7 +167,7 @@ def test_what_accounts_posted_stays(
     """Later posts of the incident reply to the first one, however long ago that was."""
     add_subscribers(3)
     finish(notice, age=LONG_AGO)
-    notice.deliveries.filter(account=x_account).update(remote_id="1234", state=State.SENT, sent_at=timezone.now())
+    notice.deliveries.filter(account=x_account).update(remote={"id": "1234"}, state=State.SENT, sent_at=timezone.now())
     gone = Account.objects.create(page=notice.page, channel="x", name="@gone")
     Delivery.objects.create(
         notice=notice, channel="x", address=gone.address, account=gone, state=State.SENT, sent_at=timezone.now()
@@ -178,7 +178,7 @@ def test_what_accounts_posted_stays(
 
     assert tidy()["deleted"] == 3
 
-    assert Delivery.objects.first_post(x_account, make_notice().thread) == "1234"
+    assert Delivery.objects.first_post(x_account, make_notice().thread) == {"id": "1234"}
     assert sorted(notice.deliveries.values_list("address", flat=True)) == [x_account.address, address]
 
 

@@ -25,6 +25,7 @@ PAST = datetime(2020, 1, 1, tzinfo=UTC)
 class Scripted(Channel):
     """A channel whose answer for each address is in `answers`; the rest is sent."""
 
+    label = "Scripted"
     for_subscribers = True
     batch_size = 4
     answers: dict[str, Exception] = {}

@@ -10,7 +10,7 @@ import pytest
 
 from delivery.channels import x as x_module
 from delivery.channels.weighted import LIMIT, weigh
-from delivery.channels.x import compose
+from delivery.channels.x import Links, compose
 from delivery.ledger import outbox, sender
 from delivery.models import Account, Delivery, Notice, Pause
 from tests.delivery.fake_x import Answer, FakeX, fake_x
@@ -45,7 +45,7 @@ def test_a_signed_post_arrives_and_its_id_is_kept(x: FakeX, notice: Notice):
     row = post(notice)
 
     assert row.state == Delivery.State.SENT
-    assert row.remote_id == x.posts[0]["id"]
+    assert row.remote == {"id": x.posts[0]["id"]}
     assert x.posts[0]["text"].startswith("Identified: Elevated error rates on Chat API\n\nSome messages were not")
     assert notice.link in x.posts[0]["text"]
 
@@ -84,9 +84,9 @@ def test_only_the_first_and_the_last_post_have_a_link_unless_staff_choose_otherw
         return [x_module.shows_link(x_account, make_notice(stage=stage)) for stage in stages]
 
     assert linked() == [True, False, True]
-    x_account.links = Account.Links.NEVER
+    x_account.options["links"] = Links.NEVER
     assert linked() == [False, False, False]
-    x_account.links = Account.Links.ALWAYS
+    x_account.options["links"] = Links.ALWAYS
     assert linked() == [True, True, True]
     assert "https://" not in compose(make_notice(), with_link=False)
 
@@ -235,7 +235,11 @@ def test_a_pause_ends_with_the_first_post_that_works(x: FakeX, x_account: Accoun
 
 def test_a_paused_account_does_not_hold_up_another(x: FakeX, x_account: Account, notice: Notice):
     other = Account.objects.create(
-        page=notice.page, channel="x", name="@acmeops", credentials=x_account.credentials, links=Account.Links.NEVER
+        page=notice.page,
+        channel="x",
+        name="@acmeops",
+        credentials=x_account.credentials,
+        options={"links": Links.NEVER},
     )
     x.script = [Answer(402, b"")]
 
@@ -274,14 +278,14 @@ def test_an_unreachable_server_is_no_ambiguous_attempt(
 
 
 def test_the_daily_cap_is_kept_and_spares_critical_incidents(x: FakeX, x_account: Account, make_notice: MakeNotice):
-    Account.objects.update(daily_cap=1)
+    Account.objects.update(options={"daily_cap": 1})
     post(make_notice(status_label="Investigating"))
 
     over = post(make_notice(status_label="Identified"))
     assert (over.state, over.error) == (Delivery.State.SUPPRESSED, "daily cap of 1 posts reached")
 
     assert post(make_notice(status_label="Monitoring", severity="critical")).state == Delivery.State.SENT
-    Account.objects.update(cap_spares_critical=False)
+    Account.objects.update(options={"daily_cap": 1, "cap_spares_critical": False})
     assert post(make_notice(status_label="Resolved", severity="critical")).state == Delivery.State.SUPPRESSED
 
 

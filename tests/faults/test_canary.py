@@ -16,7 +16,7 @@ import pytest
 
 from canary.documents import PATHS
 from core.exchange import exchange
-from core.queues import DEFAULT, EMAIL, SOCIAL
+from delivery.queues import all_queues
 from tests.faults.conftest import HOST, READY, Deployment
 from tests.faults.proxy import Proxy
 from tests.http_servers import Listener, Reply, Sent, listening
@@ -72,9 +72,9 @@ class Watched:
     def start(self) -> None:
         """All is well when this returns: every part runs, and a heartbeat has come back."""
         self.deployment.start_web()
-        for lane in (DEFAULT, EMAIL, SOCIAL):
-            options = ["-P", "solo", "-Q", lane, "-n", f"{lane}@test", "--without-mingle", "--without-gossip"]
-            self.workers[lane] = self.deployment._start("worker", *options, "-l", "INFO")
+        for queue in all_queues():
+            options = ["-P", "solo", "-Q", queue, "-n", f"{queue}@test", "--without-mingle", "--without-gossip"]
+            self.workers[queue] = self.deployment._start("worker", *options, "-l", "INFO")
         for worker in self.workers.values():
             wait_until(lambda worker=worker: READY in worker.output, within=40, what="a worker")  # type: ignore[misc]
         self.clock = self.deployment.start_clock()
@@ -151,7 +151,7 @@ def test_a_relay_that_takes_all_and_drops_two_thirds_is_noticed_and_so_is_its_me
 
 
 def test_a_worker_that_takes_nothing_up_is_noticed_and_so_is_a_clock_that_stands_still(watched: Watched):
-    watched.workers[EMAIL].send_all(signal.SIGSTOP)
+    watched.workers["delivery.email"].send_all(signal.SIGSTOP)
 
     watched.noticed("heartbeats by mail did not arrive")
     assert "wait to be sent" in watched.said[0]

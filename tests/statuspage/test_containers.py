@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from core.queues import LANES
+from delivery.queues import all_queues
 from tests.processes import ROOT
 from tests.statuspage.test_settings import names_documented
 
@@ -41,14 +41,14 @@ def test_services_wait_for_what_they_need(services: dict[str, Any]) -> None:
         }
 
 
-def test_the_workers_serve_every_lane_once(services: dict[str, Any]) -> None:
-    lanes = [service["environment"]["LANES"] for service in services.values() if service.get("command") == ["worker"]]
-    assert sorted(lanes) == sorted(LANES)
-    assert ",".join(LANES) in (ROOT / "deploy" / "entrypoint").read_text()
+def test_the_workers_serve_every_queue_once(services: dict[str, Any]) -> None:
+    served = [each["environment"]["QUEUES"] for each in services.values() if each.get("command") == ["worker"]]
+    assert sorted(served) == sorted(all_queues())
+    assert ",".join(all_queues()) in (ROOT / "deploy" / "entrypoint").read_text()
 
 
 def test_only_settings_that_exist_are_set(services: dict[str, Any]) -> None:
-    for_entrypoint = {"LANES", "CONCURRENCY"}
+    for_entrypoint = {"QUEUES", "CONCURRENCY"}
     set_here = set().union(*(set(services[name]["environment"]) for name in ("web", "worker", "beat", "migrate")))
     assert set_here - for_entrypoint <= names_documented()
     example = set(re.findall(r"^([A-Z_]+)=", (ROOT / "deploy" / "env.example").read_text(), re.MULTILINE))
@@ -60,13 +60,13 @@ def test_only_settings_that_exist_are_set(services: dict[str, Any]) -> None:
 def test_every_setting_in_the_env_file_reaches_every_process(services: dict[str, Any]) -> None:
     """A list of names to hand on would forget some, such as METRICS_TOKEN, in silence."""
     ours = {name: service for name, service in services.items() if service.get("build")}
-    assert {"migrate", "web", "worker", "worker-email", "worker-social", "beat", "watch"} == set(ours)
+    assert {"migrate", "web", "worker", "worker-email", "worker-social", "worker-webhook", "beat", "watch"} == set(ours)
     # What the image and the ports below count on; all else is .env's.
     fixed = {"HOST", "PORT", "DATA_DIR", "STATIC_ROOT", "DATABASE_URL", "REDIS_URL"}
     needed = {"SECRET_KEY", "PUBLIC_URL", "TRUSTED_PROXY_COUNT"}
     for name, service in ours.items():
         assert service["env_file"] == ".env", name
-        assert set(service["environment"]) - {"LANES", "CONCURRENCY"} == fixed | needed, name
+        assert set(service["environment"]) - {"QUEUES", "CONCURRENCY"} == fixed | needed, name
 
 
 def test_every_required_value_is_in_the_example() -> None:

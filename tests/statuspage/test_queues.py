@@ -1,27 +1,30 @@
-"""Lanes and broker settings: a slow channel holds up no other, and messages fit what was measured."""
+"""Queues and broker settings: a slow channel holds up no other, and messages fit what was measured."""
 
 import pytest
 from celery import current_app
 
-from core.queues import DEFAULT, EMAIL, LANES, SOCIAL, lane_of, route_task
-from delivery import registry
+from delivery.queues import DEFAULT, all_queues, route_task
+from delivery.registry import CHANNELS
 
 
 @pytest.mark.parametrize(("args", "kwargs"), [(["email"], {}), ([], {"kind": "email"})])
-def test_sending_goes_to_the_lane_of_its_kind(args: list[str], kwargs: dict[str, str]) -> None:
-    assert route_task("delivery.tasks.send", args, kwargs, {}) == {"queue": EMAIL}
+def test_sending_goes_to_the_queue_of_its_channel(args: list[str], kwargs: dict[str, str]) -> None:
+    assert route_task("delivery.tasks.send", args, kwargs, {}) == {"queue": "delivery.email"}
 
 
-def test_other_tasks_go_to_the_default_lane() -> None:
+def test_other_tasks_go_to_the_default_queue() -> None:
     assert route_task("delivery.tasks.fan_out", [7], {}, {}) is None
     assert current_app.conf.task_default_queue == DEFAULT
 
 
-def test_every_channel_has_a_lane_that_workers_serve() -> None:
-    served = {queue.name for queue in current_app.conf.task_queues}
-    assert served == set(LANES)
-    assert {lane_of(kind) for kind in registry.CHANNELS} <= served
-    assert lane_of("a kind that nobody placed") == SOCIAL
+def test_every_channel_has_a_queue_that_workers_serve() -> None:
+    served = [queue.name for queue in current_app.conf.task_queues]
+    assert served == all_queues()
+    assert {place.queue for place in CHANNELS.values()} < set(served)
+
+
+def test_one_dead_webhook_host_holds_up_no_post_on_x() -> None:
+    assert CHANNELS["webhook"].queue != CHANNELS["x"].queue
 
 
 def test_every_tick_of_the_clock_is_a_task_that_exists_and_expires() -> None:
