@@ -5,6 +5,7 @@ from celery import shared_task
 from core.wake import ring
 from delivery.ledger import letters, outbox, retention
 from delivery.ledger.sender import drain
+from delivery.ledger.turns import sending
 from delivery.mail.bounces import events
 from delivery.mail.bounces.reading import read_mailbox
 
@@ -21,8 +22,13 @@ def fan_out(notice_id: int) -> None:
 
 @shared_task
 def send(kind: str) -> None:
-    _, out_of_time = drain(kind, BUDGET_SECONDS)
-    if out_of_time:
+    if not sending.begin(kind):
+        return
+    try:
+        _, out_of_time = drain(kind, BUDGET_SECONDS)
+    finally:
+        was_asked = sending.end(kind)
+    if out_of_time or was_asked:
         ring("delivery.tasks.send", kind)
 
 

@@ -21,6 +21,7 @@ from statuspage.broker import EmbeddedRedis
 from statuspage.stream import JsonLines
 from statuspage.supervisor import Child, Supervisor
 
+OTHER_THREADS = 3  # of the worker, beside one for each queue: fan-out, the sweep, tidying
 LATE_SECONDS = 60
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to listen on; one cannot connect to them
 
@@ -72,7 +73,11 @@ def run(plan: Plan) -> int:
 
 
 def commands(plan: Plan, broker_url: str) -> Iterator[Child]:
-    """Web, one worker per lane so that a slow one never holds up another, and the clock."""
+    """Web, one worker for all queues with the clock inside it, and the watch where there is one to keep.
+
+    A small machine has one worker process. Its threads are kept apart: of each channel one sends at a time
+    (delivery/tasks.py), so a slow one leaves the others theirs. Larger ones run a process for each queue.
+    """
     shared = {"REDIS_URL": broker_url, "PYTHONUNBUFFERED": "1"}
     # `up` has made Django's checks; four more rounds of them would double the start.
     shared["CELERY_SKIP_CHECKS"] = "1"
@@ -84,11 +89,9 @@ def commands(plan: Plan, broker_url: str) -> Iterator[Child]:
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "--quiet", "--app", "statuspage"]
     yield Child("web", [*python, "statuspage.web"], shared)
-    for queue in plan.queues:
-        name = f"worker-{queue.rpartition('.')[2]}"
-        options = ["--queues", queue, "--concurrency", "1", "--hostname", f"{name}@%h"]
-        yield Child(name, [*celery, "worker", *options, "--without-gossip", "--without-mingle"], shared)
-    yield Child("beat", [*celery, "beat", "--pidfile="], shared)
+    threads = str(len(plan.queues) + OTHER_THREADS)
+    options = ["--queues", ",".join(plan.queues), "--pool", "threads", "--concurrency", threads, "--beat"]
+    yield Child("worker", [*celery, "worker", *options, "--without-gossip", "--without-mingle"], shared)
     if plan.watched:
         yield Child("watch", [sys.executable, str(Path(plan.base_dir) / "manage.py"), "watch"], shared)
 
