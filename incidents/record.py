@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from components.models import Component
-from components.status import Status, roll_up
+from components.status import Status
+from incidents.page_status import summarise
 from incidents.updates import Affected, Update
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def record_incident(incident: Incident) -> Record:
     Hidden components are left out: neither their names nor their codes leave the house.
     """
     statuses = incident.page.components.public().values_list("status", flat=True)
-    page_status = roll_up(Status(status) for status in statuses)
+    page_status = summarise(map(Status, statuses), list(incident.page.incidents.unresolved()))
     window = incident.window or (None, None)
     return {
         "page_status": {"indicator": page_status.indicator.value, "description": page_status.description},

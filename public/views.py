@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,9 +15,10 @@ from django.template.loader import render_to_string
 from django.urls import resolve
 
 from pages.models import Page
-from public.documents.page import build_agenda, build_sections, write_headline
+from public.documents.page import build_agenda, build_sections, name_affected
 from public.serving.edition import POLLED, Rendered, editions, published
-from public.snapshot import Data, build_incident, build_month, find_first_month, load_page
+from public.shapes import Day, PublicIncident, Snapshot
+from public.snapshot import build_incident, build_month, find_first_month, load_page
 
 DESCRIPTIONS = (
     ("/api/v2/summary.json", "Everything at once: the overall status, components, open incidents and planned work."),
@@ -41,39 +42,39 @@ CLOSED_STATUS = 286  # tells htmx to stop asking
 
 
 @published
-def home(snapshot: Data) -> Rendered:
+def home(snapshot: Snapshot) -> Rendered:
     return _render("public/home.html", snapshot, **_describe_now(snapshot))
 
 
 @published
-def summary(snapshot: Data) -> Rendered:
+def summary(snapshot: Snapshot) -> Rendered:
     return replace(_render("public/_summary.html", snapshot, **_describe_now(snapshot)), headers=POLLED)
 
 
-def _describe_now(snapshot: Data) -> Data:
+def _describe_now(snapshot: Snapshot) -> dict[str, Any]:
     return {
-        "headline": write_headline(snapshot),
+        "affected": name_affected(snapshot),
         "agenda": build_agenda(snapshot),
         "sections": build_sections(snapshot),
     }
 
 
 @published
-def incident(snapshot: Data, code: str) -> Rendered:
+def incident(snapshot: Snapshot, code: str) -> Rendered:
     return _render("public/incident.html", snapshot, incident=_get_incident(snapshot, code))
 
 
 @published
-def incident_fragment(snapshot: Data, code: str) -> Rendered:
+def incident_fragment(snapshot: Snapshot, code: str) -> Rendered:
     found = _get_incident(snapshot, code)
     rendered = _render("public/_incident.html", snapshot, incident=found)
-    return replace(rendered, status=CLOSED_STATUS if found["is_closed"] else 200, headers=POLLED)
+    return replace(rendered, status=CLOSED_STATUS if found.is_closed else 200, headers=POLLED)
 
 
-def _get_incident(snapshot: Data, code: str) -> Data:
+def _get_incident(snapshot: Snapshot, code: str) -> PublicIncident:
     """From the snapshot when it is a recent one, else from the database. Raises Http404."""
-    for recent in (*snapshot["incidents"], *snapshot["maintenances"]):
-        if recent["code"] == code:
+    for recent in (*snapshot.incidents, *snapshot.maintenances):
+        if recent.code == code:
             return recent
     found = build_incident(load_page(snapshot), code)
     if found is None:
@@ -88,12 +89,12 @@ class Month:
     first: date
     earlier: date | None
     later: date | None
-    days: list[Data]
+    days: list[Day]
 
 
 @published
-def history(snapshot: Data, year: int | None = None, month: int | None = None) -> Rendered:
-    today = snapshot["built_at"].astimezone(ZoneInfo(snapshot["page"]["time_zone"])).date()
+def history(snapshot: Snapshot, year: int | None = None, month: int | None = None) -> Rendered:
+    today = snapshot.built_at.astimezone(ZoneInfo(snapshot.page.time_zone)).date()
     try:
         first = date(year, month, 1) if year is not None and month is not None else today.replace(day=1)
     except (ValueError, OverflowError):  # the latter for a year of twenty digits
@@ -118,33 +119,32 @@ def _month_after(first: date) -> date:
     return (first + timedelta(days=31)).replace(day=1)
 
 
-def _group_by_day(incidents: list[Data], page: Page) -> Iterator[Data]:
+def _group_by_day(incidents: list[PublicIncident], page: Page) -> Iterator[Day]:
     """`incidents` come newest first."""
 
-    def day_of(each: Data) -> date:
-        began: datetime = each["scheduled_for"] or each["started_at"]
-        return began.astimezone(page.zone).date()
+    def day_of(each: PublicIncident) -> date:
+        return each.begins_at.astimezone(page.zone).date()
 
     for day, found in groupby(incidents, key=day_of):
-        yield {"date": day, "incidents": list(found)}
+        yield Day(day, list(found))
 
 
-def _render(template: str, snapshot: Data, **context: Any) -> Rendered:
-    return Rendered(render_to_string(template, {"page": snapshot["page"], "snapshot": snapshot} | context))
+def _render(template: str, snapshot: Snapshot, **context: Any) -> Rendered:
+    return Rendered(render_to_string(template, {"page": snapshot.page, "snapshot": snapshot} | context))
 
 
 @published
-def documents(snapshot: Data) -> Rendered:
+def documents(snapshot: Snapshot) -> Rendered:
     return _render("public/documents.html", snapshot, documents=DESCRIPTIONS)
 
 
 @published
-def robots(snapshot: Data) -> Rendered:
+def robots(snapshot: Snapshot) -> Rendered:
     return Rendered("User-agent: *\nDisallow: /admin/\nDisallow: /subscribe\n", "text/plain; charset=utf-8")
 
 
 @published
-def favicon(snapshot: Data) -> Rendered:
+def favicon(snapshot: Snapshot) -> Rendered:
     """For browsers that ask for /favicon.ico without having read a page."""
     return Rendered((settings.BASE_DIR / "static/img/favicon.svg").read_bytes(), "image/svg+xml")
 
@@ -159,7 +159,7 @@ def one_slash(request: HttpRequest, path: str) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """The answer to an address that nothing is at, with ways on. It must work without a database too."""
     try:
-        page = editions.load_snapshot(request.get_host())["page"]
+        page = editions.load_snapshot(request.get_host()).page
     except (Http404, DatabaseError):
         page = None
     return render(request, "404.html", {"page": page, "is_empty": editions.is_empty()}, status=404)

@@ -8,17 +8,18 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from core.markdown import render_line
-from public.documents.api_v2 import describe_incident, list_components, zone_of
+from public.documents.api_v2 import Json, describe_incident, list_components, zone_of
 from public.documents.feeds import describe_window
-from public.snapshot import Data, build_incident, build_month, load_page
+from public.shapes import PublicIncident, Snapshot
+from public.snapshot import build_incident, build_month, load_page
 
 MONTHS_A_PAGE = 3
 
 
-def history(snapshot: Data, number: int) -> Data:
+def history(snapshot: Snapshot, number: int) -> Json:
     """Page `number` (from 1): the months, newest first, each with what began in it."""
     page, zone = load_page(snapshot), zone_of(snapshot)
-    today = snapshot["built_at"].astimezone(zone).date()
+    today = snapshot.built_at.astimezone(zone).date()
     months = [month_before(today, back) for back in range((number - 1) * MONTHS_A_PAGE, number * MONTHS_A_PAGE)]
     return {
         "components": list_components(snapshot),
@@ -39,24 +40,24 @@ def month_before(day: date, back: int) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def _describe(incident: Data, zone: ZoneInfo) -> Data:
-    latest = incident["updates"][0]["body"] if incident["updates"] else ""
+def _describe(incident: PublicIncident, zone: ZoneInfo) -> Json:
+    latest = incident.updates[0].body if incident.updates else ""
     return {
-        "code": incident["code"],
-        "name": incident["name"],
-        "impact": incident["impact"],
+        "code": incident.code,
+        "name": incident.name,
+        "impact": incident.impact,
         "timestamp": _window(incident, zone),
         "message": render_line(latest),
     }
 
 
-def _window(incident: Data, zone: ZoneInfo) -> str:
+def _window(incident: PublicIncident, zone: ZoneInfo) -> str:
     """When it was, as in the feeds; without an end while it is open."""
-    start = incident["scheduled_for"] or incident["started_at"]
-    return describe_window(start, incident["scheduled_until"] or incident["resolved_at"], zone)
+    start = incident.scheduled_for or incident.started_at
+    return describe_window(start, incident.scheduled_until or incident.resolved_at, zone)
 
 
-def incident(snapshot: Data, code: str) -> Data | None:
+def incident(snapshot: Snapshot, code: str) -> Json | None:
     """One incident however old, with the keys of the v2 API; None when the page has no such incident."""
     page = load_page(snapshot)
     found = build_incident(page, code)

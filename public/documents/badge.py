@@ -1,22 +1,18 @@
 """A small picture of the status for READMEs and dashboards: own SVG, and JSON for the shields endpoint badge."""
 
+from dataclasses import asdict, dataclass
+from typing import Any
+
 from django.template.loader import render_to_string
 
-from components.status import Impact, Status
-from public.snapshot import Data
+from components.status import Status
+from public.shapes import PublicComponent, PublicGroup, Snapshot
 
 SVG_TYPE = "image/svg+xml; charset=utf-8"
 CACHE_SECONDS = 300  # shields takes no less
 
 # White text on each of them has a contrast of at least 4.5 to 1.
 GREEN, BLUE, YELLOW, ORANGE, RED = "#1a7f4b", "#2f5fd0", "#946300", "#bc4c00", "#c01f2e"
-BY_IMPACT = {
-    Impact.NONE: GREEN,
-    Impact.MAINTENANCE: BLUE,
-    Impact.MINOR: YELLOW,
-    Impact.MAJOR: ORANGE,
-    Impact.CRITICAL: RED,
-}
 BY_STATUS = {
     Status.OPERATIONAL: GREEN,
     Status.UNDER_MAINTENANCE: BLUE,
@@ -30,49 +26,52 @@ PADDING = 8  # pixels
 NARROW, WIDE = frozenset("fijlrt.,:;'|!()[] I1"), frozenset("mwMWQOGD%@")
 
 
-def page_badge(snapshot: Data) -> Data:
-    """{label, message, color} of the whole page."""
-    status = snapshot["status"]
-    return {
-        "label": snapshot["page"]["name"],
-        "message": status["description"],
-        "color": BY_IMPACT[Impact(status["indicator"])],
-    }
+@dataclass(frozen=True)
+class Badge:
+    label: str
+    message: str
+    color: str
 
 
-def component_badge(snapshot: Data, code: str) -> Data | None:
-    """{label, message, color} of a component or a group; None for an unknown or hidden one."""
-    for each in snapshot["components"] + snapshot["groups"]:
-        if each["code"] == code:
-            status = Status.from_slug(each["status"])
-            return {"label": each["name"], "message": status.label, "color": BY_STATUS[status]}
+def page_badge(snapshot: Snapshot) -> Badge:
+    """Of the whole page."""
+    return Badge(snapshot.page.name, snapshot.status.text, BY_STATUS[snapshot.status.tone])
+
+
+def component_badge(snapshot: Snapshot, code: str) -> Badge | None:
+    """Of a component or a group; None for an unknown or hidden one."""
+    known: list[PublicComponent | PublicGroup] = [*snapshot.components, *snapshot.groups]
+    for each in known:
+        if each.code == code:
+            status = Status.from_slug(each.status)
+            return Badge(each.name, status.label, BY_STATUS[status])
     return None
 
 
-def shields(badge: Data) -> Data:
+def shields(badge: Badge) -> dict[str, Any]:
     """For https://shields.io/badges/endpoint-badge."""
     return {
         "schemaVersion": 1,
-        "label": badge["label"],
-        "message": badge["message"],
-        "color": badge["color"],
+        "label": badge.label,
+        "message": badge.message,
+        "color": badge.color,
         "cacheSeconds": CACHE_SECONDS,
     }
 
 
-def svg(badge: Data) -> str:
+def svg(badge: Badge) -> str:
     """Drawn with the reader's own sans-serif; `textLength` makes the words fit wherever it is shown."""
-    label = badge["label"]
+    label = badge.label
     if len(label) > LONGEST_LABEL:
         label = f"{label[: LONGEST_LABEL - 1]}…"
-    label_width, message_width = text_width(label), text_width(badge["message"])
+    label_width, message_width = text_width(label), text_width(badge.message)
     left, right = label_width + 2 * PADDING, message_width + 2 * PADDING
     drawn = render_to_string(
         "public/badge.svg",
-        badge
+        asdict(badge)
         | {
             "label": label,
-            "title": f"{badge['label']}: {badge['message']}",
+            "title": f"{badge.label}: {badge.message}",
             "label_width": label_width,
             "message_width": message_width,
             "left": left,

@@ -14,51 +14,51 @@ from zoneinfo import ZoneInfo
 from components.status import Impact
 from core.markdown import plain_text
 from incidents.phases import Phase
-from public.documents.api_v2 import zone_of
+from public.documents.api_v2 import Json, zone_of
 from public.documents.timestamps import optional_timestamp, timestamp
-from public.snapshot import Data
+from public.shapes import PublicIncident, Snapshot
 
 LONGEST_TEXT = 280  # characters: a banner is a pointer, not the story
 
 
-def banner(snapshot: Data) -> Data:
-    page, zone = snapshot["page"], zone_of(snapshot)
+def banner(snapshot: Snapshot) -> Json:
+    page, zone = snapshot.page, zone_of(snapshot)
     chosen = choose(snapshot)
     return {
-        "page": {"name": page["name"], "url": page["url"]},
+        "page": {"name": page.name, "url": page.url},
         "banner": _describe(chosen, zone) if chosen else None,
     }
 
 
-def choose(snapshot: Data) -> Data | None:
+def choose(snapshot: Snapshot) -> PublicIncident | None:
     """The incident or planned work to announce at the time the snapshot was built."""
-    open_incidents = [incident for incident in snapshot["incidents"] if not incident["is_closed"]]
+    open_incidents = [incident for incident in snapshot.incidents if not incident.is_closed]
     if open_incidents:
-        return max(open_incidents, key=lambda each: (Impact(each["impact"]).rank, each["updated_at"]))
-    until = snapshot["built_at"] + timedelta(hours=snapshot["page"]["maintenance_notice_hours"])
-    near = [work for work in snapshot["maintenances"] if _is_near(work, until)]
-    return min(near, key=lambda work: (work["status"] == Phase.SCHEDULED, work["scheduled_for"]), default=None)
+        return max(open_incidents, key=lambda each: (Impact(each.impact).rank, each.updated_at))
+    until = snapshot.built_at + timedelta(hours=snapshot.page.maintenance_notice_hours)
+    near = [work for work in snapshot.maintenances if _is_near(work, until)]
+    return min(near, key=lambda work: (work.status == Phase.SCHEDULED, work.begins_at), default=None)
 
 
-def _is_near(work: Data, until: datetime) -> bool:
-    return not work["is_closed"] and (work["status"] != Phase.SCHEDULED or work["scheduled_for"] <= until)
+def _is_near(work: PublicIncident, until: datetime) -> bool:
+    return not work.is_closed and (work.status != Phase.SCHEDULED or work.begins_at <= until)
 
 
-def _describe(incident: Data, zone: ZoneInfo) -> Data:
-    newest = incident["updates"][0] if incident["updates"] else None
+def _describe(incident: PublicIncident, zone: ZoneInfo) -> Json:
+    newest = incident.updates[0] if incident.updates else None
     return {
-        "id": newest["code"] if newest else incident["code"],
-        "kind": incident["kind"],
-        "severity": incident["impact"],
-        "title": incident["name"],
-        "status": incident["status"],
-        "label": incident["label"],
-        "text": shorten(plain_text(newest["body"])) if newest else "",
-        "link": incident["url"],
-        "components": [component["full_name"] for component in incident["components"]],
-        "starts_at": timestamp(incident["scheduled_for"] or incident["started_at"], zone),
-        "ends_at": optional_timestamp(incident["scheduled_until"], zone),
-        "updated_at": timestamp(incident["updated_at"], zone),
+        "id": newest.code if newest else incident.code,
+        "kind": incident.kind,
+        "severity": incident.impact,
+        "title": incident.name,
+        "status": incident.status,
+        "label": incident.label,
+        "text": shorten(plain_text(newest.body)) if newest else "",
+        "link": incident.url,
+        "components": [component.full_name for component in incident.components],
+        "starts_at": timestamp(incident.scheduled_for or incident.started_at, zone),
+        "ends_at": optional_timestamp(incident.scheduled_until, zone),
+        "updated_at": timestamp(incident.updated_at, zone),
     }
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from core.markdown import plain_text
-from public.snapshot import Data
+from public.shapes import PublicIncident, Snapshot
 
 if TYPE_CHECKING:
     from icalendar import Event
@@ -14,39 +14,39 @@ CALENDAR_TYPE = "text/calendar; charset=utf-8"
 REFRESH = timedelta(hours=1)
 
 
-def calendar(snapshot: Data) -> bytes:
+def calendar(snapshot: Snapshot) -> bytes:
     """All planned work of the snapshot: coming, running and the latest completed."""
     from icalendar import Calendar  # a fifth of a web process's start, for a file that is seldom asked for
 
-    page = snapshot["page"]
+    page = snapshot.page
     document = Calendar()
     document.add("prodid", "-//statuspage//maintenance//EN")
     document.add("version", "2.0")
     document.add("method", "PUBLISH")
-    document.add("name", f"{page['name']} maintenance")
-    document.add("x-wr-calname", f"{page['name']} maintenance")
+    document.add("name", f"{page.name} maintenance")
+    document.add("x-wr-calname", f"{page.name} maintenance")
     document.add("refresh-interval", REFRESH, parameters={"value": "DURATION"})
-    for maintenance in snapshot["maintenances"]:
-        document.add_component(_event(maintenance, urlsplit(page["url"]).hostname or ""))
+    for maintenance in snapshot.maintenances:
+        document.add_component(_event(maintenance, urlsplit(page.url).hostname or ""))
     return document.to_ical()
 
 
-def _event(maintenance: Data, host: str) -> "Event":
+def _event(maintenance: PublicIncident, host: str) -> "Event":
     """One event; its UID stays, and SEQUENCE rises with every change, so that calendars replace it."""
     from icalendar import Event
 
     event = Event()
-    event.add("uid", f"{maintenance['code']}@{host}")
-    event.add("dtstamp", maintenance["updated_at"])
-    event.add("created", maintenance["created_at"])
-    event.add("last-modified", maintenance["updated_at"])
-    event.add("sequence", max(0, int((maintenance["updated_at"] - maintenance["created_at"]).total_seconds())))
-    event.add("dtstart", maintenance["scheduled_for"])
-    event.add("dtend", maintenance["scheduled_until"])
-    event.add("summary", maintenance["name"])
+    event.add("uid", f"{maintenance.code}@{host}")
+    event.add("dtstamp", maintenance.updated_at)
+    event.add("created", maintenance.created_at)
+    event.add("last-modified", maintenance.updated_at)
+    event.add("sequence", max(0, int((maintenance.updated_at - maintenance.created_at).total_seconds())))
+    event.add("dtstart", maintenance.scheduled_for)
+    event.add("dtend", maintenance.scheduled_until)
+    event.add("summary", maintenance.name)
     event.add("status", "CONFIRMED")
     event.add("transp", "TRANSPARENT")  # it does not make the reader busy
-    event.add("url", maintenance["url"])
-    if maintenance["updates"]:
-        event.add("description", plain_text(maintenance["updates"][0]["body"]))
+    event.add("url", maintenance.url)
+    if maintenance.updates:
+        event.add("description", plain_text(maintenance.updates[0].body))
     return event

@@ -16,10 +16,10 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from core.markdown import render_line
-from incidents.phases import Kind, Phase
-from public.documents.api_v2 import zone_of
+from incidents.phases import Phase
+from public.documents.api_v2 import Json, zone_of
 from public.documents.timestamps import timestamp, zone_name
-from public.snapshot import Data
+from public.shapes import PublicIncident, PublicPage, PublicUpdate, Snapshot
 
 ITEMS = 25
 RSS_TYPE = "application/rss+xml; charset=utf-8"
@@ -27,35 +27,35 @@ ATOM_TYPE = "application/atom+xml; charset=utf-8"
 JSON_FEED_TYPE = "application/feed+json; charset=utf-8"
 
 
-def rss(snapshot: Data) -> bytes:
+def rss(snapshot: Snapshot) -> bytes:
     rendered: bytes = _generate(snapshot, "rss").rss_str(pretty=True)
     return rendered
 
 
-def atom(snapshot: Data) -> bytes:
+def atom(snapshot: Snapshot) -> bytes:
     rendered: bytes = _generate(snapshot, "atom").atom_str(pretty=True)
     return rendered
 
 
-def json_feed(snapshot: Data) -> Data:
+def json_feed(snapshot: Snapshot) -> Json:
     """JSON Feed 1.1."""
-    page, zone = snapshot["page"], zone_of(snapshot)
+    page, zone = snapshot.page, zone_of(snapshot)
     return {
         "version": "https://jsonfeed.org/version/1.1",
         "title": _title(page),
-        "home_page_url": page["url"],
-        "feed_url": f"{page['url']}/feed.json",
-        "authors": [{"name": page["name"], "url": page["url"]}],
+        "home_page_url": page.url,
+        "feed_url": f"{page.url}/feed.json",
+        "authors": [{"name": page.name, "url": page.url}],
         "language": "en-US",
         "items": [
             {
-                "id": incident["url"],
-                "url": incident["url"],
-                "title": incident["name"],
+                "id": incident.url,
+                "url": incident.url,
+                "title": incident.name,
                 "content_html": item_html(incident, zone),
                 "date_published": timestamp(item_date(incident), zone),
-                "date_modified": timestamp(incident["updated_at"], zone),
-                "tags": [incident["kind"], incident["impact"]],
+                "date_modified": timestamp(incident.updated_at, zone),
+                "tags": [incident.kind, incident.impact],
             }
             for incident in feed_items(snapshot)
         ],
@@ -65,45 +65,43 @@ def json_feed(snapshot: Data) -> Data:
 # What is in a feed
 
 
-def feed_items(snapshot: Data) -> list[Data]:
+def feed_items(snapshot: Snapshot) -> list[PublicIncident]:
     """The incidents and maintenance that a feed shows, latest date first.
 
     What is open or running goes in first: scheduled maintenance is dated in the future, and would displace it.
     """
-    everything = snapshot["incidents"] + snapshot["maintenances"]
+    everything = snapshot.incidents + snapshot.maintenances
     everything.sort(key=lambda each: (_is_now(each), item_date(each)), reverse=True)
     return sorted(everything[:ITEMS], key=item_date, reverse=True)
 
 
-def _is_now(incident: Data) -> bool:
-    return not incident["is_closed"] and incident["status"] != Phase.SCHEDULED
+def _is_now(incident: PublicIncident) -> bool:
+    return not incident.is_closed and incident.status != Phase.SCHEDULED
 
 
-def item_date(incident: Data) -> datetime:
+def item_date(incident: PublicIncident) -> datetime:
     """A postmortem written days later does not bring an item up again."""
-    if incident["status"] == Phase.SCHEDULED:
-        date: datetime = incident["scheduled_for"]
-        return date
-    told = [update["display_at"] for update in incident["updates"] if update["status"] != Phase.POSTMORTEM]
-    latest: datetime = max(told, default=incident["created_at"])
-    return latest
+    if incident.status == Phase.SCHEDULED:
+        return incident.begins_at
+    told = [update.display_at for update in incident.updates if update.status != Phase.POSTMORTEM]
+    return max(told, default=incident.created_at)
 
 
-def item_html(incident: Data, zone: ZoneInfo) -> str:
+def item_html(incident: PublicIncident, zone: ZoneInfo) -> str:
     """One paragraph per update, newest first; while planned work has not begun, its window before them."""
-    paragraphs = [_window(incident, zone)] if incident["status"] == Phase.SCHEDULED else []
-    paragraphs += [_paragraph(update, zone) for update in incident["updates"]]
+    paragraphs = [_window(incident, zone)] if incident.status == Phase.SCHEDULED else []
+    paragraphs += [_paragraph(update, zone) for update in incident.updates]
     return "".join(paragraphs)
 
 
-def _paragraph(update: Data, zone: ZoneInfo) -> str:
-    when = f"{_day_and_time(update['display_at'], zone)} {zone_name(update['display_at'], zone)}"
-    label, text = update["label"], render_line(update["body"])
+def _paragraph(update: PublicUpdate, zone: ZoneInfo) -> str:
+    when = f"{_day_and_time(update.display_at, zone)} {zone_name(update.display_at, zone)}"
+    label, text = update.label, render_line(update.body)
     return f"<p><small>{when}</small><br><strong>{label}</strong> - {text}</p>"
 
 
-def _window(incident: Data, zone: ZoneInfo) -> str:
-    window = describe_window(incident["scheduled_for"], incident["scheduled_until"], zone)
+def _window(incident: PublicIncident, zone: ZoneInfo) -> str:
+    window = describe_window(incident.begins_at, incident.scheduled_until, zone)
     return f"<p><strong>THIS IS A SCHEDULED EVENT {window}</strong></p>"
 
 
@@ -144,19 +142,19 @@ class ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has no
         return entry
 
 
-def _generate(snapshot: Data, form: Literal["rss", "atom"]) -> FeedGenerator:
-    page, zone = snapshot["page"], zone_of(snapshot)
-    host = urlsplit(page["url"]).hostname
-    updated = _local(page["updated_at"], zone)
+def _generate(snapshot: Snapshot, form: Literal["rss", "atom"]) -> FeedGenerator:
+    page, zone = snapshot.page, zone_of(snapshot)
+    host = urlsplit(page.url).hostname
+    updated = _local(page.updated_at, zone)
     feed = FeedGenerator()
     feed.register_extension("item", BaseExtension, ItemExtension)
     feed.id(f"tag:{host},2005:/history")
     feed.title(_title(page))
-    feed.link(href=f"{page['url']}/history.{form}", rel="self", type=f"application/{form}+xml")
-    feed.link(href=page["url"], rel="alternate", type="text/html")
+    feed.link(href=f"{page.url}/history.{form}", rel="self", type=f"application/{form}+xml")
+    feed.link(href=page.url, rel="alternate", type="text/html")
     if form == "rss":
         feed.description("Statuspage")  # required in RSS; some readers know the format by this word
-    feed.author({"name": page["name"]})
+    feed.author({"name": page.name})
     feed.language("en-US")
     feed.generator("")
     feed.updated(updated)
@@ -165,26 +163,26 @@ def _generate(snapshot: Data, form: Literal["rss", "atom"]) -> FeedGenerator:
     for incident in feed_items(snapshot):
         entry = _add_entry(feed, incident, zone)
         if form == "rss":
-            entry.guid(incident["url"], permalink=True)
+            entry.guid(incident.url, permalink=True)
         else:
-            entry.id(f"tag:{host},2005:Incident/{incident['number']}")
+            entry.id(f"tag:{host},2005:Incident/{incident.number}")
     return feed
 
 
-def _add_entry(feed: FeedGenerator, incident: Data, zone: ZoneInfo) -> FeedEntry:
+def _add_entry(feed: FeedGenerator, incident: PublicIncident, zone: ZoneInfo) -> FeedEntry:
     entry = feed.add_entry(order="append")
-    entry.title(incident["name"])
-    entry.link(href=incident["url"])
+    entry.title(incident.name)
+    entry.link(href=incident.url)
     entry.content(item_html(incident, zone), type="html")
     entry.published(_local(item_date(incident), zone))
-    entry.updated(_local(incident["updated_at"], zone))
-    if incident["kind"] == Kind.MAINTENANCE:
-        entry.item.maintenance_end = _local(incident["scheduled_until"], zone)
+    entry.updated(_local(incident.updated_at, zone))
+    if incident.scheduled_until:
+        entry.item.maintenance_end = _local(incident.scheduled_until, zone)
     return entry
 
 
-def _title(page: Data) -> str:
-    return f"{page['name']} Status - Incident History"
+def _title(page: PublicPage) -> str:
+    return f"{page.name} Status - Incident History"
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> datetime:

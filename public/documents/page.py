@@ -7,51 +7,15 @@ from datetime import datetime, timedelta
 from components.status import Status
 from components.uptime import DayUptime, Uptime
 from incidents.phases import Kind, Phase
-from public.snapshot import Data
+from public.shapes import PublicComponent, PublicGroup, PublicIncident, Snapshot
 
 NAMED = 3  # more names than these in one sentence are counted instead
-WHEN_ALL = {
-    Status.MAJOR_OUTAGE: "All systems are down",
-    Status.PARTIAL_OUTAGE: "All systems are partly down",
-    Status.DEGRADED_PERFORMANCE: "All systems are slow or unreliable",
-    Status.UNDER_MAINTENANCE: "Planned work is under way",
-}
-WHEN_SOME = {
-    Status.MAJOR_OUTAGE: "Some systems are down",
-    Status.PARTIAL_OUTAGE: "Some systems are partly down",
-    Status.DEGRADED_PERFORMANCE: "Some systems are slow or unreliable",
-    Status.UNDER_MAINTENANCE: "Planned work is under way",
-}
 
 
-@dataclass(frozen=True)
-class Headline:
-    """ "Some systems are partly down"; `tone` is a status' slug; `detail` names what is affected, or is empty."""
-
-    text: str
-    tone: str
-    detail: str
-
-
-def write_headline(snapshot: Data) -> Headline:
-    """The answer to "is it them or me?"."""
-    components = snapshot["components"]
-    statuses = [Status.from_slug(component["status"]) for component in components]
-    worst = max(statuses, default=Status.OPERATIONAL)
-    if worst == Status.OPERATIONAL:
-        return _write_calm_headline(snapshot)
-    troubled = [component["name"] for component in components if component["status"] != Status.OPERATIONAL.slug]
-    texts = WHEN_ALL if set(statuses) == {worst} else WHEN_SOME
-    return Headline(texts[worst], worst.slug, f"Affected: {join_names(troubled)}.")
-
-
-def _write_calm_headline(snapshot: Data) -> Headline:
-    open_incidents = [incident for incident in snapshot["incidents"] if not incident["is_closed"]]
-    if not open_incidents:
-        return Headline("All systems are working", Status.OPERATIONAL.slug, "")
-    watched = all(incident["status"] == Phase.MONITORING for incident in open_incidents)
-    text = "All systems are working again; we are watching them" if watched else "We are looking into a problem"
-    return Headline(text, Status.OPERATIONAL.slug if watched else Status.DEGRADED_PERFORMANCE.slug, "")
+def name_affected(snapshot: Snapshot) -> str:
+    """ "Affected: Chat API and Website.", or "" when all components are well."""
+    troubled = [component.name for component in snapshot.components if component.status != Status.OPERATIONAL.slug]
+    return f"Affected: {join_names(troubled)}." if troubled else ""
 
 
 def join_names(names: list[str]) -> str:
@@ -63,20 +27,21 @@ def join_names(names: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Section:
-    """A card of components: a group (a dict of the snapshot), or neighbours without one."""
+    """A card of components: a group, or neighbours without one."""
 
-    group: Data | None
-    components: list[Data]
+    group: PublicGroup | None
+    components: list[PublicComponent]
 
 
-def build_sections(snapshot: Data) -> list[Section]:
+def build_sections(snapshot: Snapshot) -> list[Section]:
     """Groups and loose components by position; loose neighbours share a card."""
-    shown = {component["code"]: component for component in snapshot["components"] if _is_shown(component)}
-    loose = [component for component in shown.values() if component["group_code"] is None]
+    shown = {component.code: component for component in snapshot.components if _is_shown(component)}
+    loose = [component for component in shown.values() if component.group_code is None]
     sections: list[Section] = []
-    for row in sorted([*snapshot["groups"], *loose], key=lambda row: row["position"]):
-        if "component_codes" in row:
-            children = [shown[code] for code in row["component_codes"] if code in shown]
+    rows: list[PublicGroup | PublicComponent] = [*snapshot.groups, *loose]
+    for row in sorted(rows, key=lambda row: row.position):
+        if isinstance(row, PublicGroup):
+            children = [shown[code] for code in row.component_codes if code in shown]
             sections += [Section(row, children)] if children else []
         elif sections and sections[-1].group is None:
             sections[-1].components.append(row)
@@ -85,27 +50,27 @@ def build_sections(snapshot: Data) -> list[Section]:
     return sections
 
 
-def _is_shown(component: Data) -> bool:
-    return not component["only_show_if_degraded"] or component["status"] != Status.OPERATIONAL.slug
+def _is_shown(component: PublicComponent) -> bool:
+    return not component.only_show_if_degraded or component.status != Status.OPERATIONAL.slug
 
 
 @dataclass(frozen=True)
 class Agenda:
     """What the front page tells apart: what happens now, what is planned."""
 
-    incidents: list[Data]
-    working: list[Data]
-    planned: list[Data]
+    incidents: list[PublicIncident]
+    working: list[PublicIncident]
+    planned: list[PublicIncident]
 
 
-def build_agenda(snapshot: Data) -> Agenda:
+def build_agenda(snapshot: Snapshot) -> Agenda:
     """Open incidents, newest first; planned work under way; planned work to come, the next first."""
-    work = [each for each in snapshot["maintenances"] if not each["is_closed"]]
-    planned = [each for each in work if each["status"] == Phase.SCHEDULED]
+    work = [each for each in snapshot.maintenances if not each.is_closed]
+    planned = [each for each in work if each.status == Phase.SCHEDULED]
     return Agenda(
-        incidents=[each for each in snapshot["incidents"] if not each["is_closed"]],
-        working=[each for each in work if each["status"] != Phase.SCHEDULED],
-        planned=sorted(planned, key=lambda each: each["scheduled_for"]),
+        incidents=[each for each in snapshot.incidents if not each.is_closed],
+        working=[each for each in work if each.status != Phase.SCHEDULED],
+        planned=sorted(planned, key=lambda each: each.begins_at),
     )
 
 
@@ -149,12 +114,12 @@ def describe_day(day: DayUptime) -> str:
     return ", ".join(texts).capitalize()
 
 
-def describe_outcome(incident: Data, now: datetime) -> str:
+def describe_outcome(incident: PublicIncident, now: datetime) -> str:
     """ "Resolved after 14 minutes", "Ongoing": one line about an incident in a list of days."""
-    if incident["kind"] == Kind.MAINTENANCE:
-        if incident["is_closed"]:
+    if incident.kind == Kind.MAINTENANCE:
+        if incident.is_closed:
             return "Planned work, completed"
-        return "Planned work, to come" if incident["status"] == Phase.SCHEDULED else "Planned work, under way"
-    if incident["is_closed"] and incident["resolved_at"]:
-        return f"Resolved after {describe_duration(incident['resolved_at'] - incident['started_at'])}"
-    return f"{incident['label']}, ongoing"
+        return "Planned work, to come" if incident.status == Phase.SCHEDULED else "Planned work, under way"
+    if incident.is_closed and incident.resolved_at:
+        return f"Resolved after {describe_duration(incident.resolved_at - incident.started_at)}"
+    return f"{incident.label}, ongoing"

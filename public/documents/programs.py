@@ -9,9 +9,9 @@ from django.template.loader import render_to_string
 
 from public.documents import api_v2 as api
 from public.documents import archive, badge, banner, calendar, feeds
-from public.documents.api_v2 import to_json
+from public.documents.api_v2 import Json, to_json
 from public.serving.edition import POLLED, Rendered, View, published
-from public.snapshot import Data
+from public.shapes import Snapshot
 
 JSON_TYPE = "application/json; charset=utf-8"
 SCRIPT_TYPE = "text/javascript; charset=utf-8"
@@ -19,7 +19,7 @@ SCRIPT_TYPE = "text/javascript; charset=utf-8"
 SCRIPT_HEADERS = {"Cache-Control": "public, max-age=300, stale-while-revalidate=86400, stale-if-error=604800"}
 
 
-def _json(document: Data, content_type: str = JSON_TYPE) -> Rendered:
+def _json(document: Json, content_type: str = JSON_TYPE) -> Rendered:
     return Rendered(to_json(document), content_type=content_type)
 
 
@@ -28,7 +28,7 @@ def v2_document(name: str) -> View:
     build = api.DOCUMENTS[name]
 
     @published(cors=True)
-    def document(snapshot: Data) -> Rendered:
+    def document(snapshot: Snapshot) -> Rendered:
         return _json(build(snapshot))
 
     return document
@@ -43,12 +43,12 @@ def unknown_document(request: HttpRequest, path: str = "") -> HttpResponse:
 
 
 @published(cors=True, params={"page": r"[1-9]\d{0,2}"})
-def history_json(snapshot: Data, page: str | None) -> Rendered:
+def history_json(snapshot: Snapshot, page: str | None) -> Rendered:
     return _json(archive.history(snapshot, int(page or 1)))
 
 
 @published(cors=True)
-def incident_json(snapshot: Data, code: str) -> Rendered:
+def incident_json(snapshot: Snapshot, code: str) -> Rendered:
     found = archive.incident(snapshot, code)
     if found is None:
         raise Http404("There is no such incident.")
@@ -56,46 +56,46 @@ def incident_json(snapshot: Data, code: str) -> Rendered:
 
 
 @published(cors=True)
-def rss(snapshot: Data) -> Rendered:
+def rss(snapshot: Snapshot) -> Rendered:
     return Rendered(feeds.rss(snapshot), content_type=feeds.RSS_TYPE)
 
 
 @published(cors=True)
-def atom(snapshot: Data) -> Rendered:
+def atom(snapshot: Snapshot) -> Rendered:
     return Rendered(feeds.atom(snapshot), content_type=feeds.ATOM_TYPE)
 
 
 @published(cors=True)
-def json_feed(snapshot: Data) -> Rendered:
+def json_feed(snapshot: Snapshot) -> Rendered:
     return _json(feeds.json_feed(snapshot), feeds.JSON_FEED_TYPE)
 
 
 @published(cors=True)
-def maintenance_calendar(snapshot: Data) -> Rendered:
+def maintenance_calendar(snapshot: Snapshot) -> Rendered:
     return Rendered(calendar.calendar(snapshot), content_type=calendar.CALENDAR_TYPE)
 
 
 @published(cors=True)
-def badge_svg(snapshot: Data) -> Rendered:
+def badge_svg(snapshot: Snapshot) -> Rendered:
     return Rendered(badge.svg(badge.page_badge(snapshot)), content_type=badge.SVG_TYPE)
 
 
 @published(cors=True)
-def badge_json(snapshot: Data) -> Rendered:
+def badge_json(snapshot: Snapshot) -> Rendered:
     return _json(badge.shields(badge.page_badge(snapshot)))
 
 
 @published(cors=True)
-def component_badge_svg(snapshot: Data, code: str) -> Rendered:
+def component_badge_svg(snapshot: Snapshot, code: str) -> Rendered:
     return Rendered(badge.svg(_component_badge(snapshot, code)), content_type=badge.SVG_TYPE)
 
 
 @published(cors=True)
-def component_badge_json(snapshot: Data, code: str) -> Rendered:
+def component_badge_json(snapshot: Snapshot, code: str) -> Rendered:
     return _json(badge.shields(_component_badge(snapshot, code)))
 
 
-def _component_badge(snapshot: Data, code: str) -> Data:
+def _component_badge(snapshot: Snapshot, code: str) -> badge.Badge:
     found = badge.component_badge(snapshot, code)
     if found is None:
         raise Http404("There is no such component.")
@@ -103,14 +103,14 @@ def _component_badge(snapshot: Data, code: str) -> Data:
 
 
 @published(cors=True)
-def banner_json(snapshot: Data) -> Rendered:
+def banner_json(snapshot: Snapshot) -> Rendered:
     return replace(_json(banner.banner(snapshot)), headers=POLLED)
 
 
 @published(framed=True, params={"mobile": "true"})
-def embed_frame(snapshot: Data, mobile: str | None) -> Rendered:
+def embed_frame(snapshot: Snapshot, mobile: str | None) -> Rendered:
     """The banner as a page for an iframe; the same on a phone, where its style sheet adapts."""
-    context = {"page": snapshot["page"], "snapshot": snapshot, "chosen": banner.choose(snapshot)}
+    context = {"page": snapshot.page, "snapshot": snapshot, "chosen": banner.choose(snapshot)}
     return Rendered(render_to_string("public/embed_frame.html", banner.banner(snapshot) | context))
 
 
@@ -120,10 +120,10 @@ def _script(file_name: str) -> Rendered:
 
 
 @published(cors=True)
-def embed_js(snapshot: Data) -> Rendered:
+def embed_js(snapshot: Snapshot) -> Rendered:
     return _script("embed.js")
 
 
 @published(cors=True)
-def embed_script(snapshot: Data) -> Rendered:
+def embed_script(snapshot: Snapshot) -> Rendered:
     return _script("embed-script.js")

@@ -4,15 +4,15 @@ A public document is a function from the page's snapshot (public/snapshot.py) an
 `Rendered`. It never sees the request, so nothing in it can depend on the visitor:
 
     @published
-    def incident(snapshot: Data, code: str) -> Rendered:
+    def incident(snapshot: Snapshot, code: str) -> Rendered:
         return Rendered(render_to_string("public/incident.html", {...}))
 
     @published(cors=True)                      # other origins' scripts may read it
-    def summary(snapshot: Data) -> Rendered:
+    def summary(snapshot: Snapshot) -> Rendered:
         return Rendered(json.dumps(...), content_type="application/json; charset=utf-8")
 
     @published(params={"page": r"[1-9]\\d{0,3}"})  # /history.json?page=2 calls it with page="2", else with page=None
-    def history(snapshot: Data, page: str | None) -> Rendered: ...
+    def history(snapshot: Snapshot, page: str | None) -> Rendered: ...
 
     urlpatterns = [path("incidents/<slug:code>", incident, name="incident")]
 

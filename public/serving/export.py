@@ -23,7 +23,8 @@ from public.serving.export_targets import Manifest, Site
 from public.serving.inventory import list_all
 from public.serving.render_cache import version_of
 from public.serving.shelf import Rendered, compress, finish
-from public.snapshot import Data, build
+from public.shapes import Snapshot
+from public.snapshot import build
 
 STATIC_CACHE = "public, max-age=31536000, immutable"
 STATIC_REFERENCE = re.compile(r"""["'(](/static/[^"'()?#\s]+)""".replace("/static/", re.escape(settings.STATIC_URL)))
@@ -58,7 +59,7 @@ class Report:
 def export_page(page: Page, site: Site, progress: Progress | None = None) -> Report:
     """Raises SiteError; django.db.Error."""
     snapshot = build(page)
-    paths = list(list_all(page, snapshot["built_at"].astimezone(page.zone).date()))
+    paths = list(list_all(page, snapshot.built_at.astimezone(page.zone).date()))
     writing = _Writing(site, site.read_manifest())
     for number, path in enumerate(paths):
         file = _render(path, snapshot, site)
@@ -72,7 +73,7 @@ def export_page(page: Page, site: Site, progress: Progress | None = None) -> Rep
             progress(number + 1, len(paths))
     removed = writing.finish()
     kept = len(writing.manifest) - writing.written
-    return Report(writing.written, kept, removed, snapshot["page"]["generation"], snapshot["changes_at"])
+    return Report(writing.written, kept, removed, snapshot.page.generation, snapshot.changes_at)
 
 
 class _Writing:
@@ -101,7 +102,7 @@ class _Writing:
         return len(gone)
 
 
-def _render(path: str, snapshot: Data, site: Site) -> File | None:
+def _render(path: str, snapshot: Snapshot, site: Site) -> File | None:
     """None for an address that has no document now."""
     match = resolve(path)
     parts = dict.fromkeys(match.func.params) | match.kwargs  # type: ignore[attr-defined]  # set by `published`
@@ -113,8 +114,8 @@ def _render(path: str, snapshot: Data, site: Site) -> File | None:
     return File(site.name_for(path), dict(edition.bodies), dict(edition.headers))
 
 
-def _render_missing(snapshot: Data) -> File:
-    body = render_to_string("404.html", {"page": snapshot["page"]}).encode()
+def _render_missing(snapshot: Snapshot) -> File:
+    body = render_to_string("404.html", {"page": snapshot.page}).encode()
     return File("404.html", compress(body), {"Content-Type": "text/html; charset=utf-8"})
 
 

@@ -40,7 +40,7 @@ def list_current(editions: Editions, page_id: int) -> list[str]:
         snapshot = editions.load_snapshot_of(page_id)
     finally:
         connection.close()  # called in threads that come and go
-    codes = [incident["code"] for incident in (*snapshot["incidents"], *snapshot["maintenances"])]
+    codes = [incident.code for incident in (*snapshot.incidents, *snapshot.maintenances)]
     return list_fixed() + [f"/incidents/{code}" for code in codes]
 
 

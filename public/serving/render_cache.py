@@ -21,7 +21,8 @@ from pages.models import Page
 from public.serving.host_index import Directory
 from public.serving.notice import NOTICE_AFTER_SECONDS, add_notice, minute_before
 from public.serving.shelf import Edition, Key, Rendered, Shelf, Version, finish
-from public.snapshot import Data, build
+from public.shapes import Snapshot
+from public.snapshot import build
 
 TURN_SECONDS = 10.0  # how long a request waits for others' renderings
 
@@ -49,7 +50,7 @@ class Editions:
     def __init__(self) -> None:
         self.directory = Directory()
         self.shelf = Shelf()
-        self._snapshots: dict[int, Data] = {}
+        self._snapshots: dict[int, Snapshot] = {}
         self._rendering = threading.Lock()
         self._renewing: set[Key] = set()
         self._choosing = threading.Lock()
@@ -73,21 +74,21 @@ class Editions:
         except DatabaseError:
             return False
 
-    def load_snapshot(self, host: str) -> Data:
+    def load_snapshot(self, host: str) -> Snapshot:
         """The public state of the page on `host`, for views that are not documents, such as a form.
 
         Raises UnknownHostError; django.db.Error when the database is down and nothing was read before.
         """
         return self.load_snapshot_of(self._page_for(host))
 
-    def load_snapshot_of(self, page_id: int) -> Data:
+    def load_snapshot_of(self, page_id: int) -> Snapshot:
         """As load_snapshot, by the page's id."""
         if (snapshot := self._current_snapshot(page_id)) is not None:
             return snapshot
         with self._turn():
             return self._renew_snapshot(page_id)
 
-    def fetch(self, host: str, name: Key, render: Callable[[Data], Rendered]) -> Served:
+    def fetch(self, host: str, name: Key, render: Callable[[Snapshot], Rendered]) -> Served:
         """The document called `name` of the page on `host`; `render` makes it when it must be made.
 
         Raises UnknownHostError, Http404 from `render`, and any other error when there is no older one to serve.
@@ -125,15 +126,15 @@ class Editions:
         snapshot = self._current_snapshot(page_id)
         return snapshot is not None and edition.version == version_of(snapshot)
 
-    def _current_snapshot(self, page_id: int) -> Data | None:
+    def _current_snapshot(self, page_id: int) -> Snapshot | None:
         """None when it must be built: the generation rose, or time has made it untrue."""
         snapshot = self._snapshots.get(page_id)
         if snapshot is None or self.directory.age() is not None:
             return snapshot
-        same = snapshot["page"]["generation"] == self.directory.listing().generations.get(page_id)
-        return snapshot if same and timezone.now() < snapshot["changes_at"] else None
+        same = snapshot.page.generation == self.directory.listing().generations.get(page_id)
+        return snapshot if same and timezone.now() < snapshot.changes_at else None
 
-    def _renew_snapshot(self, page_id: int) -> Data:
+    def _renew_snapshot(self, page_id: int) -> Snapshot:
         """Build the snapshot unless another thread just did. The caller holds `_rendering`."""
         if (snapshot := self._current_snapshot(page_id)) is not None:
             return snapshot
@@ -144,7 +145,7 @@ class Editions:
         self._snapshots[page_id] = snapshot
         return snapshot
 
-    def _renew(self, page_id: int, key: Key, render: Callable[[Data], Rendered], kept: Edition | None) -> Served:
+    def _renew(self, page_id: int, key: Key, render: Callable[[Snapshot], Rendered], kept: Edition | None) -> Served:
         """One thread waits for its turn to render, whatever else is being rendered; the others get the old one."""
         if kept is not None and not self._begin(key):
             return self._serve(kept, None)
@@ -181,7 +182,7 @@ class Editions:
         finally:
             self._rendering.release()
 
-    def _render(self, page_id: int, key: Key, render: Callable[[Data], Rendered]) -> Edition:
+    def _render(self, page_id: int, key: Key, render: Callable[[Snapshot], Rendered]) -> Edition:
         snapshot = self._renew_snapshot(page_id)
         edition = self.shelf.get(key)
         if edition is not None and edition.version == version_of(snapshot):
@@ -199,5 +200,5 @@ class Editions:
 editions = Editions()
 
 
-def version_of(snapshot: Data) -> Version:
-    return snapshot["page"]["generation"], snapshot["built_at"].isoformat()
+def version_of(snapshot: Snapshot) -> Version:
+    return snapshot.page.generation, snapshot.built_at.isoformat()

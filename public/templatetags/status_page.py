@@ -14,7 +14,7 @@ from components.uptime import DayUptime, Uptime
 from pages.models import zone_title
 from public.documents import page as presentation
 from public.documents.timestamps import zone_name
-from public.snapshot import Data
+from public.shapes import PublicIncident
 
 register = template.Library()
 
@@ -75,8 +75,8 @@ def day(context: Context, when: date) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def outcome(context: Context, incident: Data) -> str:
-    return presentation.describe_outcome(incident, context["snapshot"]["built_at"])
+def outcome(context: Context, incident: PublicIncident) -> str:
+    return presentation.describe_outcome(incident, context["snapshot"].built_at)
 
 
 @register.filter
@@ -107,13 +107,14 @@ def status_label(slug: str) -> str:
 
 
 @register.filter
-def lasted(incident: Data) -> str:
+def lasted(incident: PublicIncident) -> str:
     """How long a closed incident went on."""
-    return presentation.describe_duration(incident["resolved_at"] - incident["started_at"])
+    return presentation.describe_duration((incident.resolved_at or incident.updated_at) - incident.started_at)
 
 
 def _zone(context: Context) -> ZoneInfo:
-    return ZoneInfo(context["page"]["time_zone"])
+    zone: ZoneInfo = context["page"].zone
+    return zone
 
 
 def _zone_label(when: datetime, zone: ZoneInfo) -> str:
@@ -123,7 +124,7 @@ def _zone_label(when: datetime, zone: ZoneInfo) -> str:
 
 
 def _today(context: Context) -> date:
-    built_at: datetime = context["snapshot"]["built_at"]
+    built_at: datetime = context["snapshot"].built_at
     return built_at.astimezone(_zone(context)).date()
 
 

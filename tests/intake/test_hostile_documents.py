@@ -30,7 +30,7 @@ def make_document(page: dict[str, Any] | None = None, **incident: Any) -> bytes:
 def test_an_incident_without_updates_can_be_shown() -> None:
     page, _ = store(parse_json(make_document()))
     snapshot = build(page)
-    assert [incident["updates"] for incident in snapshot["incidents"]] == [[]]
+    assert [incident.updates for incident in snapshot.incidents] == [[]]
     assert b"Errors" in feeds.rss(snapshot)
 
 

@@ -1,8 +1,10 @@
 """A small page with something of everything, at fixed times."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import time_machine
 
@@ -10,6 +12,9 @@ from components.models import Component, Group
 from components.status import Status
 from incidents.models import Incident, Post, Update
 from pages.models import Page
+
+if TYPE_CHECKING:
+    from public.shapes import Snapshot
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 HOST = "status.acme.localhost"
@@ -30,7 +35,7 @@ class Example:
     resolved: Incident
     planned: Incident
 
-    def snapshot(self, now: datetime = NOW) -> dict[str, Any]:
+    def snapshot(self, now: datetime = NOW) -> Snapshot:
         from public.snapshot import build
 
         self.page.refresh_from_db()

@@ -75,7 +75,7 @@ def test_the_snapshot_runs_out_when_the_notice_begins(example: Example) -> None:
     example.page.save()
     snapshot = example.snapshot(at(11, 5))
     assert choose(snapshot) is None
-    assert snapshot["changes_at"] <= at(11, 6)
+    assert snapshot.changes_at <= at(11, 6)
 
 
 def test_running_work_is_told_before_work_that_is_only_near(example: Example) -> None:

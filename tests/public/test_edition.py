@@ -22,6 +22,7 @@ from pages.models import Page
 from public.serving import edition
 from public.serving import host_index as directory
 from public.serving.edition import Rendered, editions
+from public.shapes import Snapshot
 
 if TYPE_CHECKING:
     from tests.public.conftest import Get
@@ -128,7 +129,7 @@ def test_planned_work_is_looked_at_again_when_it_is_announced_and_when_it_starts
         Incident.open(acme, "Move", Post("We move.", status=Phase.SCHEDULED, components={chat: Status(0)}, window=(start, start + timedelta(hours=1))), kind=Kind.MAINTENANCE)  # fmt: skip
         moments = []
         for _ in range(8):
-            moments.append(editions.load_snapshot(ACME)["changes_at"])
+            moments.append(editions.load_snapshot(ACME).changes_at)
             clock.move_to(moments[-1])
     assert start - timedelta(hours=72) in moments
     assert start in moments
@@ -137,7 +138,7 @@ def test_planned_work_is_looked_at_again_when_it_is_announced_and_when_it_starts
 
 def test_while_something_is_down_its_minutes_grow(outage: Incident) -> None:
     snapshot = editions.load_snapshot(ACME)
-    assert snapshot["changes_at"] - snapshot["built_at"] <= timedelta(minutes=1)
+    assert snapshot.changes_at - snapshot.built_at <= timedelta(minutes=1)
 
 
 def test_a_deleted_incident_is_gone_at_once(get: "Get", outage: Incident, acme: Page) -> None:
@@ -205,7 +206,7 @@ def test_answers_may_be_kept_and_carry_no_cookie(get: "Get", outage: Incident) -
 
 def test_known_parameters_choose_and_others_are_ignored(acme: Page, rf: Any) -> None:
     @edition.published(params={"number": r"[1-9]\d?"})
-    def counting(snapshot: dict[str, Any], number: str | None) -> Rendered:
+    def counting(snapshot: Snapshot, number: str | None) -> Rendered:
         return Rendered(f"number {number}")
 
     def ask(query: str) -> bytes:
@@ -335,7 +336,7 @@ def test_a_document_that_cannot_be_rendered_any_more_is_served_as_it_was(acme: P
     good = editions.fetch(ACME, ("/x",), lambda snapshot: Rendered("good"))
     acme.raise_generation()
 
-    def fails(snapshot: dict[str, Any]) -> Rendered:
+    def fails(snapshot: Snapshot) -> Rendered:
         raise ValueError("a bug in a template")
 
     served = editions.fetch(ACME, ("/x",), fails)
@@ -346,7 +347,7 @@ def test_a_document_that_cannot_be_rendered_any_more_is_served_as_it_was(acme: P
 
 
 def test_a_document_that_is_missing_raises_through(acme: Page) -> None:
-    def missing(snapshot: dict[str, Any]) -> Rendered:
+    def missing(snapshot: Snapshot) -> Rendered:
         raise Http404
 
     with pytest.raises(Http404):

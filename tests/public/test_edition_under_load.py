@@ -1,7 +1,7 @@
 """Many visitors at once, and very many addresses: one rendering, and bounded memory."""
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connection
@@ -11,6 +11,7 @@ from django.utils import timezone
 from pages.models import Page
 from public.serving import shelf
 from public.serving.edition import Editions, Rendered, editions
+from public.shapes import Snapshot
 
 if TYPE_CHECKING:
     from tests.public.conftest import Get
@@ -24,7 +25,7 @@ def test_a_stampede_renders_once(acme: Page) -> None:
     answers: list[bytes] = []
     gate = threading.Barrier(20)
 
-    def render(snapshot: dict[str, Any]) -> Rendered:
+    def render(snapshot: Snapshot) -> Rendered:
         rendered.append(1)
         return Rendered("body")
 
@@ -45,7 +46,7 @@ def test_while_one_thread_renders_the_others_get_the_old_one(acme: Page) -> None
     old = editions.fetch(ACME, ("/",), lambda snapshot: Rendered("old")).edition
     acme.raise_generation()
 
-    def render(snapshot: dict[str, Any]) -> Rendered:
+    def render(snapshot: Snapshot) -> Rendered:
         seen = editions.fetch(ACME, ("/",), render)  # a second visitor, in the middle of the first one's rendering
         assert seen.edition is old
         return Rendered("new")

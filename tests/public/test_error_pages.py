@@ -34,7 +34,7 @@ def test_an_error_of_ours_is_admitted_without_details(
     def fail(*args: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("public.views.write_headline", fail)
+    monkeypatch.setattr("public.views.name_affected", fail)
     with caplog.at_level(logging.CRITICAL):
         answer = Client(raise_request_exception=False).get("/", headers={"host": ACME})
     assert answer.status_code == 500

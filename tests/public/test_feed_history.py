@@ -95,9 +95,9 @@ def test_a_new_update_brings_its_item_up_and_a_postmortem_does_not(example: Exam
     with time_machine.travel(at(20, 8)):
         example.outage.post(Post("Done.", "resolved", at=at(11, 8)))
         example.outage.post(Post("What happened …", "postmortem", at=at(20, 8)))
-    outage = next(each for each in feeds.feed_items(example.snapshot()) if each["code"] == example.outage.code)
+    outage = next(each for each in feeds.feed_items(example.snapshot()) if each.code == example.outage.code)
     assert feeds.item_date(outage) == at(11, 8)
-    assert outage["updated_at"] == at(20, 8)
+    assert outage.updated_at == at(20, 8)
 
 
 def test_correcting_a_text_keeps_ids_and_item_dates(example: Example) -> None:
@@ -197,7 +197,7 @@ def test_scheduled_maintenance_displaces_nothing_that_is_open(example: Example, 
 
     items = feeds.feed_items(example.snapshot())
 
-    is_open = [each for each in items if each["kind"] == "incident" and not each["is_closed"]]
+    is_open = [each for each in items if each.kind == "incident" and not each.is_closed]
     assert len(is_open) == shown
     assert len(items) == min(25, 3 + open_ + scheduled)
     dates = [feeds.item_date(each) for each in items]

@@ -75,7 +75,7 @@ def test_planned_work_is_shown_before_it_starts_with_its_window_and_what_it_affe
         assert "Will affect Chat API" in text(card)
         update.incident.post(Post("It begins.", Phase.IN_PROGRESS, components={chat: Status.UNDER_MAINTENANCE}))
         page = read("/")
-        assert text(one(page, "h1")) == "Planned work is under way"
+        assert text(one(page, "h1")) == "Maintenance is under way"
         assert not page.select(".planned")
         assert "Wed 25 November" in text(one(page, ".incident"))
 

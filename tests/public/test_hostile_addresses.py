@@ -11,6 +11,7 @@ from incidents.models import Incident
 from pages.models import Page
 from public.serving import render_cache as press
 from public.serving.edition import Editions, Rendered
+from public.shapes import Snapshot
 
 if TYPE_CHECKING:
     from tests.public.conftest import Get
@@ -60,7 +61,7 @@ def test_a_rendering_of_something_else_keeps_nobody_from_the_news(acme: Page) ->
     answers: list[bytes] = []
     busy, done = threading.Event(), threading.Event()
 
-    def take_long(snapshot: dict[str, Any]) -> Rendered:
+    def take_long(snapshot: Snapshot) -> Rendered:
         busy.set()
         assert done.wait(timeout=20)
         return Rendered("other")

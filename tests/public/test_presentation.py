@@ -1,49 +1,10 @@
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
 
 from components.status import Status
 from components.uptime import DayUptime
-from public.documents.page import count_troubled_days, describe_day, describe_duration, join_names, write_headline
-
-OK, WORK, SLOW, PART, DOWN = (status.slug for status in Status)
-
-
-def snapshot(*statuses: str, phases: tuple[str, ...] = ()) -> dict[str, Any]:
-    components = [{"name": f"Part {number}", "status": status} for number, status in enumerate(statuses)]
-    incidents = [{"status": phase, "is_closed": phase == "resolved"} for phase in phases]
-    return {"components": components, "incidents": incidents}
-
-
-@pytest.mark.parametrize(
-    ("statuses", "words", "tone"),
-    [
-        ([OK, OK], "All systems are working", OK),
-        ([OK, WORK], "Planned work is under way", WORK),
-        ([OK, SLOW], "Some systems are slow or unreliable", SLOW),
-        ([SLOW, SLOW], "All systems are slow or unreliable", SLOW),
-        ([OK, PART, SLOW], "Some systems are partly down", PART),
-        ([PART, PART], "All systems are partly down", PART),
-        ([OK, DOWN, PART], "Some systems are down", DOWN),
-        ([DOWN], "All systems are down", DOWN),
-    ],
-)
-def test_the_headline_tells_the_worst_and_how_far_it_goes(statuses: list[str], words: str, tone: str) -> None:
-    headline = write_headline(snapshot(*statuses))
-    assert (headline.text, headline.tone) == (words, tone)
-
-
-@pytest.mark.parametrize(
-    ("phases", "words"),
-    [
-        (("resolved",), "All systems are working"),
-        (("investigating", "monitoring"), "We are looking into a problem"),
-        (("monitoring",), "All systems are working again; we are watching them"),
-    ],
-)
-def test_an_incident_without_components_is_in_the_headline_too(phases: tuple[str, ...], words: str) -> None:
-    assert write_headline(snapshot(OK, phases=phases)).text == words
+from public.documents.page import count_troubled_days, describe_day, describe_duration, join_names
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,155 @@
+"""The shapes of a snapshot: what public documents are rendered from. Frozen, complete, and free of anything private.
+
+Datetimes are aware UTC. Statuses and impacts are the slugs of the JSON API. `label` is a status in words; for an update
+that repeats the status before it, it is "Update". Hidden components, drafts, authors and addresses have no place here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from components.uptime import Uptime
+from incidents.page_status import PageStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPage:
+    pk: int
+    """To load the row by, for what reaches beyond a snapshot."""
+    code: str
+    name: str
+    url: str
+    host: str
+    time_zone: str
+    about: str
+    support_url: str
+    maintenance_notice_hours: int
+    generation: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicGroup:
+    code: str
+    name: str
+    description: str
+    position: int
+    status: str
+    """Its worst child's."""
+    created_at: datetime
+    updated_at: datetime
+    component_codes: list[str]
+    """By position."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicComponent:
+    code: str
+    name: str
+    full_name: str
+    description: str
+    status: str
+    position: int
+    showcase: bool
+    start_date: date | None
+    group_code: str | None
+    only_show_if_degraded: bool
+    created_at: datetime
+    updated_at: datetime
+    uptime: Uptime | None
+    """None where it is not shown, and on an incident that is older than the snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicAffected:
+    """A component as an update touched it: what it was called then, what it showed before and after."""
+
+    code: str
+    name: str
+    old_status: str
+    new_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublicUpdate:
+    code: str
+    status: str
+    label: str
+    body: str
+    body_html: str
+    created_at: datetime
+    updated_at: datetime
+    display_at: datetime
+    deliver_notifications: bool
+    tweet_id: str | None
+    affected: list[PublicAffected]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicIncident:
+    code: str
+    kind: str
+    name: str
+    status: str
+    label: str
+    impact: str
+    path: str
+    url: str
+    number: int
+    """In Atom ids."""
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime
+    monitoring_at: datetime | None
+    resolved_at: datetime | None
+    scheduled_for: datetime | None
+    scheduled_until: datetime | None
+    is_closed: bool
+    component_codes: list[str]
+    components: list[PublicComponent]
+    updates: list[PublicUpdate]
+    """Newest first."""
+
+    @property
+    def window(self) -> tuple[datetime, datetime] | None:
+        """When maintenance starts and ends; None for a real-time incident."""
+        if self.scheduled_for is None or self.scheduled_until is None:
+            return None
+        return self.scheduled_for, self.scheduled_until
+
+    @property
+    def begins_at(self) -> datetime:
+        """Maintenance begins at its scheduled start."""
+        return self.scheduled_for or self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day in the page's time zone, and the incidents that are told of on it."""
+
+    date: date
+    incidents: list[PublicIncident]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole front state of one page at one generation."""
+
+    page: PublicPage
+    status: PageStatus
+    built_at: datetime
+    changes_at: datetime
+    """When it must be built again although nobody changed anything."""
+    groups: list[PublicGroup]
+    components: list[PublicComponent]
+    incidents: list[PublicIncident]
+    maintenances: list[PublicIncident]
+    days: list[Day]
+    """The front page's recent days, newest first, quiet days included."""
