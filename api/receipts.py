@@ -5,10 +5,9 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from delivery.ledger.counting import Line, Tally, brief_lines
-from delivery.ledger.looking import looks
+from delivery.ledger.counting import Counts, Line, brief_lines
 from delivery.models import Notice
-from delivery.receipt import ChannelReceipt
+from delivery.receipt import ChannelReceipt, build_receipt
 from pages.rights import for_monitoring
 
 RECENT = 50
@@ -27,7 +26,7 @@ def receipt_json(request: HttpRequest, code: str) -> JsonResponse:
     notice = Notice.objects.select_related("page").filter(code=code).first()
     if notice is None:
         return JsonResponse({"error": "No notice has this code."}, status=404)
-    receipt = looks.at(notice)
+    receipt = build_receipt(notice)
     return JsonResponse(
         {
             "notice": _describe(notice),
@@ -63,8 +62,8 @@ def _describe(notice: Notice) -> dict[str, Any]:
     }
 
 
-def _counts(tally: Tally) -> dict[str, int]:
-    return {name: getattr(tally, name) for name in COUNTS}
+def _counts(counts: Counts) -> dict[str, int]:
+    return {name: getattr(counts, name) for name in COUNTS}
 
 
 def _sums(lines: list[Line]) -> dict[str, int]:

@@ -4,24 +4,19 @@ Labels are channels, states, accounts and the SHOWN newest notices, so there are
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator
 
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Min, Sum
 from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from delivery import registry
-from delivery.ledger.counting import Line, brief_lines, kept_lines
-from delivery.ledger.looking import looks
-from delivery.models import Account, Delivery, FinalCount, Notice, Pause
+from delivery.ledger import counting
+from delivery.models import Account, Delivery, Notice, Pause
 
 SHOWN = 10
 STATES = ("pending", "sent", "suppressed", "dead", "unknown")
-SUMMED = ("expected", "sent", "suppressed", "dead", "unknown", "possible_duplicates")
 QUANTILES = (("0.5", "lag_p50_seconds"), ("0.95", "lag_p95_seconds"), ("1", "lag_max_seconds"))
-TRIES = 3
 
 
 def collect_deliveries() -> Iterator[Metric]:
@@ -33,12 +28,8 @@ def collect_deliveries() -> Iterator[Metric]:
 
 
 def _totals() -> Iterator[Metric]:
-    """Of all notices there ever were. What has left the ledger is still in the kept counts, so nothing goes back."""
-    lines = _all_lines()
-    totals: dict[str, Counter[str]] = {channel: Counter() for channel in registry.CHANNELS}
-    for line in lines:
-        names = (*SUMMED, "pending")
-        totals.setdefault(line.channel, Counter()).update({name: getattr(line, name) for name in names})
+    """Of all notices there ever were: tallies outlive deliveries, so nothing goes back."""
+    totals: dict[str, Counter[str]] = {channel: Counter() for channel in registry.CHANNELS} | counting.totals()
     states = GaugeMetricFamily(
         "statuspage_deliveries", "All deliveries ever, by what became of them.", labels=["channel", "state"]
     )
@@ -53,46 +44,24 @@ def _totals() -> Iterator[Metric]:
     )
     for channel, counts in sorted(totals.items()):
         for state in STATES:
-            states.add_metric([channel, state], counts[state])
+            count = counting.pending(counts) if state == "pending" else counts[state]
+            states.add_metric([channel, state], count)
         sent.add_metric([channel], counts["sent"])
         expected.add_metric([channel], counts["expected"])
-        doubled.add_metric([channel], counts["possible_duplicates"])
-    missing = sum(counts["expected"] - sum(counts[state] for state in STATES) for counts in totals.values())
-    yield from (states, sent, expected, doubled)
-    yield GaugeMetricFamily(
-        "statuspage_deliveries_unaccounted", "Recipients of whom no delivery tells anything. Always 0.", value=missing
+        doubled.add_metric([channel], counts["ambiguous"])
+    yield from (states, sent, expected, doubled, _unaccounted(), _oldest())
+
+
+def _unaccounted() -> Metric:
+    return GaugeMetricFamily(
+        "statuspage_deliveries_unaccounted",
+        "Deliveries by which receipts were wrong when they were last compared with the rows. Always 0.",
+        value=Notice.objects.filter(miscounted__gt=0).aggregate(total=Sum("miscounted"))["total"] or 0,
     )
-    yield _oldest(lines)
 
 
-def _all_lines() -> list[Line]:
-    """The sums of the kept counts, and the counts of notices that still move. Between the two readings a notice can
-    settle, or be opened again, and would be counted twice or not at all; then both are read anew."""
-    for _ in range(TRIES):
-        before = _mark()
-        moving = Notice.objects.for_people().filter(settled_at=None)
-        lines = [line for each in brief_lines(list(moving)).values() for line in each]
-        sums = FinalCount.objects.order_by("channel").values("channel").annotate(**{n: Sum(n) for n in SUMMED})
-        lines += [_sum_of(dict(kept)) for kept in sums]
-        if _mark() == before:
-            break
-    return lines
-
-
-def _sum_of(kept: dict[str, Any]) -> Line:
-    return Line(pending=0, **kept)
-
-
-def _mark() -> tuple[int, datetime | None]:
-    """Another one after a notice was settled or opened again."""
-    mark = Notice.objects.aggregate(settled=Count("settled_at"), last=Max("settled_at"))
-    return mark["settled"], mark["last"]
-
-
-def _oldest(lines: Iterable[Line]) -> Metric:
-    waited: dict[str, float] = dict.fromkeys(registry.CHANNELS, 0.0)
-    for line in lines:
-        waited[line.channel] = max(waited.get(line.channel, 0.0), line.oldest_waiting_seconds or 0.0)
+def _oldest() -> Metric:
+    waited = dict.fromkeys(registry.CHANNELS, 0.0) | counting.oldest_waiting_seconds()
     family = GaugeMetricFamily(
         "statuspage_oldest_pending_seconds", "How long the longest waiting delivery has waited.", labels=["channel"]
     )
@@ -102,7 +71,7 @@ def _oldest(lines: Iterable[Line]) -> Metric:
 
 
 def _newest() -> Iterator[Metric]:
-    """The newest notices one by one; what still moves is counted no more often than for staff who watch it."""
+    """The newest notices one by one."""
     counts = GaugeMetricFamily(
         "statuspage_notice_deliveries",
         f"Deliveries of the {SHOWN} newest notices, by what became of them.",
@@ -113,10 +82,8 @@ def _newest() -> Iterator[Metric]:
         f"From the post to the hand-over, of the {SHOWN} newest notices: half of the sent, 95 of 100, all.",
         labels=["notice", "channel", "quantile"],
     )
-    newest = list(Notice.objects.for_people()[:SHOWN])
-    kept = kept_lines(newest)
-    for notice in newest:
-        for line in kept.get(notice.pk) or looks.at(notice).channels:
+    for notice in Notice.objects.for_people()[:SHOWN]:
+        for line in counting.count_line_by_line(notice):
             for state in STATES:
                 counts.add_metric([notice.code, line.channel, state], getattr(line, state))
             for quantile, name in QUANTILES:

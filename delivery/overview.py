@@ -72,7 +72,7 @@ class Told:
 
 
 def recently_told(limit: int) -> list[Told]:
-    """The newest notices of all pages, newest first; one query for those whose counts are kept, two for the rest."""
+    """The newest notices of all pages, newest first; three queries, or two when nobody waits."""
     notices = list(Notice.objects.for_people().select_related("page")[:limit])
     lines = brief_lines(notices)
     return [_told(notice, lines[notice.pk]) for notice in notices]
@@ -88,7 +88,7 @@ def _told(notice: Notice, lines: list[Line]) -> Told:
         pending=sum(line.pending for line in lines),
         suppressed=left_out,
         unconnected=sum(line.suppressed for line in lines) - left_out,
-        to_files=sum(line.sent for line in lines if line.where),
+        to_files=sum(line.diverted for line in lines),
     )
 
 
@@ -138,7 +138,17 @@ more_warnings: list[Callable[[], list[str]]] = []
 def delivery_warnings(pages: Iterable[Page]) -> list[str]:
     """Sentences on what keeps messages from reaching people, the worst first."""
     others = [sentence for warn in more_warnings for sentence in warn()]
-    return [*others, *late(), *explain(Pause.objects.order_by("since")), *_unusual(pages)]
+    return [*others, *late(), *miscounted(), *explain(Pause.objects.order_by("since")), *_unusual(pages)]
+
+
+def miscounted() -> list[str]:
+    """A sentence when a receipt was wrong as it was last compared with the deliveries; else none."""
+    wrong = list(Notice.objects.filter(miscounted__gt=0).order_by("pk")[:100])
+    if not wrong:
+        return []
+    more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    wrong_by = f"The receipt of “{wrong[0]}”{more} disagrees with its deliveries ({wrong[0].miscounted:,} of them)."
+    return [f"{wrong_by} “manage.py reconcile --repair” corrects it; please report this."]
 
 
 def late() -> list[str]:

@@ -1,7 +1,6 @@
 """The receipt of a notice: how many of how many, on which channel, how late, and what went wrong.
 
-Counted from the deliveries (counting.py) while anything waits; from then on the counts are kept with the notice
-(FinalCount), also when the deliveries are deleted (retention.py).
+All its counts are sums of tallies (counting.py), also when the deliveries are deleted (retention.py).
 """
 
 from dataclasses import dataclass, fields
@@ -10,7 +9,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from delivery import registry
-from delivery.ledger.counting import Line, Tally, count_line_by_line, kept_lines
+from delivery.ledger.counting import Counts, Line, count_line_by_line
 from delivery.ledger.outbox import requeue
 from delivery.ledger.pauses import what_follows
 from delivery.models import Delivery, Notice, Pause
@@ -53,7 +52,7 @@ class Share:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Receipt(Tally):
+class Receipt(Counts):
     """The counts of all channels together."""
 
     channels: list[ChannelReceipt]
@@ -65,8 +64,8 @@ class Receipt(Tally):
     @property
     def shares(self) -> list[Share]:
         """What became of all recipients, side by side; only what is not zero. Mail in files is not called sent."""
-        diverted = sum(each.sent for each in self.channels if each.where)
-        unconnected = sum(len(each.unconnected) for each in self.channels)
+        diverted = sum(each.diverted for each in self.channels)
+        unconnected = sum(each.suppressed - each.left_out for each in self.channels)
         counts = (
             ("sent", "sent", self.sent - diverted),
             ("diverted", "to files", diverted),
@@ -87,17 +86,10 @@ class Receipt(Tally):
 
 
 def build_receipt(notice: Notice) -> Receipt:
-    """What became of a notice, as things stand now; one query and a few more where the counts are kept.
-
-    Where they are not, they are counted, and the kept ones looked for again: see counting.brief_lines.
-    """
-    lines = kept_lines([notice]).get(notice.pk, []) if notice.settled_at else []
-    if not lines:
-        counted = count_line_by_line(notice)
-        lines = kept_lines([notice]).get(notice.pk, counted)
+    """What became of a notice, as things stand now, in a few queries however many it tells of."""
     pauses = {pause.key: pause for pause in Pause.objects.all()}
-    channels = [_channel_receipt(notice, line, pauses) for line in lines]
-    totals = {each.name: sum(getattr(channel, each.name) for channel in channels) for each in fields(Tally)}
+    channels = [_channel_receipt(notice, line, pauses) for line in count_line_by_line(notice)]
+    totals = {each.name: sum(getattr(channel, each.name) for channel in channels) for each in fields(Counts)}
     is_finished = notice.expanded_at is not None and totals["pending"] == 0
     return Receipt(channels=channels, is_finished=is_finished, notes=_notes(notice), **totals)
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from core.wake import ring
-from delivery.ledger import letters, outbox, retention
+from delivery.ledger import letters, outbox, reconcile, retention
 from delivery.ledger.sender import drain
 from delivery.ledger.turns import sending
 from delivery.mail.bounces import events
@@ -40,6 +40,13 @@ def sweep() -> None:
 @shared_task
 def read_bounces() -> None:
     read_mailbox(TIDY_SECONDS)
+
+
+@shared_task
+def check_receipts() -> None:
+    _, out_of_time = reconcile.reconcile(TIDY_SECONDS)
+    if out_of_time:
+        ring("delivery.tasks.check_receipts")
 
 
 @shared_task

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseStopPolling
 
 from delivery import registry
-from delivery.ledger.looking import looks
 from delivery.models import Notice
 from delivery.receipt import PRUNED, Receipt, build_receipt, retry_failed
 from pages.models import record_audit
@@ -28,7 +27,7 @@ SLOWEST = 60
 @require_GET
 def receipt(request: HttpRequest, code: str) -> HttpResponse:
     notice = _get_notice(code)
-    context = {**admin.site.each_context(request), "title": "Receipt", **_context(notice, looks.at(notice))}
+    context = {**admin.site.each_context(request), "title": "Receipt", **_context(notice, build_receipt(notice))}
     return render(request, "staff/receipt.html", context)
 
 
@@ -37,7 +36,7 @@ def receipt(request: HttpRequest, code: str) -> HttpResponse:
 def receipt_counts(request: HttpRequest, code: str) -> HttpResponse:
     """The part of the receipt that moves, for htmx; 286 ends the asking once nothing moves any more."""
     notice = _get_notice(code)
-    context = _context(notice, looks.at(notice))
+    context = _context(notice, build_receipt(notice))
     response = render(request, "staff/_receipt.html", context)
     if not context["pace_seconds"]:
         response.status_code = HttpResponseStopPolling.status_code
@@ -55,7 +54,6 @@ def receipt_retry(request: HttpRequest, code: str) -> HttpResponse:
         if count:
             actor = request.user.get_username()
             record_audit(notice.page, actor, "notice.retry", str(notice), notice=code, channel=channel, count=count)
-    looks.forget(notice.pk)
     if request.headers.get("HX-Request"):
         return render(request, "staff/_receipt.html", _context(notice, build_receipt(notice)))
     if notice.pruned_at:

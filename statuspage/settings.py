@@ -178,6 +178,12 @@ CELERY_BEAT_SCHEDULE = {
     },
     "bounces": {"task": "delivery.tasks.read_bounces", "schedule": schedule(60), "options": {"expires": 60}},
     "tidy": {"task": "delivery.tasks.tidy", "schedule": schedule(30), "options": {"expires": 30}},
+    # Each receipt once a day; an installation that is not up all night does it when it is.
+    "check_receipts": {
+        "task": "delivery.tasks.check_receipts",
+        "schedule": schedule(3600),
+        "options": {"expires": 3600},
+    },
     "prune": {"task": "subscribers.tasks.prune", "schedule": schedule(3600), "options": {"expires": 3600}},
     "prune_sign_ins": {"task": "staff.tasks.prune", "schedule": schedule(3600), "options": {"expires": 3600}},
 }

@@ -225,12 +225,9 @@ def is_local(host: str) -> bool:
 
 @pytest.fixture(autouse=True)
 def _fresh_editions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Public documents start empty in each test, and see a commit at the next request instead of within 250 ms.
-    Nor is any receipt remembered."""
-    from delivery.ledger.looking import looks
+    """Public documents start empty in each test, and see a commit at the next request instead of within 250 ms."""
     from public.serving import edition
     from public.serving import host_index as directory
 
     monkeypatch.setattr(directory, "CHECK_SECONDS", 0.0)
     edition.editions.forget()
-    looks.forget_all()

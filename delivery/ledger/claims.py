@@ -12,14 +12,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection
 from django.db.models import BooleanField, ExpressionWrapper, F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import registry
 from delivery.contract import DeliveryError, Outcome, Recipient
-from delivery.ledger import outcomes, rates
+from delivery.ledger import moves, outcomes, rates
+from delivery.ledger.moves import Change
 from delivery.ledger.outcomes import Batch, lease
 from delivery.ledger.patience import patiently
 from delivery.models import Account, Delivery, Notice, Pause
@@ -42,9 +43,10 @@ def claim(channel: str, size: int) -> Batch | None:
     Rows that must not be sent any more (left, suppressed, cancelled, too old) are recorded as such and
     are not in the batch, which may therefore be empty.
     """
-    paused = set(Pause.objects.values_list("key", flat=True))
+    paused = Pause.objects.by_key()
     batch = Batch(channel, token=_token())
-    rows = _take(channel, min(size, PROBE_SIZE) if channel in paused else size, batch.token)
+    closed = [key for key, is_closed in paused.items() if is_closed]
+    rows = _take(batch, min(size, PROBE_SIZE) if channel in paused else size, closed)
     if not rows:
         return None
     try:
@@ -56,7 +58,7 @@ def claim(channel: str, size: int) -> Batch | None:
         # Nobody was told; when the lease ends that would not be known.
         patiently(lambda: outcomes.release(batch, [row.pk for row in rows]))
         raise
-    batch.is_probe = not paused.isdisjoint({channel} | {each.address for each in batch.recipients.values()})
+    batch.is_probe = not paused.keys().isdisjoint({channel} | {each.address for each in batch.recipients.values()})
     return batch
 
 
@@ -66,38 +68,38 @@ class _Row(NamedTuple):
     pk: int
     notice_id: int
     channel: str
+    state: str
+    error: str
+    tries: int
+    """Attempts that failed, without the one that begins."""
+    ambiguous: bool
+    again: bool
     address: str
     account_id: int | None
-    attempts: int
-    """Without the one that begins."""
-    ambiguous: bool
     is_late: bool
     is_too_old: bool
     subscriber_code: str | None
     subscriber_state: str | None
 
 
-def _take(channel: str, size: int, token: str) -> list[_Row]:
+def _take(batch: Batch, size: int, closed: list[str]) -> list[_Row]:
     """The rows now held, by rank, longest due first. PostgreSQL steps over rows that others are taking; SQLite ignores the
     lock but lets one transaction write at a time. On both, the state in the UPDATE decides."""
-    with transaction.atomic():
-        due = Delivery.objects.due(channel).select_for_update(skip_locked=True)
-        columns = _columns_read(due, channel)
+    with moves.moving() as taking:
+        due = Delivery.objects.due(batch.channel, closed).select_for_update(skip_locked=True)
+        columns = _columns_read(due, batch.channel)
         rows: list[_Row] = []
         ahead = due.filter(rank__lt=Delivery.Rank.SUBSCRIBER).values_list("pk", flat=True)[: min(size, AHEAD_SIZE)]
         if first := list(ahead):  # mostly none, and looking for ids alone is quicker
             rows = [_Row(*values) for values in columns.filter(pk__any_of=first)]
         people = columns.filter(rank=Delivery.Rank.SUBSCRIBER)[: size - len(rows)]
         rows += [_Row(*values) for values in people]
-        ids = {row.pk for row in rows}
-        held = Delivery.objects.pending().filter(pk__any_of=ids)
-        taken = held.update(
-            state=State.SENDING, attempts=F("attempts") + 1, claimed_by=token, lease_until=Now() + lease()
-        )
-        if taken != len(ids):
-            ours = Delivery.objects.filter(pk__any_of=ids, claimed_by=token)
-            ids = set(ours.values_list("pk", flat=True))
-    return [row for row in rows if row.pk in ids]
+        found = {row.pk: row for row in rows}
+        claim = {"attempts": F("attempts") + 1, "claimed_by": batch.token, "lease_until": Now() + lease()}
+        taken = taking.move(found, found, Delivery.objects.pending(), Change(State.SENDING), **claim)
+    rows = [row for row in rows if row.pk in taken]
+    batch.rows = {row.pk: row for row in rows}
+    return rows
 
 
 def _columns_read(due: DeliveryQuerySet, channel: str) -> Any:
@@ -105,6 +107,7 @@ def _columns_read(due: DeliveryQuerySet, channel: str) -> Any:
     now = timezone.now()
     subscriber = Subscriber.objects.filter(pk=OuterRef("subscriber_id"))
     return due.annotate(
+        tries=F("attempts"),
         is_late=_waiting_since(now - OVERTAKEN_AFTER),
         is_too_old=_waiting_since(now - registry.load(channel).max_age),
         subscriber_code=Subquery(subscriber.values("code")),
@@ -133,7 +136,7 @@ def _load(batch: Batch, rows: list[_Row]) -> None:
             address=row.address,
             subscriber_code=row.subscriber_code or "",
             account=account,
-            attempts=row.attempts + 1,
+            attempts=row.tries + 1,
             ambiguous=row.ambiguous,
         )
         batch.recipients[row.pk] = recipient

@@ -1,38 +1,31 @@
-"""Counting deliveries: what became of a notice's recipients, channel by channel, read from the rows themselves.
+"""Counting deliveries: what became of a notice's recipients, channel by channel. Every number is a sum of tallies.
 
-No index serves this, because each claim and record would pay for it; what a look costs at a million rows is told in
-docs/performance.md, and delivery/ledger/looking.py sees to it that looks are few.
+One query reads all sums, so they always fit together, whatever is recorded or compacted meanwhile.
 """
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from itertools import accumulate
 
-from django.db import connection
-from django.db.models import Aggregate, Count, Max, Min, Q
+from django.db.models import Sum
 from django.utils import timezone
 
 from delivery import registry
 from delivery.ledger.outbox import NOT_CONNECTED
-from delivery.models import Delivery, FinalCount, Notice
-from delivery.models.deliveries import DeliveryQuerySet
+from delivery.models import Delivery, Notice, Tally
 
-State = Delivery.State
+Outcome = Tally.Outcome
 SHOWN_REASONS = 5
-KEPT = (
-    *("expected", "sent", "suppressed", "dead", "unknown", "possible_duplicates", "bounced"),
-    *("lag_p50_seconds", "lag_p95_seconds", "lag_max_seconds"),
-)
-"""What a FinalCount holds as a number of its own."""
-PAIRS = ("errors", "spared", "unconnected")
-States = dict[str, dict[str, Any]]
-"""The groups of one notice and channel, by state."""
+ARRIVALS = (Outcome.EXPECTED, Outcome.REQUEUED)
+Sums = Counter[tuple[str, str]]
+"""Of one notice and channel, by outcome and reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
+class Counts:
     """Always: expected = sent + suppressed + dead + unknown + pending."""
 
     expected: int
@@ -49,7 +42,7 @@ class Tally:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line(Tally):
+class Line(Counts):
     """One channel's counts."""
 
     channel: str
@@ -60,6 +53,7 @@ class Line(Tally):
     bounced: int = 0
     """Mails that were handed over and came back later; they stay what they were."""
     oldest_waiting_seconds: float | None = None
+    """As if who came first also left first."""
     lag_p50_seconds: float | None = None
     lag_p95_seconds: float | None = None
     lag_max_seconds: float | None = None
@@ -71,161 +65,161 @@ class Line(Tally):
     """Accounts that had no credentials, part of the suppressed: key and name."""
     left_out: int = 0
     """Part of the suppressed: not sent on purpose, other than for lack of a connection."""
+    diverted: int = 0
+    """Part of the sent: messages that went elsewhere than one would expect, such as to files."""
     where: str = ""
-    """A sentence when messages go elsewhere than one would expect, such as to files."""
-
-
-def count_line_by_line(notice: Notice) -> list[Line]:
-    """A notice's channels as their rows stand now: one query, and up to five for each channel."""
-    states = count_states([notice])[notice.pk]
-    return [_full_line(notice, channel, states[channel]) for channel in sorted(states)]
-
-
-def kept_lines(notices: Iterable[Notice]) -> dict[int, list[Line]]:
-    """Those of settled notices, by notice, as they were stored; one query."""
-    kept: dict[int, list[Line]] = defaultdict(list)
-    for row in FinalCount.objects.filter(notice__in=[notice.pk for notice in notices]).order_by("channel"):
-        kept[row.notice_id].append(_kept_line(row))
-    return dict(kept)
+    """A sentence on that."""
 
 
 def brief_lines(notices: Iterable[Notice]) -> dict[int, list[Line]]:
-    """By notice, its channels; lags and reasons only where the counts are kept. One query, or three.
-
-    Kept counts are asked for again after counting: rows are deleted only after their counts were kept, so that
-    nothing is ever missing from both.
-    """
-    lines = kept_lines([notice for notice in notices if notice.settled_at])
-    moving = {notice.pk: notice for notice in notices if notice.pk not in lines}
-    if not moving:
-        return lines
-    for pk, channels in count_states(moving.values()).items():
-        lines[pk] = [_line(moving[pk], channel, channels[channel]) for channel in sorted(channels)]
-    return lines | kept_lines(moving.values())
+    """By notice, its channels, without lags and names of accounts; two queries, or one when nobody waits."""
+    pks = [notice.pk for notice in notices]
+    sums = _sums(pks)
+    waiting = {key: waits for key, each in sums.items() if (waits := _pending(each))}
+    since = waiting_since(waiting)
+    lines: dict[int, list[Line]] = {pk: [] for pk in pks}
+    for notice_id, channel in sorted(sums):
+        key = (notice_id, channel)
+        lines[notice_id].append(_line(channel, sums[key], _seconds_since(since.get(key))))
+    return lines
 
 
-def count_states(notices: Iterable[Notice]) -> dict[int, dict[str, States]]:
-    """By notice, channel and state: rows, tried, bounced, unsure, wrong, unconnected (counts), oldest, last (times). One query.
+def count_line_by_line(notice: Notice) -> list[Line]:
+    """A notice's channels with all that is known of them: up to three queries, and one for unconnected accounts."""
+    lags = _lags(notice)
+    return [
+        Line(**vars(line) | lags.get(line.channel, {}) | {"unconnected": _unconnected(notice, line)})
+        for line in brief_lines([notice])[notice.pk]
+    ]
 
-    A channel on which recipients are expected is there even when it has no rows.
-    """
-    notices = list(notices)
-    rows = Delivery.objects.filter(notice__in=[notice.pk for notice in notices])
-    groups = (
-        rows.order_by()
-        .values("notice", "channel", "state")
-        .annotate(
-            rows=Count("pk"),
-            tried=Count("pk", filter=Q(attempts__gt=0)),
-            bounced=Count("bounced_at"),
-            unsure=Count("pk", filter=Q(ambiguous=True)),
-            wrong=Count("pk", filter=~Q(error="")),
-            unconnected=Count("pk", filter=Q(error=NOT_CONNECTED)),
-            oldest=Min("queued_at"),
-            last=Max("sent_at"),
-        )
-    )
-    found: dict[int, dict[str, States]] = {
-        notice.pk: defaultdict(dict, {channel: {} for channel in notice.expected}) for notice in notices
-    }
-    for group in groups:
-        found[group["notice"]][group["channel"]][group["state"]] = dict(group)
+
+def pending(sums: dict[str, int]) -> int:
+    """From sums by outcome: how many were expected and have not ended."""
+    return sums.get(Outcome.EXPECTED, 0) - sum(sums.get(outcome, 0) for outcome in Tally.ENDED)
+
+
+def waiting_since(waiting: dict[tuple[int, str], int]) -> dict[tuple[int, str], datetime]:
+    """By notice and channel, of which so many wait: when the oldest of those began to, as if who came first also left
+    first. One query."""
+    if not waiting:
+        return {}
+    arrivals = Tally.objects.filter(notice__in={notice for notice, _ in waiting}, outcome__in=ARRIVALS)
+    left, since = dict(waiting), {}
+    for notice, channel, count, at in arrivals.order_by("-created_at", "-pk").values_list(
+        "notice", "channel", "count", "created_at"
+    ):
+        if left.get((notice, channel), 0) > 0:
+            left[notice, channel] -= count
+            since[notice, channel] = at
+    return since
+
+
+def _sums(notices: list[int]) -> dict[tuple[int, str], Sums]:
+    """By notice and channel. One query."""
+    found: dict[tuple[int, str], Sums] = defaultdict(Counter)
+    tallies = Tally.objects.filter(notice__in=notices).order_by().values_list("notice", "channel", "outcome", "reason")
+    for notice, channel, outcome, reason, count in tallies.annotate(total=Sum("count")):
+        found[notice, channel][outcome, reason] = count
     return found
 
 
-def rows_in(states: States, state: State, key: str = "rows") -> int:
-    return states[state][key] if state in states else 0
+def _total(sums: Sums, outcome: Outcome) -> int:
+    return sum(count for (each, _), count in sums.items() if each == outcome)
 
 
-def _waited_seconds(states: States) -> float | None:
-    """How long the longest waiting row has waited; None when none does."""
-    oldest = min((states[each]["oldest"] for each in Delivery.WAITING if each in states), default=None)
-    return None if oldest is None else (timezone.now() - oldest).total_seconds()
+def _pending(sums: Sums) -> int:
+    return pending({outcome: _total(sums, outcome) for outcome in (Outcome.EXPECTED, *Tally.ENDED)})
 
 
-def _line(notice: Notice, channel: str, states: States, **more: Any) -> Line:
-    """The notice was read a moment before its rows, and fan-out may have inserted some in between."""
-    counts = {state: rows_in(states, state) for state in State}
+def _line(channel: str, sums: Sums, waited_seconds: float | None) -> Line:
+    sent, suppressed = _total(sums, Outcome.SENT), _total(sums, Outcome.SUPPRESSED)
+    elsewhere = _reasons(sums, Outcome.SENT)
+    usual = registry.load(channel).where() if channel in registry.CHANNELS and not sent else ""
     return Line(
         channel=channel,
-        expected=max(notice.expected.get(channel, 0), sum(counts.values())),
-        sent=counts[State.SENT],
-        suppressed=counts[State.SUPPRESSED],
-        dead=counts[State.DEAD],
-        unknown=counts[State.UNKNOWN],
-        pending=counts[State.PENDING] + counts[State.SENDING],
-        left_out=counts[State.SUPPRESSED] - rows_in(states, State.SUPPRESSED, "unconnected"),
-        retrying=rows_in(states, State.PENDING, "tried"),
-        possible_duplicates=sum(each["unsure"] for each in states.values()),
-        bounced=sum(each["bounced"] for each in states.values()),
-        oldest_waiting_seconds=_waited_seconds(states),
-        where=registry.load(channel).where() if channel in registry.CHANNELS else "",
-        **more,
+        expected=_total(sums, Outcome.EXPECTED),
+        sent=sent,
+        suppressed=suppressed,
+        dead=_total(sums, Outcome.DEAD),
+        unknown=_total(sums, Outcome.UNKNOWN),
+        pending=_pending(sums),
+        retrying=_total(sums, Outcome.RETRYING),
+        possible_duplicates=_total(sums, Outcome.AMBIGUOUS),
+        bounced=_total(sums, Outcome.BOUNCED),
+        oldest_waiting_seconds=waited_seconds,
+        errors=_reasons(sums, Outcome.DEAD, Outcome.UNKNOWN, Outcome.TROUBLED),
+        spared=[(reason, count) for reason, count in _reasons(sums, Outcome.SUPPRESSED) if reason != NOT_CONNECTED],
+        left_out=suppressed - sums[Outcome.SUPPRESSED, NOT_CONNECTED],
+        diverted=min(sent, sum(count for _, count in elsewhere)),
+        where=elsewhere[0][0] if elsewhere else usual,
     )
 
 
-def _full_line(notice: Notice, channel: str, states: States) -> Line:
-    """Reasons are asked for only where there are some: among a million rows that costs as much as counting."""
-    mine = notice.deliveries.filter(channel=channel)
-    spared = mine.filter(state=State.SUPPRESSED)
-    told_apart = rows_in(states, State.SUPPRESSED, "wrong") - rows_in(states, State.SUPPRESSED, "unconnected")
-    wrong = [state for state in states if states[state]["wrong"] and state not in (State.SENT, State.SUPPRESSED)]
-    return _line(
-        notice,
-        channel,
-        states,
-        **lags(notice, channel, states),
-        errors=_reasons(mine.filter(state__in=wrong)) if wrong else [],
-        spared=_reasons(spared.exclude(error=NOT_CONNECTED)) if told_apart else [],
-        unconnected=_unconnected(spared) if rows_in(states, State.SUPPRESSED, "unconnected") else [],
+def _reasons(sums: Sums, *outcomes: Outcome) -> list[tuple[str, int]]:
+    found: Counter[str] = Counter()
+    for (outcome, reason), count in sums.items():
+        if outcome in outcomes and reason:
+            found[reason] += count
+    ordered = sorted(found.items(), key=lambda each: (-each[1], each[0]))
+    return [(reason, count) for reason, count in ordered if count > 0][:SHOWN_REASONS]
+
+
+def _seconds_since(at: datetime | None) -> float | None:
+    return None if at is None else max(0.0, (timezone.now() - at).total_seconds())
+
+
+def _lags(notice: Notice) -> dict[str, dict[str, float]]:
+    """By channel: seconds from the post until half, 95 of 100 and all of the sent were handed over. One query.
+
+    What staff queued again is not among them. After compaction half and 95 of 100 may be told up to a tenth too long.
+    """
+    timed = Tally.objects.filter(notice=notice, is_timed=True).order_by("created_at")
+    moments: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+    for channel, at, count in timed.values_list("channel", "created_at", "count"):
+        moments[channel].append((at, count))
+    return {channel: _percentiles(notice, found) for channel, found in moments.items()}
+
+
+def _percentiles(notice: Notice, moments: list[tuple[datetime, int]]) -> dict[str, float]:
+    """`moments`: in order, and how many were handed over at each. Never negative: an update may be dated later than
+    the clock that stamped the delivery."""
+    sent = list(accumulate(count for _, count in moments))
+    wanted = {"lag_p50_seconds": 0.5, "lag_p95_seconds": 0.95, "lag_max_seconds": 1.0}
+    at = {name: moments[bisect_left(sent, sent[-1] * part)][0] for name, part in wanted.items()}
+    return {name: max(0.0, (moment - notice.created_at).total_seconds()) for name, moment in at.items()}
+
+
+def _unconnected(notice: Notice, line: Line) -> list[tuple[int | None, str]]:
+    """Accounts keep their rows, also when the notice is pruned."""
+    if line.left_out == line.suppressed:
+        return []
+    rows = Delivery.objects.filter(
+        notice=notice, channel=line.channel, state=Delivery.State.SUPPRESSED, error=NOT_CONNECTED
     )
+    named = rows.order_by("account__name", "pk").values_list("account_id", "account__name")
+    return [(pk, name or "a deleted account") for pk, name in named]
 
 
-def _kept_line(row: FinalCount) -> Line:
-    values: dict[str, Any] = {name: getattr(row, name) for name in ("channel", *KEPT, "where")}
-    for name in PAIRS:  # JSON knows no tuples
-        values[name] = [tuple(pair) for pair in getattr(row, name)]
-    return Line(pending=0, left_out=row.suppressed - len(row.unconnected), **values)
+def totals() -> dict[str, Counter[str]]:
+    """Of all notices for the page's people that there ever were: by channel, sums by outcome. One query."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    tallies = Tally.objects.filter(notice__audience=Notice.Audience.PAGE).order_by().values_list("channel", "outcome")
+    for channel, outcome, count in tallies.annotate(total=Sum("count")):
+        found[channel][outcome] = count
+    return found
 
 
-def lags(notice: Notice, channel: str, states: States) -> dict[str, Any]:
-    """Seconds from the post until half, 95 of 100 and all of the sent were handed over; None when none were."""
-    sent = rows_in(states, State.SENT)
-    if not sent:
-        return dict.fromkeys(("lag_p50_seconds", "lag_p95_seconds", "lag_max_seconds"))
-    half, most = _moments(notice.deliveries.filter(channel=channel, state=State.SENT), sent)
-    return {
-        "lag_p50_seconds": _seconds_after(notice, half),
-        "lag_p95_seconds": _seconds_after(notice, most),
-        "lag_max_seconds": _seconds_after(notice, states[State.SENT]["last"]),
-    }
-
-
-def _moments(rows: DeliveryQuerySet, sent: int) -> Any:
-    """When half, and 95 of 100, of so many sent rows were handed over: a pair of times."""
-    if connection.vendor == "postgresql":
-        return rows.aggregate(moments=_Percentiles("sent_at"))["moments"]
-    times = rows.order_by("sent_at").values_list("sent_at", flat=True)
-    return times[sent // 2], times[sent * 95 // 100]
-
-
-class _Percentiles(Aggregate):
-    """Two of them in one sort; no index is needed, and none would make it quicker while rows change."""
-
-    function = "PERCENTILE_DISC"
-    template = "%(function)s(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY %(expressions)s)"
-
-
-def _seconds_after(notice: Notice, at: datetime) -> float:
-    """Never negative: an update may be dated later than the clock that stamped the delivery."""
-    return max(0.0, (at - notice.created_at).total_seconds())
-
-
-def _reasons(rows: DeliveryQuerySet) -> list[tuple[str, int]]:
-    reasons = rows.exclude(error="").values("error").annotate(rows=Count("pk")).order_by("-rows", "error")
-    return [(reason["error"], reason["rows"]) for reason in reasons[:SHOWN_REASONS]]
-
-
-def _unconnected(spared: DeliveryQuerySet) -> list[tuple[int | None, str]]:
-    rows = spared.filter(error=NOT_CONNECTED).order_by("account__name", "pk")
-    return [(pk, name or "a deleted account") for pk, name in rows.values_list("account_id", "account__name")]
+def oldest_waiting_seconds() -> dict[str, float]:
+    """By channel, how long the longest waiting delivery to the page's people has waited. Two queries, or one."""
+    people = {"notice__audience": Notice.Audience.PAGE, "notice__pruned_at": None}
+    tallies = Tally.objects.filter(**people, outcome__in=(Outcome.EXPECTED, *Tally.ENDED))
+    found: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)
+    for notice, channel, outcome, count in (
+        tallies.order_by().values_list("notice", "channel", "outcome").annotate(total=Sum("count"))
+    ):
+        found[notice, channel][outcome] = count
+    waits = {key: waiting for key, sums in found.items() if (waiting := pending(sums)) > 0}
+    longest: dict[str, float] = {}
+    for (_, channel), at in waiting_since(waits).items():
+        longest[channel] = max(longest.get(channel, 0.0), _seconds_since(at) or 0.0)
+    return longest

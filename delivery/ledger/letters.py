@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from core.text import new_code
 from core.wake import ring_on_commit
-from delivery.models import Account, Delivery, Notice
+from delivery.models import Account, Delivery, Notice, Tally
 from pages.models import Page
 from subscribers.models import Subscriber
 
@@ -34,9 +35,7 @@ def queue_letter(sender: Any, subscriber: Subscriber, code: str, **kwargs: Any) 
         title="Mail that the subscribe form asked for",
         status_label="Letter",
     )
-    notice.deliveries.create(
-        channel=subscriber.channel, address=subscriber.address, subscriber=subscriber, rank=Delivery.Rank.LETTER
-    )
+    _list(notice, subscriber.channel, address=subscriber.address, subscriber=subscriber, rank=Delivery.Rank.LETTER)
 
 
 @transaction.atomic
@@ -53,9 +52,7 @@ def send_test_message(account: Account) -> Notice:
         body=words,
         body_html=f"<p>{words}</p>",
     )
-    notice.deliveries.create(
-        channel=account.channel, address=account.address, account=account, rank=Delivery.Rank.ACCOUNT
-    )
+    _list(notice, account.channel, address=account.address, account=account, rank=Delivery.Rank.ACCOUNT)
     return notice
 
 
@@ -68,12 +65,17 @@ def _create_notice(page: Page, channel: str, *, code: str, **fields: str) -> Not
         stage=Notice.Stage.MIDDLE,
         severity="none",
         link=page.absolute_url("/"),
-        expected={channel: 1},
         expanded_at=timezone.now(),
         **fields,
     )
     ring_on_commit("delivery.tasks.send", channel)
     return notice
+
+
+def _list(notice: Notice, channel: str, **fields: Any) -> None:
+    """The one row of such a notice, and its tally."""
+    notice.deliveries.create(channel=channel, **fields)
+    notice.tallies.create(channel=channel, outcome=Tally.Outcome.EXPECTED, count=1, created_at=Now())
 
 
 def prune() -> int:

@@ -11,8 +11,11 @@ from django.utils import timezone
 
 from core.wake import ring, ring_on_commit
 from delivery import registry
+from delivery.ledger import moves
+from delivery.ledger.moves import Change, Moves, Row
 from delivery.ledger.outcomes import release_expired
-from delivery.models import Delivery, FinalCount, Notice, Pause
+from delivery.models import Delivery, Notice, Pause, Tally
+from delivery.models.deliveries import DeliveryQuerySet
 from pages.models import Page
 from subscribers.models import Subscriber
 
@@ -52,11 +55,19 @@ def unconnected_accounts(page: Page) -> list[str]:
 
 def cancel(notice: Notice) -> int:
     """Tell nobody else; how many that spares. What a worker holds at this moment may still go out."""
-    Notice.objects.filter(pk=notice.pk, cancelled_at=None).update(cancelled_at=Now())
-    return notice.deliveries.pending().update(state=Delivery.State.SUPPRESSED, error="cancelled by staff")
+    waiting = Delivery.objects.filter(notice=notice).pending()
+    change = Change(Delivery.State.SUPPRESSED, "cancelled by staff")
+    with moves.moving() as sparing:
+        Notice.objects.filter(pk=notice.pk, cancelled_at=None).update(cancelled_at=Now())
+        count = 0
+        for channel in registry.CHANNELS:  # of a million, nearly all were never tried
+            untried = waiting.filter(channel=channel, error="", attempts=0, ambiguous=False)
+            row = Row(0, notice.pk, channel, Delivery.State.PENDING, "", 0, ambiguous=False, again=False)
+            count += sparing.move_alike(untried, row, change)
+        return count + moves.move_all(sparing, waiting, change)
 
 
-def requeue(deliveries: QuerySet[Delivery], *, also_sent: bool = False) -> int:
+def requeue(deliveries: DeliveryQuerySet, *, also_sent: bool = False) -> int:
     """Put those that failed, or ended without an answer, back in the queue with fresh attempts; how many.
 
     `also_sent`: those of people that were handed over, too. Posts of accounts are not repeated: everybody would see it.
@@ -67,28 +78,26 @@ def requeue(deliveries: QuerySet[Delivery], *, also_sent: bool = False) -> int:
     if also_sent:
         wanted |= Q(state=Delivery.State.SENT, account=None)
     failed = deliveries.filter(wanted)
-    with transaction.atomic():
-        failed = failed.filter(notice__in=_reopen(failed))
+    with moves.moving() as putting_back:
+        # The state is asked of the locked row; which rows were chosen, before that.
+        chosen = failed.order_by().values("pk")
+        failed = Delivery.objects.filter(wanted, notice__in=_open(failed), pk__in=chosen)
         channels = list(failed.order_by().values_list("channel", flat=True).distinct())
         accounts = list(failed.filter(account__isnull=False).order_by().values_list("address", flat=True).distinct())
-        count = failed.update(
-            state=Delivery.State.PENDING, attempts=0, sent_at=None, queued_at=Now(), next_attempt_at=Now()
-        )
+        fresh = {"attempts": 0, "sent_at": None, "again": True, "queued_at": Now(), "next_attempt_at": Now()}
+        count = moves.move_all(putting_back, failed, Change(Delivery.State.PENDING, is_retrying=False), **fresh)
         Pause.objects.filter(key__in=channels + accounts).update(probe_at=Now())
         for channel in channels:
             ring_on_commit("delivery.tasks.send", channel)
     return count
 
 
-def _reopen(failed: QuerySet[Delivery]) -> list[int]:
-    """Let the counts of these deliveries' notices move again; the notices, without pruned ones. Locks them, as
-    retention.py does: counts are kept, and rows deleted, of what does not change meanwhile."""
+def _open(failed: DeliveryQuerySet) -> list[int]:
+    """The notices of these deliveries, without those that are being pruned. Locks them, as retention.py does: what
+    was chosen is not deleted meanwhile."""
     concerned = Notice.objects.filter(pk__in=failed.order_by().values("notice"))
     locked = concerned.select_for_update(no_key=True).order_by("pk")
-    ids = [pk for pk, pruned_at in locked.values_list("pk", "pruned_at") if pruned_at is None]
-    Notice.objects.filter(pk__in=ids).update(settled_at=None)
-    FinalCount.objects.filter(notice__in=ids).delete()
-    return ids
+    return [pk for pk, pruned_at in locked.values_list("pk", "pruned_at") if pruned_at is None]
 
 
 def expand(notice_id: int) -> bool:
@@ -104,7 +113,8 @@ def expand(notice_id: int) -> bool:
             notice = _lock(notice_id)
             is_left = notice is not None and notice.expanded_at is None
             if notice and is_left:
-                unheard.update(_insert_chunk(notice))
+                with moves.moving() as listing:
+                    unheard.update(_insert_chunk(notice, listing))
             if not is_left or time.monotonic() >= next_bell:
                 for channel in sorted(unheard):
                     ring_on_commit("delivery.tasks.send", channel)
@@ -118,12 +128,12 @@ def _lock(notice_id: int) -> Notice | None:
     return Notice.objects.select_for_update(skip_locked=True).filter(pk=notice_id).first()
 
 
-def _insert_chunk(notice: Notice) -> list[str]:
+def _insert_chunk(notice: Notice, listing: Moves) -> list[str]:
     """Insert the next rows and move the cursor; the channels that got any. Accounts come first."""
     end = None if notice.cancelled_at else _chunk_end(notice)
     inserted: Counter[str] = Counter()
     if notice.cursor == 0 and not notice.cancelled_at:
-        inserted.update(_insert_accounts(notice))
+        inserted.update(_insert_accounts(notice, listing))
     if end is None:
         notice.expanded_at = timezone.now()
     else:
@@ -133,12 +143,13 @@ def _insert_chunk(notice: Notice) -> list[str]:
     if notice.is_heartbeat:
         notice.deliveries.pending().update(rank=Delivery.Rank.HEARTBEAT)
     inserted += Counter()  # drops the channels without rows
-    notice.expected = dict(Counter(notice.expected) + inserted)
-    notice.save(update_fields=["cursor", "expected", "expanded_at"])
+    for channel, count in inserted.items():
+        listing.count(notice.pk, channel, Tally.Outcome.EXPECTED, count)
+    notice.save(update_fields=["cursor", "expanded_at"])
     return list(inserted)
 
 
-def _insert_accounts(notice: Notice) -> dict[str, int]:
+def _insert_accounts(notice: Notice, listing: Moves) -> dict[str, int]:
     """One row for each enabled account; one without credentials is on record as not told."""
     known = set(notice.deliveries.filter(account__isnull=False).values_list("account_id", flat=True))
     of_page = notice.page.accounts.filter(enabled=True, audience=notice.audience)
@@ -158,6 +169,9 @@ def _insert_accounts(notice: Notice) -> dict[str, int]:
         for account in accounts
     ]
     Delivery.objects.bulk_create(rows)
+    for row in rows:
+        if row.error:
+            listing.count(notice.pk, row.channel, Tally.Outcome.SUPPRESSED, 1, row.error)
     return Counter(row.channel for row in rows)
 
 

@@ -7,19 +7,19 @@ nothing.
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from delivery import registry
 from delivery.contract import Outcome, Recipient, Remote
-from delivery.ledger import retry
+from delivery.ledger import moves, retry
+from delivery.ledger.moves import Change
 from delivery.models import Delivery, Notice
 from delivery.models.deliveries import DeliveryQuerySet
 from subscribers.models import Suppression, address_hash
@@ -35,6 +35,8 @@ class Batch:
 
     channel: str
     token: str
+    rows: Mapping[int, moves.Standing] = field(default_factory=dict)
+    """By delivery id: how each stood when it was claimed."""
     recipients: dict[int, Recipient] = field(default_factory=dict)
     """By delivery id: those still to be recorded."""
     work: list[tuple[Notice, list[Recipient]]] = field(default_factory=list)
@@ -57,10 +59,13 @@ def record(batch: Batch, outcomes: Iterable[Outcome]) -> Counter[str]:
         if outcome.error and outcome.error.gone:
             gone.append(recipient.address)
     counts: Counter[str] = Counter()
-    with transaction.atomic():
+    with moves.moving() as recording:
         for (verdict, remote), ids in verdicts.items():
-            counts[verdict.state] += _held(batch, ids).update(**_columns(verdict, json.loads(remote)))
-        _suppress(batch.channel, gone)
+            change = Change(verdict.state, verdict.error, True if verdict.counts else None, verdict.ambiguous)
+            columns = _columns(verdict, json.loads(remote))
+            counts[verdict.state] += len(recording.move(batch.rows, ids, _held(batch), change, **columns))
+        if gone:
+            _suppress(batch.channel, gone)
     recorded = [delivery_id for ids in verdicts.values() for delivery_id in ids]
     _warn_of_rows_taken(batch, len(recorded) - counts.total())
     for delivery_id in recorded:
@@ -76,17 +81,17 @@ def _warn_of_rows_taken(batch: Batch, count: int) -> None:
 def release(batch: Batch, delivery_ids: Iterable[int], **columns: Any) -> None:
     """Give rows back untried, with their attempt. Those that are not held stay as they are."""
     ids = list(delivery_ids)
-    released = _held(batch, ids).update(
-        state=State.PENDING, attempts=F("attempts") - 1, claimed_by="", lease_until=None, **columns
-    )
-    _warn_of_rows_taken(batch, len(ids) - released)
+    columns["attempts"] = F("attempts") - 1
+    with moves.moving() as releasing:
+        released = releasing.move(batch.rows, ids, _held(batch), Change(State.PENDING), **columns)
+    _warn_of_rows_taken(batch, len(ids) - len(released))
     for delivery_id in ids:
         batch.recipients.pop(delivery_id, None)
 
 
 def renew(batch: Batch) -> None:
     """Prolong the lease of what is still held."""
-    _held(batch, batch.recipients).update(lease_until=Now() + lease())
+    _held(batch).filter(pk__any_of=set(batch.recipients)).update(lease_until=Now() + lease())
 
 
 def release_expired() -> int:
@@ -106,35 +111,30 @@ def _release_expired(kind: str) -> int:
     would hang with it. PostgreSQL ends such a transaction after a minute (statuspage/environment.py)."""
     channel = registry.load(kind)
     last_attempt = channel.max_attempts if channel.resend_ambiguous else 0
-    with transaction.atomic():
-        lost = Delivery.objects.expired().filter(channel=kind).select_for_update(skip_locked=True)
-        ids = list(lost.values_list("pk", flat=True))
-        if not ids:
-            return 0
-        lost = Delivery.objects.filter(pk__any_of=ids, state=State.SENDING)
-        given_up = lost.filter(attempts__gte=last_attempt).update(
-            state=State.UNKNOWN, ambiguous=True, error=LOST, claimed_by="", lease_until=None
-        )
-        return given_up + lost.update(
-            state=State.PENDING, ambiguous=True, error=LOST, claimed_by="", lease_until=None, next_attempt_at=Now()
-        )
+    sending = Delivery.objects.filter(state=State.SENDING)
+    with moves.moving() as releasing:
+        expired = Delivery.objects.expired().filter(channel=kind).select_for_update(skip_locked=True)
+        lost = moves.read(expired)
+        over = {pk for pk, row in lost.items() if row.tries + 1 >= last_attempt}
+        releasing.move(lost, over, sending, Change(State.UNKNOWN, LOST, ambiguous=True))
+        again = Change(State.PENDING, LOST, is_retrying=True, ambiguous=True)
+        releasing.move(lost, lost.keys() - over, sending, again, next_attempt_at=Now())
+    return len(lost)
 
 
-def _held(batch: Batch, ids: Iterable[int]) -> DeliveryQuerySet:
-    return Delivery.objects.filter(pk__any_of=set(ids), claimed_by=batch.token, state=State.SENDING)
+def _held(batch: Batch) -> DeliveryQuerySet:
+    return Delivery.objects.filter(claimed_by=batch.token, state=State.SENDING)
 
 
 def _columns(verdict: retry.Verdict, remote: Remote) -> dict[str, Any]:
-    """The columns that a verdict sets."""
-    columns: dict[str, Any] = {"state": verdict.state, "error": verdict.error, "claimed_by": "", "lease_until": None}
+    """What a verdict writes that no receipt counts."""
+    columns: dict[str, Any] = {}
     if verdict.state == State.SENT:
         columns |= {"sent_at": Now(), "remote": remote}
     if verdict.state == State.PENDING:
         columns["next_attempt_at"] = Now() + timedelta(seconds=verdict.wait_seconds)
     if not verdict.counts:
         columns["attempts"] = F("attempts") - 1
-    if verdict.ambiguous:
-        columns["ambiguous"] = True
     return columns
 
 

@@ -1,15 +1,13 @@
-"""From rows to counts: what is finished is counted once, and what is old is kept as those counts alone.
+"""Old notices keep their tallies, so their receipts, and nothing else.
 
-1. A notice **settles** when every recipient has a row and none of them waits: its counts are stored (FinalCount).
-   Staff who queue some of its deliveries again take that back.
-2. DELIVERY_RETENTION_DAYS after it was posted it is marked as **pruned**: from then on nothing takes that back.
-3. Its subscribers' deliveries are deleted, in short transactions. Those of accounts stay: they are few, and asked for.
+1. DELIVERY_RETENTION_DAYS after it was posted, a notice of which nothing waits is marked as **pruned**: from then on
+   nobody puts any of its deliveries back. Only a notice whose tallies agree with its rows is.
+2. Its subscribers' deliveries are deleted, in short transactions. Those of accounts stay: they are few, and asked for.
 
-Each step is one transaction that first locks the notice, so a crash anywhere leaves one of these states, and
-whoever reads meanwhile finds all rows or all counts. Every step may be repeated, or run twice at once.
+Each step is one transaction that first locks the notice, so a crash anywhere leaves one of these states. Receipts never
+look at the rows. Every step may be repeated, or run twice at once.
 """
 
-import logging
 import time
 from datetime import timedelta
 
@@ -19,55 +17,42 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from delivery import registry
-from delivery.ledger.counting import KEPT, PAIRS, Line, count_line_by_line
-from delivery.models import Delivery, FinalCount, Notice
+from delivery.ledger.compaction import compact, compact_all
+from delivery.ledger.counting import brief_lines
+from delivery.ledger.reconcile import check
+from delivery.models import Delivery, Notice
 
-log = logging.getLogger(__name__)
 # Few enough to hold locks for some ten milliseconds.
 CHUNK = 1_000
 AT_ONCE = 100
 
 
 def tidy(seconds: float) -> dict[str, int]:
-    """Settle and prune what is due, for so many seconds at most; how many notices and deliveries.
+    """Compact and prune what is due, for so many seconds at most; how many notices and deliveries.
 
     Telling goes first: nothing is deleted while somebody who can be reached waits.
     """
     until = time.monotonic() + seconds
-    done = {"settled": 0, "pruned": 0, "deleted": 0}
-    for notice_id in list(Notice.objects.unsettled().values_list("pk", flat=True)):
-        # Asked one by one: all at once, the database would look through deliveries of years.
-        if time.monotonic() < until and not Delivery.objects.filter(notice=notice_id).waiting().exists():
-            done["settled"] += settle(notice_id)
+    done = {"compacted": compact_all(), "pruned": 0, "deleted": 0}
     if settings.DELIVERY_RETENTION_DAYS:
         before = timezone.now() - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
-        for notice_id in Notice.objects.to_prune(before).values_list("pk", flat=True)[:AT_ONCE]:
-            done["pruned"] += mark_pruned(notice_id)
+        for notice_id in list(Notice.objects.to_prune(before).values_list("pk", flat=True)[:AT_ONCE]):
+            if time.monotonic() < until:
+                done["pruned"] += mark_pruned(notice_id)
     for notice_id in list(Notice.objects.being_pruned().values_list("pk", flat=True)[:AT_ONCE]):
         done["deleted"] += delete_rows(notice_id, until)
     return done
 
 
-def settle(notice_id: int) -> bool:
-    """Keep the counts of a notice of which nothing is pending; False when something is, or they are kept."""
-    with transaction.atomic():
-        notice = _lock(notice_id)
-        if notice is None or notice.settled_at or notice.expanded_at is None:
-            return False
-        lines = count_line_by_line(notice)
-        if any(line.pending for line in lines) or not _all_accounted_for(notice, lines):
-            return False
-        FinalCount.objects.bulk_create(_final_count(notice, line) for line in lines)
-        Notice.objects.filter(pk=notice.pk).update(settled_at=Now())
-    return True
-
-
 def mark_pruned(notice_id: int) -> bool:
-    """Make a settled notice's counts its last word; False when staff have just reopened it."""
+    """Make a notice's tallies its last word; False when somebody still waits, or the tallies are wrong."""
     with transaction.atomic():
         notice = _lock(notice_id)
-        if notice is None or notice.settled_at is None or notice.pruned_at:
+        if notice is None or notice.expanded_at is None or notice.pruned_at:
             return False
+        if any(line.pending for line in brief_lines([notice])[notice.pk]) or not check(notice.pk):
+            return False
+        compact(notice.pk)
         Notice.objects.filter(pk=notice.pk).update(pruned_at=Now())
     return True
 
@@ -103,18 +88,6 @@ def _delete_chunk(notice_id: int) -> int:
 def _lock(notice_id: int) -> Notice | None:
     """None when another transaction holds it, which will be done by the next time."""
     return Notice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=notice_id).first()
-
-
-def _all_accounted_for(notice: Notice, lines: list[Line]) -> bool:
-    missing = sum(line.expected - line.sent - line.suppressed - line.failed for line in lines)
-    if missing:
-        log.error("deliveries are missing, the counts stay open: notice=%s missing=%d", notice.code, missing)
-    return not missing
-
-
-def _final_count(notice: Notice, line: Line) -> FinalCount:
-    names = ("channel", *KEPT, *PAIRS, "where")
-    return FinalCount(notice=notice, **{name: getattr(line, name) for name in names})
 
 
 def _somebody_waits() -> bool:

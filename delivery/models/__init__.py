@@ -6,9 +6,9 @@ counts rows that wait or are in a worker's hands. States only move forward; see 
 
 from delivery.mail.bounces.models import BounceEvent
 from delivery.models.accounts import ACCOUNT, Account
-from delivery.models.counts import FinalCount
 from delivery.models.deliveries import Delivery
 from delivery.models.notices import Notice
 from delivery.models.pauses import Bucket, Pause
+from delivery.models.tallies import Tally
 
-__all__ = ("ACCOUNT", "Account", "BounceEvent", "Bucket", "Delivery", "FinalCount", "Notice", "Pause")
+__all__ = ("ACCOUNT", "Account", "BounceEvent", "Bucket", "Delivery", "Notice", "Pause", "Tally")

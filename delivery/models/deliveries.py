@@ -1,5 +1,6 @@
 """Who is told, and how it went."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import models
@@ -28,10 +29,14 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         first post that later ones reply to, a post's id in the public documents)."""
         return self.filter(account=None).exclude(address__startswith=ACCOUNT)
 
-    def due(self, channel: str) -> "DeliveryQuerySet":
-        """Waiting rows of a channel whose time has come, except on paused accounts; by rank, longest due first."""
+    def due(self, channel: str, closed: Collection[str] | None = None) -> "DeliveryQuerySet":
+        """Waiting rows of a channel whose time has come, except on paused accounts; by rank, longest due first.
+
+        `closed`: the keys of pauses that are not to be probed yet, where they are known; else they are read.
+        """
         ready = self.pending().filter(channel=channel, next_attempt_at__lte=Now())
-        closed = list(Pause.objects.closed().values_list("key", flat=True))
+        if closed is None:
+            closed = list(Pause.objects.closed().values_list("key", flat=True))
         if channel in closed:
             return ready.none()
         return ready.exclude(address__in=closed).order_by("rank", "next_attempt_at", "pk")
@@ -107,6 +112,11 @@ class Delivery(models.Model):
     error = models.CharField(
         max_length=255, blank=True, default="", db_default="", help_text="Why the last attempt failed."
     )
+    again = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Staff queued it again, so how late it is says nothing of how quick we are.",
+    )
     bounced_at = models.DateTimeField(null=True, blank=True, help_text="When it came back after it was sent.")
     queued_at = models.DateTimeField(
         default=timezone.now, db_default=Now(), help_text="When it began to wait; staff may queue it again."
@@ -129,6 +139,7 @@ class Delivery(models.Model):
                 fields=["channel", "rank", "next_attempt_at", "id"], condition=Q(state="pending"), name="delivery_due"
             ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_leased"),
+            models.Index(fields=["notice", "id"], condition=Q(state__in=("dead", "unknown")), name="delivery_failed"),
             models.Index(fields=["account"], condition=Q(account__isnull=False), name="delivery_of_account"),
         )
 

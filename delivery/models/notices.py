@@ -16,15 +16,12 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         """What the page's people are told: no heartbeats, letters or test messages."""
         return self.filter(audience=Notice.Audience.PAGE)
 
-    def unsettled(self) -> "NoticeQuerySet":
-        """Those whose every recipient has a row, and whose counts are not kept yet; oldest first."""
-        return self.for_people().filter(settled_at=None, expanded_at__isnull=False).order_by("pk")
-
     def to_prune(self, before: datetime) -> "NoticeQuerySet":
-        """Settled ones from before that moment, in a thread the oldest first: who is told an old update late is
+        """Those from before that moment, in a thread the oldest first: who is told an old update late is
         spared it when a newer one got there (claims.py), and only the newer one's row says so."""
         older = Notice.objects.filter(thread=OuterRef("thread"), pk__lt=OuterRef("pk"), pruned_at=None)
-        ripe = self.filter(pruned_at=None, settled_at__isnull=False, created_at__lt=before)
+        counted = self.for_people().filter(expanded_at__isnull=False, miscounted=0)
+        ripe = counted.filter(pruned_at=None, created_at__lt=before)
         return ripe.exclude(Exists(older)).order_by("pk")
 
     def being_pruned(self) -> "NoticeQuerySet":
@@ -76,13 +73,17 @@ class Notice(models.Model):
 
     # Fan-out: where it stands, stored in the transaction that inserts the deliveries.
     cursor = models.BigIntegerField(default=0, help_text="The last subscriber whose delivery was inserted.")
-    expected = models.JSONField(default=dict, help_text="Rows inserted so far, by channel.")
     expanded_at = models.DateTimeField(null=True, blank=True, help_text="When every recipient had a row.")
 
-    # The receipt's way from rows to counts: delivery/ledger/retention.py.
-    settled_at = models.DateTimeField(
-        null=True, blank=True, help_text="Since when its counts are kept; empty while any recipient waits."
+    # Whether its tallies are right: delivery/ledger/reconcile.py.
+    checked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its deliveries were last counted and compared with the receipt."
     )
+    miscounted = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="By how many deliveries the receipt was wrong then."
+    )
+
+    # When only the receipt is left: delivery/ledger/retention.py.
     pruned_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when its subscribers' deliveries are being deleted. The counts stay."
     )
@@ -94,7 +95,7 @@ class Notice(models.Model):
         ordering = ("-created_at", "-pk")
         indexes = (
             models.Index(fields=["id"], condition=Q(expanded_at=None), name="notice_to_expand"),
-            models.Index(fields=["id"], condition=Q(settled_at=None, audience="page"), name="notice_to_settle"),
+            models.Index(fields=["id"], condition=Q(miscounted__gt=0), name="notice_miscounted"),
             models.Index(fields=["created_at"], condition=Q(pruned_at=None), name="notice_to_prune"),
             models.Index(
                 fields=["created_at"], condition=Q(audience__in=("account", "person")), name="notice_of_one_to_prune"

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db import models
+from django.db.models import ExpressionWrapper, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -11,6 +12,11 @@ class PauseQuerySet(models.QuerySet["Pause"]):
     def closed(self) -> "PauseQuerySet":
         """Those whose next probe is not due yet."""
         return self.filter(probe_at__gt=Now())
+
+    def by_key(self) -> dict[str, bool]:
+        """What is paused, and whether its next probe is not due yet."""
+        closed = ExpressionWrapper(Q(probe_at__gt=Now()), output_field=models.BooleanField())
+        return dict(self.annotate(is_closed=closed).values_list("key", "is_closed"))
 
     def begin(self, key: str, reason: str, retry_after: float | None = None) -> None:
         """Start a pause, or prolong it after a probe that failed: 10 s, doubled each time up to 5 minutes."""

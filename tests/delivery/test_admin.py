@@ -17,7 +17,7 @@ from delivery.receipt import PRUNED
 from pages.models import AuditEntry, Page
 from staff.admin.delivery import MOST_SENT_AGAIN
 from tests.delivery.fake_x import fake_x
-from tests.delivery.ledger import assert_ledger_balances
+from tests.delivery.ledger import assert_ledger_balances, retally
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers
@@ -59,8 +59,10 @@ def connection(staff: Client) -> str:
 def test_an_account_is_called_connected_once_a_post_got_through(staff: Client, notice: Notice, x_account: Account):
     outbox.expand(notice.pk)
     notice.deliveries.update(state=Delivery.State.DEAD, attempts=1)
+    retally()
     assert connection(staff) == "credentials stored, no post has got through yet"
     notice.deliveries.update(state=Delivery.State.SENT, sent_at=datetime(2026, 3, 1, 12, 30, tzinfo=UTC))
+    retally()
     assert connection(staff) == "connected, last post 2026-03-01 12:30 UTC"
     Account.objects.update(credentials={})
     assert connection(staff) == "not connected"
@@ -130,6 +132,7 @@ def test_what_failed_can_be_sent_again_from_the_ledger(staff: Client, notice: No
     add_subscribers(3)
     outbox.expand(notice.pk)
     notice.deliveries.update(state=Delivery.State.DEAD, attempts=8)
+    retally()
     chosen = list(notice.deliveries.values_list("pk", flat=True)[:2])
 
     answer = staff.post(
@@ -148,7 +151,8 @@ def test_deliveries_of_a_pruned_notice_are_not_queued_again(
     add_subscribers(1)
     outbox.expand(notice.pk)
     notice.deliveries.update(state="dead")
-    Notice.objects.update(settled_at=timezone.now(), pruned_at=timezone.now())
+    retally()
+    Notice.objects.update(pruned_at=timezone.now())
     chosen = notice.deliveries.values_list("pk", flat=True)
 
     answer = staff.post(
@@ -230,6 +234,7 @@ def test_who_may_not_administer_repairs_nothing(
     client.force_login(bob)
     outbox.expand(notice.pk)
     notice.deliveries.update(state=Delivery.State.DEAD)
+    retally()
 
     client.post("/admin/delivery/delivery/", {"action": "try_again", "_selected_action": [notice.deliveries.get().pk]})
     refused = client.post(f"{ACCOUNTS}{x_account.pk}/change/", form(x_account, disconnect="on"))
@@ -271,6 +276,7 @@ def test_one_click_too_many_does_not_write_to_everybody_again(
     add_subscribers(MOST_SENT_AGAIN + 1)
     outbox.expand(notice.pk)
     notice.deliveries.update(state="sent", sent_at=timezone.now())
+    retally()
 
     assert "Nothing was sent" in send_again(staff, notice.deliveries)
     assert not notice.deliveries.pending().exists()
@@ -279,6 +285,7 @@ def test_one_click_too_many_does_not_write_to_everybody_again(
 def test_a_post_of_an_account_is_never_repeated(staff: Client, notice: Notice, x_account: Account):
     outbox.expand(notice.pk)
     notice.deliveries.update(state="sent", sent_at=timezone.now())
+    retally()
 
     assert "0 deliveries wait" in send_again(staff, notice.deliveries)
 

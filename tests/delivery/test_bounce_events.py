@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.utils import timezone
 from pytest_django import Settings
 
-from delivery.ledger import letters, outbox, retention
+from delivery.ledger import compaction, letters, outbox
 from delivery.ledger.counting import count_line_by_line
 from delivery.mail import message_ids
 from delivery.mail.bounces import events
@@ -19,6 +19,7 @@ from delivery.mail.bounces.models import BounceEvent, Kind
 from delivery.models import Delivery, Notice
 from delivery.receipt import build_receipt
 from subscribers.models import Subscriber, Suppression
+from tests.delivery.ledger import retally
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers, MakeNotice
@@ -40,6 +41,7 @@ def delivery(notice: Notice, person: Subscriber) -> Delivery:
 def mailed(notice: Notice, days_ago: float = 0) -> Delivery:
     outbox.expand(notice.pk)
     notice.deliveries.update(state=State.SENT, sent_at=timezone.now() - timedelta(days=days_ago))
+    retally()
     return notice.deliveries.get(address=ADDRESS)
 
 
@@ -150,7 +152,7 @@ def test_the_receipt_tells_of_what_came_back_before_and_after_its_counts_are_kep
     returned(first)
     assert count_line_by_line(notice)[0].bounced == 1
 
-    assert retention.settle(notice.pk)
+    assert compaction.compact(notice.pk)
     for _ in range(3):
         returned(second, Kind.SOFT)
         returned(second)

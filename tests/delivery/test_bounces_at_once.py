@@ -12,14 +12,14 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from delivery.ledger import outbox, retention
+from delivery.ledger import compaction, outbox
 from delivery.mail import message_ids
 from delivery.mail.bounces.events import note
 from delivery.mail.bounces.models import BounceEvent, Kind
 from delivery.models import Delivery, Notice
 from delivery.receipt import build_receipt
 from subscribers.models import Subscriber, Suppression
-from tests.delivery.ledger import assert_ledger_balances
+from tests.delivery.ledger import assert_ledger_balances, retally
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers, MakeNotice
@@ -42,6 +42,7 @@ def person(add_subscribers: AddSubscribers) -> Subscriber:
 def mailed(notice: Notice, days_ago: float = 0) -> Delivery:
     outbox.expand(notice.pk)
     notice.deliveries.update(state=Delivery.State.SENT, sent_at=timezone.now() - timedelta(days=days_ago))
+    retally()
     return notice.deliveries.get()
 
 
@@ -70,13 +71,13 @@ def reasons() -> list[str]:
     return list(Suppression.objects.values_list("reason", flat=True))
 
 
-@pytest.mark.parametrize("is_settled", [False, True])
-def test_the_same_event_is_counted_once_and_suppresses_once(make_notice: MakeNotice, is_settled: bool) -> None:
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_the_same_event_is_counted_once_and_suppresses_once(make_notice: MakeNotice, is_compacted: bool) -> None:
     for round_number in range(ROUNDS):
         Suppression.objects.all().delete()
         notice = make_notice()
         delivery = mailed(notice)
-        assert not is_settled or retention.settle(notice.pk)
+        assert not is_compacted or compaction.compact(notice.pk)
 
         assert sorted(at_once([telling(delivery)] * 4)) == [False, False, False, True]
 
@@ -94,7 +95,7 @@ def test_different_events_for_one_address_neither_deadlock_nor_get_lost(make_not
         Suppression.objects.all().delete()
         BounceEvent.objects.all().delete()
         first, second = mailed(make_notice()), mailed(make_notice())
-        assert retention.settle(first.notice_id)
+        assert compaction.compact(first.notice_id)
         works = [
             telling(first),
             telling(first, Kind.COMPLAINT),

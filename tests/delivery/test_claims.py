@@ -17,7 +17,7 @@ from delivery.ledger.claims import claim
 from delivery.ledger.outcomes import Batch, record, release_expired
 from delivery.models import Account, Delivery, Notice, Pause
 from subscribers.models import Subscriber, Suppression, address_hash
-from tests.delivery.ledger import assert_ledger_balances
+from tests.delivery.ledger import assert_ledger_balances, retally
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers, MakeNotice
@@ -140,6 +140,7 @@ def test_rows_of_a_lost_worker_are_due_again_and_marked_as_possible_duplicates(e
 
 def test_a_row_that_costs_every_worker_its_life_ends_as_unknown(expanded: Notice):
     expanded.deliveries.update(attempts=Email.max_attempts - 1)
+    retally()
     taken()
     expanded.deliveries.update(lease_until=PAST)
 

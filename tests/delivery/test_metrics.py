@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from delivery import metrics
-from delivery.ledger import letters, outbox, retention
+from delivery.ledger import compaction, counting, letters, outbox, reconcile, retention
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import retry_failed
 from pages.models import Page
@@ -26,6 +27,7 @@ from statuspage import metrics as endpoint
 from statuspage.checks import check_production
 from statuspage.metrics import Scrape
 from statuspage.urls import scrape
+from tests.delivery.ledger import retally
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import AddSubscribers, MakeNotice
@@ -64,6 +66,7 @@ def finish(notice: Notice, state: State = State.SENT) -> None:
     notice.refresh_from_db()
     sent_at = notice.created_at + timedelta(seconds=3) if state == State.SENT else None
     notice.deliveries.update(state=state, sent_at=sent_at)
+    retally()
 
 
 def test_the_text_is_well_formed(
@@ -101,6 +104,7 @@ def test_every_delivery_is_counted_once(client: Client, notice: Notice, add_subs
         times = {State.SENT: {"sent_at": timezone.now()}, State.SENDING: {"lease_until": timezone.now()}}
         Delivery.objects.filter(pk=pk).update(state=state, ambiguous=state == State.UNKNOWN, **times.get(state, {}))
     notice.deliveries.update(queued_at=timezone.now() - timedelta(seconds=90))
+    retally()
 
     seen = read(client)
 
@@ -129,7 +133,7 @@ def test_pruning_takes_nothing_back(
     before = read(client)
 
     for step in (
-        lambda: retention.settle(notice.pk),
+        lambda: compaction.compact(notice.pk),
         lambda: retention.mark_pruned(notice.pk),
         lambda: retention._delete_chunk(notice.pk),
         lambda: retention.tidy(60),
@@ -147,6 +151,8 @@ def test_who_is_missing_is_told(client: Client, notice: Notice, add_subscribers:
     finish(notice)
     notice.deliveries.filter(address__startswith="person0001").delete()
 
+    reconcile.reconcile(60)
+
     assert read(client)["statuspage_deliveries_unaccounted",] == 1
 
 
@@ -158,7 +164,7 @@ def test_lags_are_told_while_it_goes_out_and_afterwards(
     for _ in range(2):
         seen = read(client)
         assert seen["statuspage_notice_lag_seconds", "email", notice.code, "0.95"] == pytest.approx(3)
-        retention.settle(notice.pk)
+        compaction.compact(notice.pk)
 
 
 def test_there_are_never_many_labels(client: Client, make_notice: MakeNotice, add_subscribers: AddSubscribers):
@@ -202,28 +208,28 @@ def test_accounts_of_two_pages_with_one_name_are_one_series(client: Client, x_ac
     assert 540 <= float(line.split()[-1]) < 600
 
 
-def test_what_settles_in_between_is_counted_once(
+def test_what_is_compacted_or_put_back_in_between_is_counted_once(
     client: Client, make_notice: MakeNotice, add_subscribers: AddSubscribers, monkeypatch: pytest.MonkeyPatch
 ):
-    """Kept counts and moving ones are two readings; a notice that changes sides meanwhile is neither missed nor doubled."""
+    """Totals and the newest notices are two readings; a notice that changes meanwhile is neither missed nor doubled."""
     add_subscribers(3)
     first, second = make_notice(), make_notice(thread="incident0002")
     finish(first)
     finish(second, State.DEAD)
-    retention.settle(second.pk)
-    changes = [lambda: retention.settle(first.pk), lambda: retry_failed(Notice.objects.get(pk=second.pk), "email")]
-    real = metrics.brief_lines
+    changes = [lambda: compaction.compact(first.pk), lambda: retry_failed(Notice.objects.get(pk=second.pk), "email")]
+    real = counting.totals
 
-    def read_and_change(notices):
-        lines = real(notices)
-        if changes:
-            changes.pop(0)()
-        return lines
+    def read_and_change() -> dict[str, Counter[str]]:
+        totals = real()
+        for change in changes:
+            change()
+        return totals
 
-    monkeypatch.setattr(metrics, "brief_lines", read_and_change)
+    monkeypatch.setattr(counting, "totals", read_and_change)
     seen = read(client)
     assert seen["statuspage_deliveries_expected", "email"] == 6
     assert seen["statuspage_deliveries_sent_total", "email"] == 3
+    assert seen["statuspage_notice_deliveries", "email", second.code, "pending"] == 3
 
 
 # Who may read it

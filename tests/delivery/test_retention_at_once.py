@@ -13,15 +13,15 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from delivery.contract import Outcome
-from delivery.ledger import outbox, retention
+from delivery.contract import DeliveryError, Outcome
+from delivery.ledger import compaction, outbox, retention
 from delivery.ledger.claims import claim
 from delivery.ledger.forgetting import blank_address
 from delivery.ledger.outcomes import record
-from delivery.models import Delivery, FinalCount, Notice
+from delivery.models import Delivery, Notice
 from delivery.overview import recently_told
 from delivery.receipt import build_receipt, retry_failed
-from tests.delivery.ledger import assert_ledger_balances
+from tests.delivery.ledger import assert_ledger_balances, retally
 from tests.faults.conftest import database_url
 from tests.processes import Process, python, wait_until
 
@@ -53,6 +53,7 @@ def finish(notice: Notice, *, age_days: int) -> None:
     notice.deliveries.update(state=State.SENT, sent_at=sent_at)
     notice.deliveries.filter(address__contains="7@").update(state=State.DEAD, error="550 no", sent_at=None)
     Notice.objects.filter(pk=notice.pk).update(created_at=sent_at)
+    retally()
 
 
 def in_thread(work: Callable[[], object]) -> Callable[[], object]:
@@ -132,15 +133,17 @@ def test_pruning_is_in_nobodys_way(
     assert_whole(old, 600)
 
 
-def test_staff_who_try_again_while_it_settles_lose_nothing(notice: Notice, add_subscribers: AddSubscribers):
+def test_staff_who_try_again_while_it_is_compacted_and_pruned_lose_nothing(
+    notice: Notice, add_subscribers: AddSubscribers
+):
     """Whichever comes first, each failed delivery is either counted for good or tried again, never both."""
     add_subscribers(40)
     finish(notice, age_days=100)
     over = threading.Event()
 
-    def settle_and_prune() -> None:
+    def compact() -> None:
         while not over.is_set():
-            retention.settle(notice.pk)
+            compaction.compact(notice.pk)
             time.sleep(0.002)  # on SQLite, who comes back at once leaves no turn to others
 
     def try_again() -> int:
@@ -148,20 +151,27 @@ def test_staff_who_try_again_while_it_settles_lose_nothing(notice: Notice, add_s
         for _ in range(25):
             total += (count := retry_failed(notice, "email"))
             assert count in (0, 4)
-            assert not (FinalCount.objects.exists() and Delivery.objects.waiting().exists())
-            notice.deliveries.waiting().update(state=State.DEAD)
+            assert not retention.mark_pruned(notice.pk), "four wait"
+            fail_all()
+            assert_whole(notice, 40)
         return total
 
     with ThreadPoolExecutor(2) as pool:
-        settling = pool.submit(in_thread(settle_and_prune))
+        compacting = pool.submit(in_thread(compact))
         retried = pool.submit(in_thread(try_again)).result()
         over.set()
-        settling.result()
+        compacting.result()
 
     assert retried == 100
+    assert_ledger_balances(notice)
     assert retention.tidy(30)["pruned"] == 1
     assert retry_failed(notice, "email") == 0
     assert_whole(notice, 40)
+
+
+def fail_all() -> None:
+    while batch := claim("email", 50):
+        record(batch, [Outcome(pk, DeliveryError("550 no", permanent=True)) for pk in list(batch.recipients)])
 
 
 def test_a_pruner_that_is_killed_half_way_leaves_a_whole_receipt(notice: Notice, add_subscribers: AddSubscribers):
@@ -195,7 +205,7 @@ def test_rows_that_others_hold_are_left_for_the_next_time(notice: Notice, add_su
         list(notice.deliveries.select_for_update().order_by("pk")[:1])
         with ThreadPoolExecutor(1) as pool:
             done = pool.submit(in_thread(lambda: retention.tidy(10))).result(20)
-        assert done == {"settled": 1, "pruned": 1, "deleted": 2}
+        assert done == {"compacted": 0, "pruned": 1, "deleted": 2}
         assert Notice.objects.get().emptied_at is None
-    assert retention.tidy(10) == {"settled": 0, "pruned": 0, "deleted": 1}
+    assert retention.tidy(10) == {"compacted": 0, "pruned": 0, "deleted": 1}
     assert Notice.objects.get().emptied_at

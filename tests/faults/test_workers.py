@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from delivery.models import Delivery, Notice
+from delivery.receipt import build_receipt
 from tests.faults.conftest import PEOPLE, subscribe
 from tests.faults.outcome import IN_FLIGHT, assert_nothing_was_lost
 from tests.processes import wait_until
@@ -144,5 +145,5 @@ def test_a_new_version_rolled_out_over_the_old_one_tells_everybody_once(
     for worker in old:
         worker.wait(40)
     assert_nothing_was_lost(notice, relay)
-    assert notice.expected == {"email": PEOPLE}
+    assert build_receipt(notice).expected == PEOPLE
     assert set(notice.deliveries.values_list("attempts", flat=True)) == {1}

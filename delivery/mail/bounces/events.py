@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
+from delivery.ledger import moves
 from delivery.mail import message_ids
 from delivery.mail.bounces.models import BounceEvent, Kind
 from delivery.mail.bounces.reports import without_addresses
-from delivery.models import Delivery, FinalCount, Notice
+from delivery.models import Delivery, Notice, Tally
 from pages.models import Page
 from subscribers.addresses import normalise_address
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, address_hash, address_hashes
@@ -174,11 +174,10 @@ def _unsubscribe(mail: _Mail, now: datetime) -> Outcome:
 
 
 def _mark_bounced(delivery: Delivery) -> None:
-    """Where the notice's counts are kept already, they are kept anew: the lock keeps settling out meanwhile."""
-    notice = Notice.objects.select_for_update(no_key=True).get(pk=delivery.notice_id)
-    marked = Delivery.objects.filter(pk=delivery.pk, bounced_at=None).update(bounced_at=timezone.now())
-    if marked and notice.settled_at:
-        FinalCount.objects.filter(notice=notice, channel=delivery.channel).update(bounced=F("bounced") + 1)
+    """Once, however often it comes back."""
+    with moves.moving() as marking:
+        marked = Delivery.objects.filter(pk=delivery.pk, bounced_at=None).update(bounced_at=timezone.now())
+        marking.count(delivery.notice_id, delivery.channel, Tally.Outcome.BOUNCED, marked)
 
 
 def _fails_for_days(event: BounceEvent, address: str) -> bool:
