@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from canary.alarm_channels import AlarmChannel, AlarmError, Message
+from canary.alarm_channels import AlarmChannel, AlarmError, AlarmMessage
 from canary.findings import Finding
 from canary.models import Alarm
 
@@ -82,8 +82,8 @@ def _untold(alarm: Alarm, channel: AlarmChannel) -> str:
     return ""
 
 
-def _message(alarm: Alarm, channel: AlarmChannel) -> Message:
-    return Message(
+def _message(alarm: Alarm, channel: AlarmChannel) -> AlarmMessage:
+    return AlarmMessage(
         site=site(),
         key=alarm.key,
         text=alarm.text,
@@ -139,7 +139,7 @@ class OfflineBoard:
     def _tell(self, channel: AlarmChannel, finding: Finding, since: datetime, **kind: Any) -> bool:
         try:
             channel.tell(
-                Message(site=site(), key=finding.key, text=finding.text, since=since, link=staff_link(), **kind)
+                AlarmMessage(site=site(), key=finding.key, text=finding.text, since=since, link=staff_link(), **kind)
             )
         except Exception as error:  # whatever it is: the others must still be told
             log.error("alarm not told: %s: %s", channel.name, error)

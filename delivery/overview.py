@@ -13,7 +13,7 @@ from delivery import registry
 from delivery.ledger.counting import Line, brief_lines
 from delivery.ledger.outbox import unconnected_accounts
 from delivery.ledger.pauses import explain, on_the_way_of
-from delivery.mail.bounces.models import BounceEvent, Kind
+from delivery.mail.bounces.models import BounceEvent, EventKind
 from delivery.models import Delivery, Notice, Pause
 from pages.models import Page
 from subscribers.models import Suppression
@@ -120,8 +120,8 @@ def suppressed_lately() -> list[Lately]:
 def unreadable_lately() -> list[Lately]:
     """What mail providers reported and nobody could read; none or one. One query."""
     since = timezone.now() - LATELY
-    count = BounceEvent.objects.filter(noted_at__gte=since, kind=Kind.UNREADABLE).count()
-    query = urlencode({"kind__exact": Kind.UNREADABLE.value, "noted_at__gte": since.isoformat()})
+    count = BounceEvent.objects.filter(noted_at__gte=since, kind=EventKind.UNREADABLE).count()
+    query = urlencode({"kind__exact": EventKind.UNREADABLE.value, "noted_at__gte": since.isoformat()})
     return [Lately(label="Reports of mail providers", count=count, query=query)] if count else []
 
 

@@ -11,7 +11,7 @@ from delivery.mail.bounces.reading import read_mailbox
 
 # Well below CELERY_TASK_SOFT_TIME_LIMIT; who has more to do rings for a successor.
 BUDGET_SECONDS = 30.0
-# Tidying and the bounce mailbox share their lane with fan-out and the sweep, which must not wait much longer for them.
+# Tidying and the bounce mailbox share their queue with fan-out and the sweep, which must not wait much longer for them.
 TIDY_SECONDS = 5.0
 
 

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-# Of planned work. Near the ends of the calendar, sums of times fail, and with them the page of every visitor.
+# Of maintenance. Near the ends of the calendar, sums of times fail, and with them the page of every visitor.
 YEARS = range(1970, 2201)
 
 
@@ -76,8 +76,8 @@ class Incident(models.Model):
     resolved_at = models.DateTimeField(null=True, blank=True)
     scheduled_for = models.DateTimeField(null=True, blank=True)
     scheduled_until = models.DateTimeField(null=True, blank=True)
-    auto_start = models.BooleanField(default=True, help_text="Begin planned work by itself when its time has come.")
-    auto_complete = models.BooleanField(default=True, help_text="Complete planned work by itself at its end.")
+    auto_start = models.BooleanField(default=True, help_text="Begin maintenance by itself when its time has come.")
+    auto_complete = models.BooleanField(default=True, help_text="Complete maintenance by itself at its end.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -107,7 +107,7 @@ class Incident(models.Model):
 
     @property
     def window(self) -> Window | None:
-        """When planned work starts and ends; None for a real-time incident."""
+        """When maintenance starts and ends; None for a real-time incident."""
         if self.scheduled_for is None or self.scheduled_until is None:
             return None
         return self.scheduled_for, self.scheduled_until
@@ -158,9 +158,9 @@ class Incident(models.Model):
             raise ValidationError({"scheduled_for": "Only maintenance has a start and an end."})
         if self.kind == Kind.MAINTENANCE:
             if self.window is None:
-                raise ValidationError({"scheduled_for": "Planned work needs a start and an end."})
+                raise ValidationError({"scheduled_for": "Maintenance needs a start and an end."})
             if self.window[1] <= self.window[0]:
-                raise ValidationError({"scheduled_until": "Planned work must end after it starts."})
+                raise ValidationError({"scheduled_until": "Maintenance must end after it starts."})
             for name, moment in zip(("scheduled_for", "scheduled_until"), self.window, strict=True):
                 if moment.year not in YEARS:
                     raise ValidationError({name: f"Choose a year from {YEARS[0]} to {YEARS[-1]}."})

@@ -54,7 +54,7 @@ def _stage(update: Update, *, is_first: bool) -> Notice.Stage:
 
 
 def _body(update: Update) -> str:
-    """The update's own words; planned work says first when it will be, for a mail has no page around it."""
+    """The update's own words; maintenance says first when it will be, for a mail has no page around it."""
     window = update.incident.window
     if window is None or not update.is_announcement:
         return update.body

@@ -29,10 +29,10 @@ CLOSED = frozenset({Phase.RESOLVED, Phase.POSTMORTEM, Phase.COMPLETED})
 WATCHED = frozenset({Phase.MONITORING, Phase.IN_PROGRESS})
 
 
-# Said when nobody wrote anything: planned work that moves on by itself, and closing from a terminal.
+# Said when nobody wrote anything: maintenance that moves on by itself, and closing from a terminal.
 WORDS = {
-    Phase.IN_PROGRESS: "The planned work has begun.",
-    Phase.COMPLETED: "The planned work is complete.",
+    Phase.IN_PROGRESS: "The maintenance has begun.",
+    Phase.COMPLETED: "The maintenance is complete.",
     Phase.RESOLVED: "This incident has been resolved.",
 }
 

@@ -1,4 +1,4 @@
-"""Planned work starts and ends by itself at its time, told like any other update."""
+"""Maintenance starts and ends by itself at its time, told like any other update."""
 
 import logging
 from datetime import datetime
@@ -31,8 +31,8 @@ def advance_due(now: datetime) -> list[Update]:
                 posted.append(_advance(incident, phase, newest))
             except StaleUpdateError:
                 log.info("staff posted meanwhile: incident=%s", incident.code)
-            except Exception:  # whatever it was, the next planned work must still start
-                log.exception("planned work was not moved on: incident=%s phase=%s", incident.code, phase)
+            except Exception:  # whatever it was, the next maintenance must still start
+                log.exception("maintenance was not moved on: incident=%s phase=%s", incident.code, phase)
     return posted
 
 

@@ -28,7 +28,7 @@ ACTOR = "manage.py import_statuspage"
 
 
 @dataclass
-class Report:
+class ImportReport:
     """What happened to each kind of row: counts by (kind, "new" | "changed" | "unchanged"); and what was not kept."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -50,7 +50,7 @@ def host_of(address: str) -> str:
     return urlsplit(address if "//" in address else f"//{address}").hostname or ""
 
 
-def store(recording: Recording, *, address: str | None = None) -> tuple[Page, Report]:
+def store(recording: Recording, *, address: str | None = None) -> tuple[Page, ImportReport]:
     """Store one document in one transaction. `address`: of the page it goes to, instead of the recorded one.
 
     Raises RecordingError when it cannot be stored; then nothing has changed.
@@ -67,7 +67,7 @@ def store(recording: Recording, *, address: str | None = None) -> tuple[Page, Re
 class Importer:
     def __init__(self, recording: Recording, address: str | None) -> None:
         self.recording = recording
-        self.report = Report(notes=recording.notes)
+        self.report = ImportReport(notes=recording.notes)
         found = find_page(recording.page, address)
         self.page = found or self._create_page(recording.page, address)
         if found:
@@ -196,7 +196,7 @@ class Importer:
         if row is not None and record.from_feed and self._is_richer(row, record):
             self._apply(row, record.kind, {"feed_number": record.feed_number} if record.feed_number else {})
             return
-        # Planned work must not begin here by itself, and notify, while the old page still tells of it.
+        # Maintenance must not begin here by itself, and notify, while the old page still tells of it.
         row = row or Incident(page=self.page, code=record.code, auto_start=False, auto_complete=False)
         fields = ("kind", "name", "status", "impact", "created_at", "updated_at", "started_at", "monitoring_at",
                   "resolved_at", "scheduled_for", "scheduled_until")  # fmt: skip

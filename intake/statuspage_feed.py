@@ -54,7 +54,7 @@ TAG = re.compile(r"</?[a-z][^<>]*>")
 
 @dataclass(frozen=True)
 class Item:
-    """One item of either format. `dated` is the latest update's time, or when planned work begins."""
+    """One item of either format. `dated` is the latest update's time, or when maintenance begins."""
 
     title: str
     link: str
@@ -267,7 +267,7 @@ def _find_times(matches: list[re.Match[str]], item: Item, zone: ZoneInfo) -> lis
     """Newest first, with the years that the feed leaves out: each the latest that is not after the one before.
 
     The update that dated the item has its seconds. A postmortem may be later than the item's date, an
-    announcement of planned work is earlier.
+    announcement of maintenance is earlier.
     """
     latest = max(item.dated, item.changed or item.dated)
     if matches[0]["label"] == "Postmortem":
@@ -306,7 +306,7 @@ def _to_source(html: str, notes: Counter[str]) -> str:
 def _find_window(
     item: Item, updates: list[UpdateRecord], window: re.Match[str] | None, zone: ZoneInfo, notes: Counter[str]
 ) -> tuple[datetime, datetime]:
-    """When planned work starts and ends: as told, else as it went, else an hour."""
+    """When maintenance starts and ends: as told, else as it went, else an hour."""
     ends = item.ends
     if window:
         start = item.dated
@@ -316,7 +316,7 @@ def _find_window(
         start = min(working, default=item.dated)
         ends = ends or _first(updates, CLOSED)
     if ends is None or ends <= start:
-        notes["the feed does not say when planned work ends: one hour is assumed"] += 1
+        notes["the feed does not say when maintenance ends: one hour is assumed"] += 1
         ends = start + timedelta(hours=1)
     return start, ends
 

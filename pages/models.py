@@ -67,7 +67,7 @@ class Page(models.Model):
     about = TitleField(blank=True, help_text="One sentence under the page's name.")
     support_url = models.URLField(blank=True, help_text="Where visitors get help; shown at the foot of the page.")
     maintenance_notice_hours = models.PositiveSmallIntegerField(
-        default=72, help_text="How long before planned work starts the banner announces it, in hours."
+        default=72, help_text="How long before maintenance starts the banner announces it, in hours."
     )
     generation = models.PositiveBigIntegerField(
         default=1, editable=False, help_text="Raised in the same transaction as any public change."

@@ -17,7 +17,7 @@ BROKER_SECONDS = 2
 KEPT_SECONDS = 2
 
 
-class Finding:
+class HealthFinding:
     """What a look at all parts found, for KEPT_SECONDS: anybody may ask, and each look costs connections.
 
     Whoever asks while one looks waits for that look instead of starting another.
@@ -87,4 +87,4 @@ def _look_at_parts() -> dict[str, bool]:
     return {"database": _database_answers(), "broker": _broker_answers()}
 
 
-finding = Finding(_look_at_parts)
+finding = HealthFinding(_look_at_parts)

@@ -31,7 +31,7 @@ from public.shapes import (
 RECENT = 50  # incidents, and maintenances, as many as the v2 API lists
 UPTIME_DAYS = 90
 RECENT_DAYS = 7
-BEGAN = Coalesce("scheduled_for", "started_at")  # planned work begins at its planned start
+BEGAN = Coalesce("scheduled_for", "started_at")  # maintenance begins at its planned start
 TROUBLE_REFRESH = timedelta(minutes=1)
 
 
@@ -61,7 +61,7 @@ def build(page: Page, now: datetime | None = None) -> Snapshot:
 def find_next_change(
     page: Page, components: list[PublicComponent], maintenances: list[PublicIncident], now: datetime
 ) -> datetime:
-    """When time alone makes a snapshot untrue: a new day, planned work that is announced, starts or ends.
+    """When time alone makes a snapshot untrue: a new day, maintenance that is announced, starts or ends.
 
     While something is down, its minutes of today grow, so then a minute at the latest.
     """
@@ -236,7 +236,7 @@ def find_first_month(page: Page) -> date | None:
 
 
 def _begun(page: Page) -> QuerySet[Incident]:
-    """Planned work is no history before it has started."""
+    """Maintenance is no history before it has started."""
     return page.incidents.exclude(status=Phase.SCHEDULED)
 
 

@@ -80,7 +80,7 @@ def read_number(text: str | None) -> int:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComponentRow:
     """One component in the grid. `usual`: the status it shows when staff leave it alone, None for one that the
     incident has not touched. `chosen`: the status that staff chose, None when they left it alone. `shown`: the
     status it shows once this is posted. `held_by`: the other incidents that keep it there, by name."""
@@ -99,7 +99,7 @@ class Row:
 
 
 class PostForm(forms.Form):
-    """A new incident or planned work (`incident` is None), or the next update of one.
+    """A new incident or maintenance (`incident` is None), or the next update of one.
 
     Times are read and shown in the active time zone, which the view sets to the page's.
     """
@@ -167,16 +167,16 @@ class PostForm(forms.Form):
         return Phase(chosen) if chosen in self.phases else self.phases[0]
 
     @cached_property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ComponentRow]:
         slugs = {status.slug: status for status in Status}
         return [self._row(each, slugs.get(self[f"{COMPONENT}{each.code}"].value())) for each in self.components]
 
-    def _row(self, component: Component, chosen: Status | None) -> Row:
+    def _row(self, component: Component, chosen: Status | None) -> ComponentRow:
         is_known = component.pk in self._known
         held = self._held.get(component.pk, NOT_HELD)
         usual = self._status_after(component, held, None) if is_known else None
         shown = Status(component.status) if chosen is usual is None else self._status_after(component, held, chosen)
-        return Row(
+        return ComponentRow(
             component=component,
             field=f"{COMPONENT}{component.code}",
             status=Status(component.status),
@@ -215,18 +215,18 @@ class PostForm(forms.Form):
         return dict(self.page.incidents.filter(code__in=causes).values_list("code", "name")) if causes else {}
 
     @property
-    def rows_in_trouble(self) -> list[Row]:
+    def rows_in_trouble(self) -> list[ComponentRow]:
         """What the incident touched, and whatever else is not well: worst first."""
         rows = [row for row in self.rows if row.usual is not None or row.status]
         return sorted(rows, key=lambda row: (-row.status, row.component.name))
 
     @property
-    def rows_at_rest(self) -> list[Row]:
+    def rows_at_rest(self) -> list[ComponentRow]:
         return [row for row in self.rows if row.usual is None and not row.status]
 
     @property
     def statuses(self) -> list[Status]:
-        """What a component may be set to, worst first; planned work that lies ahead only names its components."""
+        """What a component may be set to, worst first; maintenance that lies ahead only names its components."""
         if self.phase == Phase.SCHEDULED:
             return [Status.UNDER_MAINTENANCE]
         return sorted(Status, reverse=True)

@@ -1,4 +1,4 @@
-"""The admin site. Its front page answers what is open, what is planned and what was sent."""
+"""The admin site. Its front page answers what is open, what is scheduled and what was sent."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -69,7 +69,7 @@ class StaffSite(AdminSite):
 
 
 def build_overview() -> dict[str, Any]:
-    """Over all pages: open, planned (incidents; `latest` holds their updates, newest first), sent, drafts, warnings,
+    """Over all pages: open, scheduled (incidents; `latest` holds their updates, newest first), sent, drafts, warnings,
     and how much came back lately."""
     pages = list(Page.objects.all())
     rows = Incident.objects.select_related("page").prefetch_related(
@@ -79,7 +79,7 @@ def build_overview() -> dict[str, Any]:
     return {
         "pages": pages,
         "open": sorted([*rows.unresolved(), *rows.active_maintenance()], key=_worst_first),
-        "planned": list(rows.upcoming().order_by("scheduled_for")),
+        "scheduled": list(rows.upcoming().order_by("scheduled_for")),
         "sent": recently_told(SHOWN),
         "drafts": list(Draft.objects.select_related("page", "incident", "author")),
         "warnings": delivery_warnings(pages),

@@ -1,4 +1,4 @@
-"""A page to look around in: an invented company with 90 days behind it, one open incident and planned work.
+"""A page to look around in: an invented company with 90 days behind it, one open incident and maintenance.
 
 Everything is posted as staff would post it, only earlier and without telling anybody. There are no subscribers,
 and the one account, on X, has no credentials: a demo never writes to anyone.
@@ -46,7 +46,7 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
-class Step:
+class DemoStep:
     """One update: so many minutes after the first, what it says, and what it moves."""
 
     minutes: int
@@ -57,12 +57,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Story:
-    """An incident, or planned work of `hours` when that is set; `days` ago, at `time` in UTC."""
+    """An incident, or maintenance of `hours` when that is set; `days` ago, at `time` in UTC."""
 
     name: str
     days: int
     time: str
-    steps: Sequence[Step]
+    steps: Sequence[DemoStep]
     hours: int = 0
 
 
@@ -99,62 +99,62 @@ Ines Valdorf, head of engineering
 
 HISTORY = (
     Story("Search results incomplete", 82, "08:40", (
-        Step(0, Phase.INVESTIGATING, "Searches return fewer messages than they should. Sending and receiving is not "
+        DemoStep(0, Phase.INVESTIGATING, "Searches return fewer messages than they should. Sending and receiving is not "
              "affected.", {"History and search": SLOW}),
-        Step(35, Phase.IDENTIFIED, "One of the search indexes stopped updating last night. We are rebuilding it.", {}),
-        Step(190, Phase.RESOLVED, "The index is complete again and all messages can be found.",
+        DemoStep(35, Phase.IDENTIFIED, "One of the search indexes stopped updating last night. We are rebuilding it.", {}),
+        DemoStep(190, Phase.RESOLVED, "The index is complete again and all messages can be found.",
              {"History and search": OK}),
     )),
     Story("Storage upgrade for recordings", 68, "03:00", (
-        Step(-4320, Phase.SCHEDULED, "We move recordings to faster storage. Calls go on as usual; new recordings start "
+        DemoStep(-4320, Phase.SCHEDULED, "We move recordings to faster storage. Calls go on as usual; new recordings start "
              "only after the work.", {"Recordings": WORK}),
-        Step(0, Phase.IN_PROGRESS, "The work has begun.", {"Recordings": WORK}),
-        Step(75, Phase.VERIFYING, "All recordings are on the new storage. We are checking them.", {}),
-        Step(110, Phase.COMPLETED, "Done, earlier than planned.", {"Recordings": OK}),
+        DemoStep(0, Phase.IN_PROGRESS, "The work has begun.", {"Recordings": WORK}),
+        DemoStep(75, Phase.VERIFYING, "All recordings are on the new storage. We are checking them.", {}),
+        DemoStep(110, Phase.COMPLETED, "Done, earlier than planned.", {"Recordings": OK}),
     ), hours=3),
     Story("Calls dropping in Europe", 57, "13:05", (
-        Step(0, Phase.INVESTIGATING, "Some calls through our European relays end after a few seconds. We are looking "
+        DemoStep(0, Phase.INVESTIGATING, "Some calls through our European relays end after a few seconds. We are looking "
              "into it.", {"Media relays Europe": PARTIAL}),
-        Step(14, Phase.IDENTIFIED, "A network provider in Frankfurt loses packets. We are moving calls to Dublin.", {}),
-        Step(31, Phase.MONITORING, "New calls go through Dublin and stay connected.", {"Media relays Europe": SLOW}),
-        Step(96, Phase.RESOLVED, "The provider has repaired its link and Frankfurt carries calls again.",
+        DemoStep(14, Phase.IDENTIFIED, "A network provider in Frankfurt loses packets. We are moving calls to Dublin.", {}),
+        DemoStep(31, Phase.MONITORING, "New calls go through Dublin and stay connected.", {"Media relays Europe": SLOW}),
+        DemoStep(96, Phase.RESOLVED, "The provider has repaired its link and Frankfurt carries calls again.",
              {"Media relays Europe": OK}),
     )),
     Story("Messages not delivered to connected apps", 41, "16:59", (
-        Step(0, Phase.INVESTIGATING, "We see a rise in errors on the Chat API and are looking into it.",
+        DemoStep(0, Phase.INVESTIGATING, "We see a rise in errors on the Chat API and are looking into it.",
              {"Chat API": PARTIAL, "Realtime delivery": DOWN}),
-        Step(21, Phase.IDENTIFIED, "Some messages were not pushed over WebSockets. A change made earlier today is "
+        DemoStep(21, Phase.IDENTIFIED, "Some messages were not pushed over WebSockets. A change made earlier today is "
              "being rolled back; most applications work again, the others will shortly. No message is lost: all can "
              "be read through the API.", {"Chat API": SLOW, "Realtime delivery": PARTIAL}),
-        Step(44, Phase.RESOLVED, "All servers run the earlier version and messages arrive everywhere. A full account "
+        DemoStep(44, Phase.RESOLVED, "All servers run the earlier version and messages arrive everywhere. A full account "
              "follows.", {"Chat API": OK, "Realtime delivery": OK}),
-        Step(1658, Phase.POSTMORTEM, POSTMORTEM, {}),
+        DemoStep(1658, Phase.POSTMORTEM, POSTMORTEM, {}),
     )),
     Story("Certificates for sign-in renewed", 30, "05:00", (
-        Step(-2880, Phase.SCHEDULED, "We exchange the certificates of our sign-in service. Signing in may take a "
+        DemoStep(-2880, Phase.SCHEDULED, "We exchange the certificates of our sign-in service. Signing in may take a "
              "second longer for some minutes.", {"Sign-in": WORK}),
-        Step(0, Phase.IN_PROGRESS, "The work has begun.", {"Sign-in": WORK}),
-        Step(25, Phase.COMPLETED, "The new certificates are in place.", {"Sign-in": OK}),
+        DemoStep(0, Phase.IN_PROGRESS, "The work has begun.", {"Sign-in": WORK}),
+        DemoStep(25, Phase.COMPLETED, "The new certificates are in place.", {"Sign-in": OK}),
     ), hours=1),
     Story("Webhooks delayed", 23, "19:20", (
-        Step(0, Phase.INVESTIGATING, "Webhooks arrive up to 20 minutes late.", {"Webhooks": SLOW}),
-        Step(18, Phase.IDENTIFIED, "A queue filled up behind a customer's server that no longer answers. We now give "
+        DemoStep(0, Phase.INVESTIGATING, "Webhooks arrive up to 20 minutes late.", {"Webhooks": SLOW}),
+        DemoStep(18, Phase.IDENTIFIED, "A queue filled up behind a customer's server that no longer answers. We now give "
              "such servers a queue of their own.", {}),
-        Step(52, Phase.RESOLVED, "All delayed webhooks have been delivered, in order.", {"Webhooks": OK}),
+        DemoStep(52, Phase.RESOLVED, "All delayed webhooks have been delivered, in order.", {"Webhooks": OK}),
     )),
     Story("Dashboard unavailable", 12, "10:12", (
-        Step(0, Phase.INVESTIGATING, "The dashboard answers with an error. Messaging and calls are not affected.",
+        DemoStep(0, Phase.INVESTIGATING, "The dashboard answers with an error. Messaging and calls are not affected.",
              {"Dashboard": DOWN}),
-        Step(9, Phase.MONITORING, "A faulty release has been taken back. The dashboard is up again.",
+        DemoStep(9, Phase.MONITORING, "A faulty release has been taken back. The dashboard is up again.",
              {"Dashboard": OK}),
-        Step(40, Phase.RESOLVED, "The dashboard has been stable since 10:21 UTC.", {}),
+        DemoStep(40, Phase.RESOLVED, "The dashboard has been stable since 10:21 UTC.", {}),
     )),
     Story("Slow call setup in America", 5, "21:30", (
-        Step(0, Phase.INVESTIGATING, "Joining a call takes up to ten seconds in America.",
+        DemoStep(0, Phase.INVESTIGATING, "Joining a call takes up to ten seconds in America.",
              {"Call setup": SLOW, "Media relays America": SLOW}),
-        Step(26, Phase.IDENTIFIED, "One of two relay groups in Ohio was out of rotation after a restart. It is being "
+        DemoStep(26, Phase.IDENTIFIED, "One of two relay groups in Ohio was out of rotation after a restart. It is being "
              "put back.", {}),
-        Step(41, Phase.RESOLVED, "Calls are set up at once again.", {"Call setup": OK, "Media relays America": OK}),
+        DemoStep(41, Phase.RESOLVED, "Calls are set up at once again.", {"Call setup": OK, "Media relays America": OK}),
     )),
 )  # fmt: skip
 
@@ -220,9 +220,9 @@ def _tell(page: Page, components: dict[str, Component], story: Story, now: datet
 
 def _tell_current(page: Page, components: dict[str, Component], now: datetime) -> None:
     steps = (
-        Step(0, Phase.INVESTIGATING, "Some push notifications arrive late on phones. Apps that are open receive "
+        DemoStep(0, Phase.INVESTIGATING, "Some push notifications arrive late on phones. Apps that are open receive "
              "messages at once.", {"Push notifications": SLOW}),
-        Step(16, Phase.IDENTIFIED, "About one in five notifications waits for a connection to a phone vendor's "
+        DemoStep(16, Phase.IDENTIFIED, "About one in five notifications waits for a connection to a phone vendor's "
              "service that has become slow. We are spreading them over more connections.",
              {"Push notifications": PARTIAL}),
     )  # fmt: skip
@@ -235,7 +235,7 @@ def _plan_work(page: Page, components: dict[str, Component], now: datetime) -> N
         "Our European relays move to a second data centre in Frankfurt. Calls under way may freeze for up to five "
         "seconds while they change over; new calls are not affected."
     )
-    steps = (Step(0, Phase.SCHEDULED, text, {"Media relays Europe": WORK}),)
+    steps = (DemoStep(0, Phase.SCHEDULED, text, {"Media relays Europe": WORK}),)
     window = (start, start + timedelta(hours=2))
     _post(page, components, "Move of the European media relays", now - timedelta(minutes=20), steps, window)
 
@@ -245,10 +245,10 @@ def _post(
     components: dict[str, Component],
     name: str,
     start: datetime,
-    steps: Sequence[Step],
+    steps: Sequence[DemoStep],
     window: tuple[datetime, datetime] | None = None,
 ) -> None:
-    """Post each step at its time. Planned work starts and ends by itself only where it still lies ahead."""
+    """Post each step at its time. Maintenance starts and ends by itself only where it still lies ahead."""
     incident: Incident | None = None
     for step in steps:
         at = start + timedelta(minutes=step.minutes)

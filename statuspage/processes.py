@@ -27,7 +27,7 @@ ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to listen on
 
 
 @dataclass(frozen=True)
-class Plan:
+class ProcessPlan:
     """What to run. `lock` is the open file that claims the data directory; it is held until this process ends."""
 
     base_dir: str
@@ -43,7 +43,7 @@ class Plan:
     lock: int
 
 
-def replace_this_process(plan: Plan) -> NoReturn:
+def replace_this_process(plan: ProcessPlan) -> NoReturn:
     """Go on as `python -m statuspage.processes`, with the same process id and none of this process's memory."""
     reading, writing = os.pipe()
     os.write(writing, json.dumps(asdict(plan)).encode())
@@ -55,12 +55,12 @@ def replace_this_process(plan: Plan) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-m", "statuspage.processes", str(reading)])  # noqa: S606
 
 
-def read_plan(reading: int) -> Plan:
+def read_plan(reading: int) -> ProcessPlan:
     with os.fdopen(reading) as pipe:
-        return Plan(**json.load(pipe))
+        return ProcessPlan(**json.load(pipe))
 
 
-def run(plan: Plan) -> int:
+def run(plan: ProcessPlan) -> int:
     """The exit code: 0 after Ctrl-C or SIGTERM, 1 when a part could not be kept running."""
     with contextlib.ExitStack() as stack:
         children, broker_url = [], plan.broker_url
@@ -72,7 +72,7 @@ def run(plan: Plan) -> int:
         return supervisor.run(lambda: announce(supervisor, plan))
 
 
-def commands(plan: Plan, broker_url: str) -> Iterator[Child]:
+def commands(plan: ProcessPlan, broker_url: str) -> Iterator[Child]:
     """Web, one worker for all queues with the clock inside it, and the watch where there is one to keep.
 
     A small machine has one worker process. Its threads are kept apart: of each channel one sends at a time
@@ -96,7 +96,7 @@ def commands(plan: Plan, broker_url: str) -> Iterator[Child]:
         yield Child("watch", [sys.executable, str(Path(plan.base_dir) / "manage.py"), "watch"], shared)
 
 
-def announce(supervisor: Supervisor, plan: Plan) -> None:
+def announce(supervisor: Supervisor, plan: ProcessPlan) -> None:
     """Say the addresses once the page really answers; in a thread, so that lines are shown meanwhile."""
 
     def wait() -> None:

@@ -23,7 +23,7 @@ from pages.models import Page
 from statuspage.demo import build_demo
 from statuspage.environment import Environment
 from statuspage.health import public_host
-from statuspage.processes import Plan, replace_this_process
+from statuspage.processes import ProcessPlan, replace_this_process
 from statuspage.stream import JsonLines
 
 env = Environment()
@@ -49,8 +49,8 @@ def prepare(*, demo: bool) -> None:
         build_demo(public_url())
 
 
-def plan(lock: int, *, has_page: bool) -> Plan:
-    return Plan(
+def plan(lock: int, *, has_page: bool) -> ProcessPlan:
+    return ProcessPlan(
         base_dir=str(settings.BASE_DIR),
         data_dir=str(settings.DATA_DIR),
         host=settings.HOST,

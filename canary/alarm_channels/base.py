@@ -16,7 +16,7 @@ class AlarmError(Exception):
 
 
 @dataclass(frozen=True)
-class Message:
+class AlarmMessage:
     """`key` names what is wrong, the same from the first alarm to the all-clear; `site` is where."""
 
     site: str
@@ -45,7 +45,7 @@ class AlarmChannel:
     def is_configured(cls) -> bool:
         raise NotImplementedError
 
-    def tell(self, message: Message) -> None:
+    def tell(self, message: AlarmMessage) -> None:
         """Raises AlarmError."""
         raise NotImplementedError
 

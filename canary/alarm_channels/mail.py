@@ -6,19 +6,19 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
-from canary.alarm_channels.base import SECONDS, AlarmChannel, AlarmError, Message
+from canary.alarm_channels.base import SECONDS, AlarmChannel, AlarmError, AlarmMessage
 
 BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
 
-class Mail(AlarmChannel):
+class MailAlarm(AlarmChannel):
     name = "Mail"
 
     @classmethod
     def is_configured(cls) -> bool:
         return bool(settings.ALARM_EMAILS)
 
-    def tell(self, message: Message) -> None:
+    def tell(self, message: AlarmMessage) -> None:
         relay = settings.ALARM_SMTP or settings.SMTP
         if not relay:
             raise AlarmError("there is no mail server: set ALARM_EMAIL_URL or EMAIL_URL")

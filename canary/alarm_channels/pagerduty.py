@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from canary.alarm_channels.base import AlarmChannel, AlarmError, Message, post_json
+from canary.alarm_channels.base import AlarmChannel, AlarmError, AlarmMessage, post_json
 
 SUMMARY_LIMIT = 1024
 
@@ -20,13 +20,13 @@ class PagerDuty(AlarmChannel):
     def is_configured(cls) -> bool:
         return bool(settings.ALARM_PAGERDUTY_KEY)
 
-    def tell(self, message: Message) -> None:
+    def tell(self, message: AlarmMessage) -> None:
         answer = post_json(settings.ALARM_PAGERDUTY_URL, compose(message))
         if answer.status != 202:
             raise AlarmError(f"it answered {answer.status}")
 
 
-def compose(message: Message) -> dict[str, Any]:
+def compose(message: AlarmMessage) -> dict[str, Any]:
     event: dict[str, Any] = {
         "routing_key": settings.ALARM_PAGERDUTY_KEY,
         "event_action": "resolve" if message.is_clear else "trigger",

@@ -5,7 +5,7 @@ Answers: 200 with the body “ok”, or 4xx with a word such as no_service (api.
 
 from django.conf import settings
 
-from canary.alarm_channels.base import AlarmChannel, AlarmError, Message, post_json
+from canary.alarm_channels.base import AlarmChannel, AlarmError, AlarmMessage, post_json
 
 SIGN = {True: ":white_check_mark:", False: ":rotating_light:"}
 
@@ -17,7 +17,7 @@ class Slack(AlarmChannel):
     def is_configured(cls) -> bool:
         return bool(settings.ALARM_SLACK_URL)
 
-    def tell(self, message: Message) -> None:
+    def tell(self, message: AlarmMessage) -> None:
         _, *more = message.text.splitlines()
         since = " ".join(filter(None, (f"{escape(message.site)}, since {_time(message)}", escape(message.link))))
         lines = [f"*{escape(message.headline)}*", *map(escape, more), since]
@@ -31,5 +31,5 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _time(message: Message) -> str:
+def _time(message: AlarmMessage) -> str:
     return f"{message.since:%Y-%m-%d %H:%M} UTC"

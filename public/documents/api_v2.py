@@ -30,12 +30,12 @@ def to_json(document: Any) -> bytes:
 
 def summary(snapshot: Snapshot) -> Json:
     unresolved = [incident for incident in snapshot.incidents if not incident.is_closed]
-    planned = [incident for incident in snapshot.maintenances if not incident.is_closed]
+    open_maintenances = [incident for incident in snapshot.maintenances if not incident.is_closed]
     return {
         "page": describe_page(snapshot),
         "components": list_components(snapshot),
         "incidents": describe_incidents(unresolved, snapshot),
-        "scheduled_maintenances": describe_incidents(planned, snapshot),
+        "scheduled_maintenances": describe_incidents(open_maintenances, snapshot),
         "status": describe_status(snapshot),
     }
 
@@ -165,7 +165,7 @@ def describe_incidents(chosen: Iterable[PublicIncident], snapshot: Snapshot) -> 
 
 
 def describe_incident(incident: PublicIncident, page_code: str, zone: ZoneInfo) -> Json:
-    """An incident; planned work has its window at the end."""
+    """An incident; maintenance has its window at the end."""
     described = {
         "id": incident.code,
         "name": incident.name,

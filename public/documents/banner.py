@@ -1,4 +1,4 @@
-"""What an application's banner says: the worst open incident, else planned work that is near, else nothing.
+"""What an application's banner says: the worst open incident, else maintenance that is near, else nothing.
 
 Shape of the document (/api/banner.json), documented for its users in docs/banner.md:
 
@@ -31,7 +31,7 @@ def banner(snapshot: Snapshot) -> Json:
 
 
 def choose(snapshot: Snapshot) -> PublicIncident | None:
-    """The incident or planned work to announce at the time the snapshot was built."""
+    """The incident or maintenance to announce at the time the snapshot was built."""
     open_incidents = [incident for incident in snapshot.incidents if not incident.is_closed]
     if open_incidents:
         return max(open_incidents, key=lambda each: (Impact(each.impact).rank, each.updated_at))

@@ -1,4 +1,4 @@
-"""Planned work as an iCalendar file that calendar programs can subscribe to: /maintenance.ics (RFC 5545)."""
+"""Maintenance as an iCalendar file that calendar programs can subscribe to: /maintenance.ics (RFC 5545)."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ REFRESH = timedelta(hours=1)
 
 
 def calendar(snapshot: Snapshot) -> bytes:
-    """All planned work of the snapshot: coming, running and the latest completed."""
+    """All maintenance of the snapshot: coming, running and the latest completed."""
     from icalendar import Calendar  # a fifth of a web process's start, for a file that is seldom asked for
 
     page = snapshot.page

@@ -1,6 +1,6 @@
 """The history as RSS, Atom and JSON Feed: 25 items, dated and worded as feed readers know them from Statuspage.
 
-An item's date is the time of its latest update, so it comes up again with each one; planned work that has
+An item's date is the time of its latest update, so it comes up again with each one; maintenance that has
 not begun is dated when it begins. Its id never changes. Reference: docs/api.md.
 """
 
@@ -88,7 +88,7 @@ def item_date(incident: PublicIncident) -> datetime:
 
 
 def item_html(incident: PublicIncident, zone: ZoneInfo) -> str:
-    """One paragraph per update, newest first; while planned work has not begun, its window before them."""
+    """One paragraph per update, newest first; while maintenance has not begun, its window before them."""
     paragraphs = [_window(incident, zone)] if incident.status == Phase.SCHEDULED else []
     paragraphs += [_paragraph(update, zone) for update in incident.updates]
     return "".join(paragraphs)

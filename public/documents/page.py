@@ -56,21 +56,21 @@ def _is_shown(component: PublicComponent) -> bool:
 
 @dataclass(frozen=True)
 class Agenda:
-    """What the front page tells apart: what happens now, what is planned."""
+    """What the front page tells apart: what happens now, what is scheduled."""
 
     incidents: list[PublicIncident]
     working: list[PublicIncident]
-    planned: list[PublicIncident]
+    scheduled: list[PublicIncident]
 
 
 def build_agenda(snapshot: Snapshot) -> Agenda:
-    """Open incidents, newest first; planned work under way; planned work to come, the next first."""
+    """Open incidents, newest first; maintenance under way; maintenance to come, the next first."""
     work = [each for each in snapshot.maintenances if not each.is_closed]
-    planned = [each for each in work if each.status == Phase.SCHEDULED]
+    scheduled = [each for each in work if each.status == Phase.SCHEDULED]
     return Agenda(
         incidents=[each for each in snapshot.incidents if not each.is_closed],
         working=[each for each in work if each.status != Phase.SCHEDULED],
-        planned=sorted(planned, key=lambda each: each.begins_at),
+        scheduled=sorted(scheduled, key=lambda each: each.begins_at),
     )
 
 
@@ -90,15 +90,15 @@ def list_troubled_days(uptime: Uptime) -> list[DayUptime]:
 
 
 def count_troubled_days(days: Iterable[DayUptime]) -> str:
-    """ "2 days with trouble, 1 with planned work"; "No trouble"."""
+    """ "2 days with trouble, 1 with maintenance"; "No trouble"."""
     statuses = [day.status for day in days]
-    planned = statuses.count(Status.UNDER_MAINTENANCE)
-    troubled = len(statuses) - planned
+    maintenance = statuses.count(Status.UNDER_MAINTENANCE)
+    troubled = len(statuses) - maintenance
     if not statuses:
         return "No trouble"
     if not troubled:
-        return f"{planned} {_days(planned)} with planned work"
-    return f"{troubled} {_days(troubled)} with trouble" + (f", {planned} with planned work" if planned else "")
+        return f"{maintenance} {_days(maintenance)} with maintenance"
+    return f"{troubled} {_days(troubled)} with trouble" + (f", {maintenance} with maintenance" if maintenance else "")
 
 
 def _days(count: int) -> str:
@@ -118,8 +118,8 @@ def describe_outcome(incident: PublicIncident, now: datetime) -> str:
     """ "Resolved after 14 minutes", "Ongoing": one line about an incident in a list of days."""
     if incident.kind == Kind.MAINTENANCE:
         if incident.is_closed:
-            return "Planned work, completed"
-        return "Planned work, to come" if incident.status == Phase.SCHEDULED else "Planned work, under way"
+            return "Maintenance, completed"
+        return "Maintenance, to come" if incident.status == Phase.SCHEDULED else "Maintenance, under way"
     if incident.is_closed and incident.resolved_at:
         return f"Resolved after {describe_duration(incident.resolved_at - incident.started_at)}"
     return f"{incident.label}, ongoing"

@@ -47,7 +47,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Report:
+class ExportReport:
     written: int
     unchanged: int
     removed: int
@@ -56,7 +56,7 @@ class Report:
     """When time alone makes the export untrue."""
 
 
-def export_page(page: Page, site: Site, progress: Progress | None = None) -> Report:
+def export_page(page: Page, site: Site, progress: Progress | None = None) -> ExportReport:
     """Raises SiteError; django.db.Error."""
     snapshot = build(page)
     paths = list(list_all(page, snapshot.built_at.astimezone(page.zone).date()))
@@ -73,7 +73,7 @@ def export_page(page: Page, site: Site, progress: Progress | None = None) -> Rep
             progress(number + 1, len(paths))
     removed = writing.finish()
     kept = len(writing.manifest) - writing.written
-    return Report(writing.written, kept, removed, snapshot.page.generation, snapshot.changes_at)
+    return ExportReport(writing.written, kept, removed, snapshot.page.generation, snapshot.changes_at)
 
 
 class _Writing:

@@ -33,7 +33,7 @@ def open_site(target: str, subfolder: str = "") -> Site:
     if target.startswith("s3://"):
         parts = urlsplit(target)
         prefix = "/".join(part for part in (parts.path.strip("/"), subfolder) if part)
-        return Bucket(parts.netloc, prefix)
+        return S3Bucket(parts.netloc, prefix)
     return Folder(Path(target) / subfolder)
 
 
@@ -97,7 +97,7 @@ class Folder:
                 draft.unlink(missing_ok=True)
 
 
-class Bucket:
+class S3Bucket:
     """Objects are named as their addresses; where and with which keys is boto3's configuration (AWS_… variables)."""
 
     CONNECT_SECONDS, READ_SECONDS = 5, 20

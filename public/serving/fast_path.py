@@ -21,7 +21,7 @@ from public.serving.disk import Copier, Copy
 from public.serving.edition import HANDOVER, Handed
 from public.serving.refresher import Keeper
 from public.serving.render_cache import Editions, editions
-from public.serving.replies import Answers, Headers, Memory, Reply, may_be_shared
+from public.serving.replies import Answers, Headers, HttpReply, Memory, may_be_shared
 from public.serving.shelf import Edition, Key
 
 LOAD_SECONDS = 10.0
@@ -119,7 +119,7 @@ class Door:
         known = canonical_query(query, tuple(answers.params.items()))
         return self.table.get(Target(page_id, secure, path, known))
 
-    async def _answer(self, scope: Scope) -> "Reply | Recorded | None":
+    async def _answer(self, scope: Scope) -> "HttpReply | Recorded | None":
         headers = _read_headers(scope, self._proto_header)
         secure = self.is_secure(headers["proto"], over_tls=scope.get("scheme") == "https")
         host, path = (headers["host"] or b"").decode("latin-1"), scope["path"]
@@ -332,9 +332,9 @@ def _read_headers(scope: Scope, proto_header: str | None) -> dict[str, bytes | N
     return found
 
 
-async def _send_answer(answer: "Reply | Recorded", send: Send, *, head: bool) -> None:
+async def _send_answer(answer: "HttpReply | Recorded", send: Send, *, head: bool) -> None:
     headers = answer.headers
-    if isinstance(answer, Reply):
+    if isinstance(answer, HttpReply):
         headers = headers + answer.answers.age_headers()
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else answer.body})

@@ -22,7 +22,7 @@ def status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
-class Reply:
+class HttpReply:
     """One answer. `data` is the whole of it, as bytes for the wire, made anew when the Date header changes."""
 
     __slots__ = ("_block", "answers", "body", "data", "headers", "stamp", "status")
@@ -66,9 +66,9 @@ class Answers:
         self.old_since = old_since
         self.noticed = False
         self.used_at = monotonic()
-        self._replies: dict[tuple[str, bool], Reply] = {}
+        self._replies: dict[tuple[str, bool], HttpReply] = {}
 
-    def choose(self, accept_encoding: bytes, if_none_match: bytes) -> Reply:
+    def choose(self, accept_encoding: bytes, if_none_match: bytes) -> HttpReply:
         """The answer to a client that takes these encodings and has what these tags name."""
         encoding = choose_encoding(accept_encoding.decode("latin-1"))
         encoding = encoding if encoding in self.edition.bodies else "identity"
@@ -90,7 +90,7 @@ class Answers:
             return []
         return [(b"x-edition-age", str(int(monotonic() - self.old_since)).encode())]
 
-    def _build(self, encoding: str, *, known: bool) -> Reply:
+    def _build(self, encoding: str, *, known: bool) -> HttpReply:
         body = self.edition.bodies[encoding]
         changed = {b"content-length": str(len(body)).encode(), b"etag": self.edition.etag(encoding).encode()}
         headers: Headers = []
@@ -100,7 +100,7 @@ class Answers:
             headers.append((name, changed.get(name, value)))
             if name == b"content-length" and encoding != "identity":
                 headers.append((b"content-encoding", encoding.encode()))
-        return Reply(self, 304, headers, b"") if known else Reply(self, self.edition.status, headers, body)
+        return HttpReply(self, 304, headers, b"") if known else HttpReply(self, self.edition.status, headers, body)
 
 
 def may_be_shared(headers: Headers) -> bool:
@@ -121,10 +121,10 @@ class Memory:
     LONGEST_HEAD, LONGEST_ESSENCE = 1_000, 500
 
     def __init__(self) -> None:
-        self.heads: dict[bytes, Reply] = {}
-        self.essences: dict[Essence, Reply] = {}
+        self.heads: dict[bytes, HttpReply] = {}
+        self.essences: dict[Essence, HttpReply] = {}
 
-    def keep(self, head: bytes, essence: Essence, reply: Reply) -> None:
+    def keep(self, head: bytes, essence: Essence, reply: HttpReply) -> None:
         if len(head) <= self.LONGEST_HEAD:
             if len(self.heads) >= self.HEADS:
                 self.heads.clear()

@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 from public.serving.fast_path import Door
 from public.serving.head import find_essence, read_head
-from public.serving.replies import Reply
+from public.serving.replies import HttpReply
 
 
 class Protocol(HttpToolsProtocol):
@@ -40,7 +40,7 @@ class Protocol(HttpToolsProtocol):
         self.answered = 0
         """Requests answered by the short cut; the sweep sees by it whether anything happens here."""
         self.swept: tuple[int, int, int] | None = None
-        self._heads: dict[bytes, Reply] = {}
+        self._heads: dict[bytes, HttpReply] = {}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -65,7 +65,7 @@ class Protocol(HttpToolsProtocol):
     def _hand_on(self, data: bytes) -> None:
         super().data_received(data)
 
-    def _find(self, data: bytes) -> Reply | None:
+    def _find(self, data: bytes) -> HttpReply | None:
         """The answer to a head not met before; None unless it plainly asks for a finished document."""
         essence = find_essence(data)
         if essence is None or self.door is None:
@@ -76,7 +76,7 @@ class Protocol(HttpToolsProtocol):
             memory.keep(data, essence, reply)
         return reply
 
-    def _read(self, data: bytes) -> Reply | None:
+    def _read(self, data: bytes) -> HttpReply | None:
         head = read_head(data)
         if head is None or self.door is None:
             return None

@@ -49,7 +49,7 @@ def moment(context: Context, when: datetime, part: str = "") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def window(context: Context, start: datetime, end: datetime) -> SafeString:
-    """When planned work takes place: "Sun 12 December, 02:00 to 03:00 UTC"."""
+    """When maintenance takes place: "Sun 12 December, 02:00 to 03:00 UTC"."""
     zone = _zone(context)
     first, last = start.astimezone(zone), end.astimezone(zone)
     begin = f"{_long_day(first.date(), _today(context))}, {first:%H:%M}"

@@ -49,7 +49,7 @@ class IncidentAdmin(MayPublish, StaffModelAdmin):
     readonly_fields = ("code", "kind", "status", "impact", "started_at", "monitoring_at", "resolved_at", "next_update")
     fieldsets = (
         (None, {"fields": ("name", "impact_override", "next_update")}),
-        ("Planned work", {"fields": ("scheduled_for", "scheduled_until", "auto_start", "auto_complete")}),
+        ("Maintenance", {"fields": ("scheduled_for", "scheduled_until", "auto_start", "auto_complete")}),
         ("Known as", {"fields": readonly_fields[:-1]}),
     )
     inlines = (UpdateInline,)
@@ -61,7 +61,7 @@ class IncidentAdmin(MayPublish, StaffModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Incident | None = None) -> Any:
         """A real-time incident has no window."""
         shown = super().get_fieldsets(request, obj)
-        return shown if obj is None or obj.window else [each for each in shown if each[0] != "Planned work"]
+        return shown if obj is None or obj.window else [each for each in shown if each[0] != "Maintenance"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Incident | None = None) -> bool:
         """What is open holds components in a bad status: it is resolved first."""

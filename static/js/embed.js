@@ -65,7 +65,7 @@
     }
   }
 
-  function plannedTime(banner) {
+  function scheduledTime(banner) {
     if (banner.kind !== "maintenance" || !banner.starts_at) return "";
     const moment = (text, style) => new Date(text).toLocaleString(undefined, style);
     const start = moment(banner.starts_at, { weekday: "short", day: "numeric", month: "long", hour: "numeric", minute: "2-digit" });
@@ -163,7 +163,7 @@
       const severity = ["minor", "major", "critical", "maintenance"].includes(banner.severity) ? banner.severity : "none";
       const card = element("div", `card ${severity}`);
       card.append(element("p", "label", banner.label), element("p", "title", banner.title));
-      const time = plannedTime(banner);
+      const time = scheduledTime(banner);
       if (time) card.append(element("p", "time", time));
       if (banner.text) card.append(element("p", "text", banner.text));
       const link = element("a", "link", "Details");

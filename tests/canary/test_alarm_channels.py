@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 from pytest_django import Settings
 
-from canary.alarm_channels import KINDS, AlarmChannel, AlarmError, Message
+from canary.alarm_channels import KINDS, AlarmChannel, AlarmError, AlarmMessage
 from tests.canary.conftest import KEY
 from tests.delivery.smtp_servers import HANG_UP, bad_server
 from tests.http_servers import Reply, Sent, listening
@@ -21,10 +21,10 @@ HOSTILE = "<!channel> & <https://evil.example|click>"
 SINCE = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 SECRET = "hunter2hunter2"
 STAFF = "https://status.acme.example/admin/"
-ALARM = Message(
+ALARM = AlarmMessage(
     "status.acme.example", "arrival.email", f"5 of 12 did not arrive {HOSTILE}\nLook at the relay.", SINCE, link=STAFF
 )
-CLEAR = Message("status.acme.example", "arrival.email", ALARM.text, SINCE, is_clear=True)
+CLEAR = AlarmMessage("status.acme.example", "arrival.email", ALARM.text, SINCE, is_clear=True)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from delivery.mail.bounces import tracked
-from delivery.mail.bounces.models import BounceEvent, Kind
+from delivery.mail.bounces.models import BounceEvent, EventKind
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.provider_payloads import GONE, PROVIDERS
 
@@ -88,7 +88,7 @@ def suppressed() -> set[str]:
 
 
 def unreadable() -> list[tuple[str, str]]:
-    return list(BounceEvent.objects.filter(kind=Kind.UNREADABLE).values_list("source", "reason"))
+    return list(BounceEvent.objects.filter(kind=EventKind.UNREADABLE).values_list("source", "reason"))
 
 
 @pytest.mark.parametrize("provider", BATCHES)

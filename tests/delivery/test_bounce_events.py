@@ -15,7 +15,7 @@ from delivery.ledger.counting import count_line_by_line
 from delivery.mail import message_ids
 from delivery.mail.bounces import events
 from delivery.mail.bounces.events import MAILBOX, note
-from delivery.mail.bounces.models import BounceEvent, Kind
+from delivery.mail.bounces.models import BounceEvent, EventKind
 from delivery.models import Delivery, Notice
 from delivery.receipt import build_receipt
 from subscribers.models import Subscriber, Suppression
@@ -49,7 +49,7 @@ def signed(delivery: Delivery) -> str:
     return message_ids.of_delivery(delivery.notice.code, delivery.pk, "acme.example")
 
 
-def returned(delivery: Delivery, kind: Kind = Kind.HARD, address: str = "", source: str = "mailgun") -> bool:
+def returned(delivery: Delivery, kind: EventKind = EventKind.HARD, address: str = "", source: str = "mailgun") -> bool:
     about = signed(delivery)
     return note(source=source, event_id=about, kind=kind, address=address, message_id=about)
 
@@ -62,8 +62,8 @@ def outcomes() -> list[str]:
     return list(BounceEvent.objects.order_by("pk").values_list("outcome", flat=True))
 
 
-@pytest.mark.parametrize(("kind", "reason"), [(Kind.HARD, "hard_bounce"), (Kind.COMPLAINT, "complaint")])
-def test_fifty_times_the_same_is_one(delivery: Delivery, kind: Kind, reason: str):
+@pytest.mark.parametrize(("kind", "reason"), [(EventKind.HARD, "hard_bounce"), (EventKind.COMPLAINT, "complaint")])
+def test_fifty_times_the_same_is_one(delivery: Delivery, kind: EventKind, reason: str):
     assert [returned(delivery, kind) for _ in range(50)] == [True] + [False] * 49
 
     assert reasons() == [reason]
@@ -76,7 +76,7 @@ def test_staff_lift_a_suppression_and_an_old_event_does_not_bring_it_back(delive
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another " * 8, [django_settings.SECRET_KEY]
 
     assert not note(
-        source="mailgun", event_id=BounceEvent.objects.earliest("pk").event_id, kind=Kind.HARD, address=ADDRESS
+        source="mailgun", event_id=BounceEvent.objects.earliest("pk").event_id, kind=EventKind.HARD, address=ADDRESS
     )
     assert reasons() == []
 
@@ -86,14 +86,14 @@ def test_a_mail_signed_with_a_retired_key_is_known(delivery: Delivery, settings:
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another " * 8
 
-    note(source=MAILBOX, event_id=about, kind=Kind.HARD, address=ADDRESS, message_id=about)
+    note(source=MAILBOX, event_id=about, kind=EventKind.HARD, address=ADDRESS, message_id=about)
 
     assert Suppression.objects.covers("email", ADDRESS)
 
 
 def test_a_mailbox_is_believed_only_with_a_signed_id(delivery: Delivery):
     for about in ("", f"<d-{delivery.notice.code}-{delivery.pk}@acme.example>", signed(delivery).replace("@", "0@")):
-        assert not note(source=MAILBOX, event_id="1", kind=Kind.HARD, address=ADDRESS, message_id=about)
+        assert not note(source=MAILBOX, event_id="1", kind=EventKind.HARD, address=ADDRESS, message_id=about)
 
     assert reasons() == []
     assert not BounceEvent.objects.exists()
@@ -110,9 +110,13 @@ def test_who_got_a_mail_cannot_have_another_address_suppressed(delivery: Deliver
 
 
 def test_a_provider_is_believed_about_subscribers_and_nobody_else(person: Subscriber):
-    assert note(source="ses", event_id="1", kind=Kind.HARD, address="Person0001@Example.com", message_id="<their@id>")
-    assert note(source="ses", event_id="2", kind=Kind.HARD, address="stranger@example.com")
-    assert note(source="ses", event_id="3\0" * 200, kind=Kind.HARD, address="\ud800 no address\0", reason="\0\ud800")
+    assert note(
+        source="ses", event_id="1", kind=EventKind.HARD, address="Person0001@Example.com", message_id="<their@id>"
+    )
+    assert note(source="ses", event_id="2", kind=EventKind.HARD, address="stranger@example.com")
+    assert note(
+        source="ses", event_id="3\0" * 200, kind=EventKind.HARD, address="\ud800 no address\0", reason="\0\ud800"
+    )
 
     assert outcomes() == ["suppressed", "ignored", "ignored"]
     assert Suppression.objects.covers("email", ADDRESS)
@@ -120,7 +124,7 @@ def test_a_provider_is_believed_about_subscribers_and_nobody_else(person: Subscr
 
 
 def test_no_address_is_kept(delivery: Delivery):
-    note(source="ses", event_id="1", kind=Kind.SOFT, address=ADDRESS, reason=f"552 <{ADDRESS}>: mailbox full")
+    note(source="ses", event_id="1", kind=EventKind.SOFT, address=ADDRESS, reason=f"552 <{ADDRESS}>: mailbox full")
 
     event = BounceEvent.objects.get()
     assert event.reason == "552 <the recipient>: mailbox full"
@@ -131,12 +135,12 @@ def test_a_returned_confirmation_suppresses_too(person: Subscriber):
     letters.queue_letter(None, person, "abcdefghijkl")
     about = message_ids.of_delivery("letter", Delivery.objects.get().pk, "acme.example")
 
-    assert note(source=MAILBOX, event_id=about, kind=Kind.HARD, address="", message_id=about.strip("<>"))
+    assert note(source=MAILBOX, event_id=about, kind=EventKind.HARD, address="", message_id=about.strip("<>"))
     assert reasons() == ["hard_bounce"]
 
 
 def test_leaving_at_the_provider_is_leaving_here(delivery: Delivery, person: Subscriber):
-    assert returned(delivery, Kind.UNSUBSCRIBE)
+    assert returned(delivery, EventKind.UNSUBSCRIBE)
 
     person.refresh_from_db()
     assert person.state == Subscriber.State.UNSUBSCRIBED
@@ -154,7 +158,7 @@ def test_the_receipt_tells_of_what_came_back_before_and_after_its_counts_are_kep
 
     assert compaction.compact(notice.pk)
     for _ in range(3):
-        returned(second, Kind.SOFT)
+        returned(second, EventKind.SOFT)
         returned(second)
 
     notice.refresh_from_db()
@@ -165,7 +169,7 @@ def test_the_receipt_tells_of_what_came_back_before_and_after_its_counts_are_kep
 def soft_after(make_notice: MakeNotice, *days_ago: float) -> list[Delivery]:
     made = [mailed(make_notice(created_at=timezone.now() - timedelta(days=days)), days) for days in days_ago]
     for delivery in made:
-        returned(delivery, Kind.SOFT)
+        returned(delivery, EventKind.SOFT)
     return made
 
 
@@ -205,8 +209,8 @@ def test_after_staff_lifted_it_the_count_begins_anew(person: Subscriber, make_no
 
 def test_events_are_deleted_after_ninety_days(delivery: Delivery):
     returned(delivery)
-    returned(delivery, Kind.COMPLAINT)
-    BounceEvent.objects.filter(kind=Kind.HARD).update(noted_at=timezone.now() - timedelta(days=91))
+    returned(delivery, EventKind.COMPLAINT)
+    BounceEvent.objects.filter(kind=EventKind.HARD).update(noted_at=timezone.now() - timedelta(days=91))
 
     assert events.prune() == 1
-    assert BounceEvent.objects.get().kind == Kind.COMPLAINT
+    assert BounceEvent.objects.get().kind == EventKind.COMPLAINT

@@ -18,7 +18,7 @@ from delivery.ledger import outbox
 from delivery.mail import message_ids
 from delivery.mail.bounces import tracked
 from delivery.mail.bounces.known import KNOWN
-from delivery.mail.bounces.models import BounceEvent, Kind
+from delivery.mail.bounces.models import BounceEvent, EventKind
 from delivery.mail.bounces.severity import GONE
 from delivery.models import Delivery, Notice
 from subscribers.models import Subscriber, Suppression
@@ -103,7 +103,7 @@ def test_the_same_report_fifty_times_is_one(delivery: Delivery, provider: str) -
     assert {post(provider, report) for _ in range(50)} == {200}
     assert suppressed() == {ADDRESS: "hard_bounce"}
     event = BounceEvent.objects.get()
-    assert (event.source, event.kind) == (provider, Kind.HARD)
+    assert (event.source, event.kind) == (provider, EventKind.HARD)
     assert event.delivery_pk == (delivery.pk if provider in CORRELATED else None)
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from delivery.ledger import compaction, outbox
 from delivery.mail import message_ids
 from delivery.mail.bounces.events import note
-from delivery.mail.bounces.models import BounceEvent, Kind
+from delivery.mail.bounces.models import BounceEvent, EventKind
 from delivery.models import Delivery, Notice
 from delivery.receipt import build_receipt
 from subscribers.models import Subscriber, Suppression
@@ -46,7 +46,7 @@ def mailed(notice: Notice, days_ago: float = 0) -> Delivery:
     return notice.deliveries.get()
 
 
-def telling(delivery: Delivery, kind: Kind = Kind.HARD, source: str = "mailgun") -> Callable[[], bool]:
+def telling(delivery: Delivery, kind: EventKind = EventKind.HARD, source: str = "mailgun") -> Callable[[], bool]:
     about = message_ids.of_delivery(delivery.notice.code, delivery.pk, "acme.example")
     return lambda: note(source=source, event_id=about, kind=kind, address=ADDRESS, message_id=about)
 
@@ -98,10 +98,10 @@ def test_different_events_for_one_address_neither_deadlock_nor_get_lost(make_not
         assert compaction.compact(first.notice_id)
         works = [
             telling(first),
-            telling(first, Kind.COMPLAINT),
+            telling(first, EventKind.COMPLAINT),
             telling(first, source="brevo"),
             telling(second),
-            telling(second, Kind.SOFT),
+            telling(second, EventKind.SOFT),
         ]
 
         assert at_once(works) == [True] * 5
@@ -119,7 +119,11 @@ def test_leaving_and_bouncing_at_once_do_both(make_notice: MakeNotice, person: S
         Suppression.objects.all().delete()
         Subscriber.objects.update(state=Subscriber.State.ACTIVE)
         delivery = mailed(make_notice())
-        works = [telling(delivery, Kind.UNSUBSCRIBE), telling(delivery), telling(delivery, Kind.UNSUBSCRIBE, "brevo")]
+        works = [
+            telling(delivery, EventKind.UNSUBSCRIBE),
+            telling(delivery),
+            telling(delivery, EventKind.UNSUBSCRIBE, "brevo"),
+        ]
 
         assert at_once(works) == [True] * 3
 
@@ -137,7 +141,7 @@ def test_five_soft_ones_at_once_are_five_in_a_row(make_notice: MakeNotice) -> No
         days = (4, 3, 2, 1, 0.5)
         mails = [mailed(make_notice(created_at=timezone.now() - timedelta(days=ago)), ago) for ago in days]
 
-        assert at_once([telling(each, Kind.SOFT) for each in mails]) == [True] * 5
+        assert at_once([telling(each, EventKind.SOFT) for each in mails]) == [True] * 5
 
         assert reasons() == ["soft_bounce"]
         assert set(BounceEvent.objects.values_list("outcome", flat=True)) == {"suppressed"}

@@ -57,7 +57,7 @@ def test_a_body_of_dash_is_read_from_standard_input(run, chat, monkeypatch):
     assert Update.objects.get().body == "From\na pipe."
 
 
-def test_planned_work_is_given_in_the_pages_zone_or_with_an_offset(run, acme, chat):
+def test_maintenance_is_given_in_the_pages_zone_or_with_an_offset(run, acme, chat):
     acme.time_zone = "Asia/Singapore"
     acme.save()
     run(
@@ -109,7 +109,7 @@ def test_resolve_frees_components_that_no_other_open_incident_holds(run, acme, c
         run("resolve", incident.code)
 
 
-def test_resolve_completes_planned_work(run, acme, chat):
+def test_resolve_completes_maintenance(run, acme, chat):
     window = datetime(2030, 1, 6, 2, tzinfo=UTC), datetime(2030, 1, 6, 3, tzinfo=UTC)
     work = Incident.open(acme, "W", Post("w", status="in_progress", window=window), kind="maintenance").incident
     run("resolve", work.code)

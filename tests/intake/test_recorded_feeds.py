@@ -86,7 +86,7 @@ def atom_items(feed: Any) -> list[Item]:
 def test_an_rss_feed_comes_back_item_by_item() -> None:
     notes = import_feed(DIGITAL_OCEAN)
     assert "left out" not in notes
-    assert "does not say when planned work ends" in notes  # of the one in progress: the end tag came later than 2020
+    assert "does not say when maintenance ends" in notes  # of the one in progress: the end tag came later than 2020
     ours, theirs = our_rss(), recorded(DIGITAL_OCEAN)
     for name in ("title", "link", "description", "pubDate"):
         assert ours.findtext(name) == theirs.findtext(name)
@@ -101,7 +101,7 @@ def test_an_rss_feed_comes_back_item_by_item() -> None:
     assert items == expected
 
 
-def test_planned_work_in_rss_comes_back_with_its_window() -> None:
+def test_maintenance_in_rss_comes_back_with_its_window() -> None:
     import_feed(GOV_UK, "Europe/London")
     assert rss_items(our_rss()) == rss_items(recorded(GOV_UK))
 

@@ -120,7 +120,7 @@ def test_utc_is_written_as_z() -> None:
     assert timestamp(moment, ZoneInfo("Asia/Kathmandu")) == "2026-03-10T16:15:00.123+05:45"
 
 
-def test_planned_work_moves_from_upcoming_to_active_to_completed(example: Example, client: Client) -> None:
+def test_maintenance_moves_from_upcoming_to_active_to_completed(example: Example, client: Client) -> None:
     def where() -> list[str]:
         paths = ("", "/upcoming", "/active")
         return [

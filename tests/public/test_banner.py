@@ -60,7 +60,7 @@ def test_a_new_update_has_a_new_id_so_that_it_comes_back(example: Example) -> No
     assert said(example)["id"] != before
 
 
-def test_planned_work_is_told_inside_its_notice_and_not_before(example: Example) -> None:
+def test_maintenance_is_told_inside_its_notice_and_not_before(example: Example) -> None:
     example.outage.post(Post("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11)))
     notice = timedelta(hours=example.page.maintenance_notice_hours)
     assert said(example, at(12, 6) - notice - timedelta(seconds=1)) is None
@@ -142,7 +142,7 @@ def test_only_the_frame_may_be_framed_and_it_holds_no_form(example: Example, cli
     assert "frame-ancestors 'none'" in front["Content-Security-Policy"]
 
 
-def test_the_frame_tells_when_planned_work_is(example: Example, client: Client) -> None:
+def test_the_frame_tells_when_maintenance_is(example: Example, client: Client) -> None:
     example.outage.post(Post("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11)))
     html = client.get("/embed/frame", headers={"host": HOST}).content.decode()
     assert "Thu 12 March, 00:00 to 01:00 MDT" in html

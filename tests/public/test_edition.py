@@ -122,7 +122,7 @@ def test_a_new_day_is_seen_without_an_update(get: "Get", acme: Page) -> None:
         assert "Today, 21 November" in get("/").content.decode()
 
 
-def test_planned_work_is_looked_at_again_when_it_is_announced_and_when_it_starts(acme: Page, chat: Component) -> None:
+def test_maintenance_is_looked_at_again_when_it_is_announced_and_when_it_starts(acme: Page, chat: Component) -> None:
     now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     with time_machine.travel(now, tick=False) as clock:
         start = now + timedelta(hours=75)

@@ -1,4 +1,4 @@
-"""Planned work as an iCalendar file."""
+"""Maintenance as an iCalendar file."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +22,7 @@ def events(content: bytes) -> list[Any]:
     return list(icalendar.Calendar.from_ical(content).walk("VEVENT"))
 
 
-def test_planned_work_is_an_event_with_its_window_and_link(example: Example) -> None:
+def test_maintenance_is_an_event_with_its_window_and_link(example: Example) -> None:
     (event,) = events(calendar(example.snapshot()))
     assert event["SUMMARY"] == "Database work"
     assert event["DTSTART"].dt == at(12, 6)

@@ -75,7 +75,7 @@ def test_an_item_tells_its_updates_newest_first_in_statuspages_words(example: Ex
     assert "<strong>Resolved</strong> - All is well again." in feeds.item_html(resolved, zone)
 
 
-def test_planned_work_shows_its_window_until_it_begins(example: Example) -> None:
+def test_maintenance_shows_its_window_until_it_begins(example: Example) -> None:
     planned = feeds.feed_items(example.snapshot())[0]
     window = (
         "<p><strong>THIS IS A SCHEDULED EVENT Mar <var data-var='date'>12</var>, <var data-var='time'>00:00</var>"

@@ -63,20 +63,20 @@ def test_an_open_incident_is_told_with_its_updates_newest_first(read: "Read", ou
     assert text(one(card, ".affects")) == "Affects Chat API (partial outage)"
 
 
-def test_planned_work_is_shown_before_it_starts_with_its_window_and_what_it_affects(
+def test_maintenance_is_shown_before_it_starts_with_its_window_and_what_it_affects(
     read: "Read", acme: Page, chat: Component
 ) -> None:
     with time_machine.travel(NOW, tick=False):
         update = Incident.open(acme, "Database work", Post("Read-only for some minutes.", status=Phase.SCHEDULED, components={chat: Status.UNDER_MAINTENANCE}, window=(NOW + timedelta(days=3, hours=14), NOW + timedelta(days=3, hours=15))), kind=Kind.MAINTENANCE)  # fmt: skip
         page = read("/")
-        card = one(page, ".planned")
+        card = one(page, ".scheduled")
         assert text(one(page, "h1")) == "All systems are working"
         assert text(one(card, ".when")) == "Wed 25 November, 02:00 to 03:00 UTC"
         assert "Will affect Chat API" in text(card)
         update.incident.post(Post("It begins.", Phase.IN_PROGRESS, components={chat: Status.UNDER_MAINTENANCE}))
         page = read("/")
         assert text(one(page, "h1")) == "Maintenance is under way"
-        assert not page.select(".planned")
+        assert not page.select(".scheduled")
         assert "Wed 25 November" in text(one(page, ".incident"))
 
 
@@ -132,7 +132,7 @@ def test_days_with_trouble_are_told_in_words_and_not_by_colour_alone(read: "Read
     row = one(read("/"), ".component")
     bars = row.select(".bars i")
     assert (len(bars), [each.get("class") for each in bars[-4:]]) == (90, [None, ["maj"], ["mnt"], None])
-    assert text(one(row, ".troubled summary")) == "1 day with trouble, 1 with planned work in 90 days"
+    assert text(one(row, ".troubled summary")) == "1 day with trouble, 1 with maintenance in 90 days"
     assert [text(each) for each in row.select(".troubled li")] == [
         "20 November : Under maintenance 14 hours",
         "19 November : Major outage 5 minutes, partial outage 55 minutes, under maintenance 12 hours",

@@ -9,7 +9,7 @@ from django.test import Client
 
 from pages.models import Page
 from public import health
-from public.health import Finding, finding
+from public.health import HealthFinding, finding
 from tests.public.test_edition import database_down
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def test_health_is_looked_at_once_in_two_seconds_however_many_ask(monkeypatch: p
         assert go_on.wait(10)
         return {"broker": len(looks) == 1}
 
-    found = Finding(look)
+    found = HealthFinding(look)
     answers: list[dict[str, bool]] = []
     askers = [threading.Thread(target=lambda: answers.append(found.read())) for _ in range(8)]
     now = [100.0]

@@ -61,11 +61,11 @@ def test_months_are_those_of_the_pages_time_zone(read: "Read", acme: Page) -> No
     assert "New month in Tokyo" in read("/history/2026-11").get_text()
 
 
-def test_planned_work_belongs_to_the_month_it_takes_place_in(read: "Read", acme: Page, chat: Component) -> None:
+def test_maintenance_belongs_to_the_month_it_takes_place_in(read: "Read", acme: Page, chat: Component) -> None:
     begins = datetime(2026, 11, 2, tzinfo=UTC)
     update = Incident.open(acme, "Move", Post("We move.", status=Phase.SCHEDULED, at=datetime(2026, 10, 20, tzinfo=UTC), window=(begins, begins + timedelta(hours=1))), kind=Kind.MAINTENANCE)  # fmt: skip
     assert "Move" not in read("/history/2026-11").get_text()
     update.incident.post(Post("Done.", Phase.COMPLETED, at=begins + timedelta(hours=1)))
     page = read("/history/2026-11")
     assert "Move" in page.get_text()
-    assert "Planned work, completed" in page.get_text()
+    assert "Maintenance, completed" in page.get_text()

@@ -56,7 +56,7 @@ def test_an_incident_older_than_the_recent_ones_still_has_its_page(read: "Read",
     assert "Affected" in page.get_text()
 
 
-def test_planned_work_has_a_page_with_its_window(read: "Read", acme: Page, chat: Component) -> None:
+def test_maintenance_has_a_page_with_its_window(read: "Read", acme: Page, chat: Component) -> None:
     begins = datetime(2030, 1, 31, 23, 0, tzinfo=UTC)
     work = Incident.open(acme, "Move", Post("We move.", status=Phase.SCHEDULED, components={chat: Status(10)}, window=(begins, begins + timedelta(hours=2))), kind=Kind.MAINTENANCE).incident  # fmt: skip
     assert "Thu 31 January 2030, 23:00 to Fri 1 February 2030, 01:00 UTC" in read(work.path).get_text()

@@ -39,8 +39,8 @@ def day(status: Status, seconds: int = 60) -> DayUptime:
 def test_days_are_counted_by_what_they_had() -> None:
     down, work = day(Status.MAJOR_OUTAGE), day(Status.UNDER_MAINTENANCE)
     assert count_troubled_days([]) == "No trouble"
-    assert count_troubled_days([work]) == "1 day with planned work"
-    assert count_troubled_days([down, work, work]) == "1 day with trouble, 2 with planned work"
+    assert count_troubled_days([work]) == "1 day with maintenance"
+    assert count_troubled_days([down, work, work]) == "1 day with trouble, 2 with maintenance"
     assert count_troubled_days([down, down]) == "2 days with trouble"
 
 

@@ -91,7 +91,7 @@ def test_only_another_component_under_the_same_token_is_news_of_an_incident(sign
 
 
 @pytest.mark.parametrize("start", ["0001-01-01T00:00", "0001-01-03T00:00", "1969-12-31T00:00", "9999-12-30T23:00"])
-def test_planned_work_at_the_ends_of_the_calendar_is_refused(signed_in, follow, acme, start):
+def test_maintenance_at_the_ends_of_the_calendar_is_refused(signed_in, follow, acme, start):
     fields = follow(f"{NEW}?kind=maintenance") | {"name": "Move", "body": "We move."}
     response = signed_in.post(NEW, fields | {"scheduled_for": start, "scheduled_until": "9999-12-31T23:59"})
     assert response.status_code == 422

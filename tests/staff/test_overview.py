@@ -24,7 +24,7 @@ def plan(acme, name, **fields):
     return Incident.open(acme, name, Post("x", window=window, **fields), kind="maintenance").incident
 
 
-def test_open_planned_and_sent_are_told_apart(signed_in, acme, incident):
+def test_open_scheduled_and_sent_are_told_apart(signed_in, acme, incident):
     plan(acme, "Database work")
     plan(acme, "Work under way", status=Phase.IN_PROGRESS)
     closed = Incident.open(acme, "Long over", Post("x")).incident
@@ -34,8 +34,8 @@ def test_open_planned_and_sent_are_told_apart(signed_in, acme, incident):
     assert "Chat - Chat API Partial outage" in section(signed_in, "open")
     assert "Work under way" in section(signed_in, "open")
     assert "Long over" not in section(signed_in, "open")
-    assert "Database work" in section(signed_in, "planned")
-    assert "Work under way" not in section(signed_in, "planned")
+    assert "Database work" in section(signed_in, "scheduled")
+    assert "Work under way" not in section(signed_in, "scheduled")
     assert "Long over Resolved" in section(signed_in, "sent")
 
 
@@ -47,7 +47,7 @@ def test_the_worst_of_what_is_open_comes_first(signed_in, acme, incident):
 
 def test_a_quiet_day_says_so(signed_in, acme):
     assert "Nothing is open." in section(signed_in, "open")
-    assert "No work is planned." in section(signed_in, "planned")
+    assert "No maintenance is scheduled." in section(signed_in, "scheduled")
     assert "Nothing has been sent yet." in section(signed_in, "sent")
 
 

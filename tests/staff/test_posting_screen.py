@@ -57,7 +57,7 @@ def test_a_component_can_be_left_broken_at_the_end(signed_in, follow, incident, 
     assert chat.status == Status.DEGRADED_PERFORMANCE
 
 
-def test_planned_work_is_read_in_the_pages_zone(signed_in, follow, chat):
+def test_maintenance_is_read_in_the_pages_zone(signed_in, follow, chat):
     fields = follow(f"{NEW}?kind=maintenance") | {
         "name": "Database work",
         "body": "Read-only for a while.",
@@ -138,7 +138,7 @@ def test_a_component_that_another_incident_holds_is_left_as_it_is(signed_in, acm
     assert offered == {"chat": "Leave as it is", "web": "Not affected"}
 
 
-def test_the_zone_of_planned_work_is_called_as_people_call_it(signed_in, acme):
+def test_the_zone_of_maintenance_is_called_as_people_call_it(signed_in, acme):
     Page.objects.update(time_zone="Etc/UTC")
     assert (
         soup(signed_in.get(f"{NEW}?kind=maintenance")).find("label", {"for": "id_scheduled_for"}).text == "Starts (UTC)"

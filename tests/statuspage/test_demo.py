@@ -45,7 +45,7 @@ def test_it_has_words_to_start_a_post_from(demo: Page) -> None:
     assert template.components.count() == 2
 
 
-def test_the_planned_work_is_inside_its_notice_window_and_ahead(demo: Page) -> None:
+def test_the_maintenance_is_inside_its_notice_window_and_ahead(demo: Page) -> None:
     planned = Incident.objects.upcoming().get()
     assert planned.scheduled_for
     assert timedelta(0) < planned.scheduled_for - timezone.now() < timedelta(hours=demo.maintenance_notice_hours)
@@ -65,7 +65,7 @@ def test_the_spans_of_each_component_meet_without_gap_or_overlap(demo: Page) -> 
         assert spans[0].started_at <= timezone.now() - timedelta(days=90)
 
 
-def test_nothing_lies_in_the_future_but_planned_work(demo: Page) -> None:
+def test_nothing_lies_in_the_future_but_maintenance(demo: Page) -> None:
     now = timezone.now()
     assert not Update.objects.filter(display_at__gt=now).exists()
     assert not StatusSpan.objects.filter(started_at__gt=now).exists()

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from delivery.ledger import moves
 from delivery.mail import message_ids
-from delivery.mail.bounces.models import BounceEvent, Kind
+from delivery.mail.bounces.models import BounceEvent, EventKind
 from delivery.mail.bounces.reports import without_addresses
 from delivery.models import Delivery, Notice, Tally
 from pages.models import Page
@@ -31,9 +31,9 @@ PRUNED_AT_ONCE = 1_000
 PLAIN_ID = re.compile(r"[!-~]{1,100}")
 Outcome = BounceEvent.Outcome
 SUPPRESSION = {
-    Kind.HARD: Suppression.Reason.HARD_BOUNCE,
-    Kind.SOFT: Suppression.Reason.SOFT_BOUNCE,
-    Kind.COMPLAINT: Suppression.Reason.COMPLAINT,
+    EventKind.HARD: Suppression.Reason.HARD_BOUNCE,
+    EventKind.SOFT: Suppression.Reason.SOFT_BOUNCE,
+    EventKind.COMPLAINT: Suppression.Reason.COMPLAINT,
 }
 
 
@@ -46,7 +46,7 @@ class _Mail:
     delivery: Delivery | None = None
 
 
-def note(*, source: str, event_id: str, kind: Kind, address: str, message_id: str = "", reason: str = "") -> bool:
+def note(*, source: str, event_id: str, kind: EventKind, address: str, message_id: str = "", reason: str = "") -> bool:
     """Store an event and do what follows from it, in one transaction; True when it was new.
 
     What nobody vouches for, a mailbox's without a signed Message-ID, is not even stored.
@@ -90,7 +90,7 @@ def note_unreadable(source: str, body: bytes, why: str) -> None:
     BounceEvent.objects.get_or_create(
         source=source,
         event_id=hashlib.sha256(body).hexdigest(),
-        kind=Kind.UNREADABLE,
+        kind=EventKind.UNREADABLE,
         address_hash="",
         defaults={"mailed_at": timezone.now(), "reason": why[:255]},
     )
@@ -150,14 +150,14 @@ def _subscribers(address: str) -> SubscriberQuerySet:
 
 
 def _follow(event: BounceEvent, mail: _Mail, now: datetime) -> Outcome:
-    if event.kind == Kind.UNSUBSCRIBE:
+    if event.kind == EventKind.UNSUBSCRIBE:
         return _unsubscribe(mail, now)
-    if mail.delivery and event.kind in (Kind.HARD, Kind.SOFT):
+    if mail.delivery and event.kind in (EventKind.HARD, EventKind.SOFT):
         _mark_bounced(mail.delivery)
-    if event.kind == Kind.SOFT and not _fails_for_days(event, mail.address):
+    if event.kind == EventKind.SOFT and not _fails_for_days(event, mail.address):
         return Outcome.NOTED
     if not Suppression.objects.covers(EMAIL, mail.address):
-        hashed, reason = address_hash(EMAIL, mail.address), SUPPRESSION[Kind(event.kind)]
+        hashed, reason = address_hash(EMAIL, mail.address), SUPPRESSION[EventKind(event.kind)]
         Suppression.objects.bulk_create(
             [Suppression(channel=EMAIL, address_hash=hashed, reason=reason)], ignore_conflicts=True
         )
@@ -186,7 +186,7 @@ def _fails_for_days(event: BounceEvent, address: str) -> bool:
     By when the mails went out, so that the order in which they come back does not matter.
     """
     soft = BounceEvent.objects.filter(
-        address_hash__in=address_hashes(EMAIL, address), kind=Kind.SOFT, outcome=Outcome.NOTED
+        address_hash__in=address_hashes(EMAIL, address), kind=EventKind.SOFT, outcome=Outcome.NOTED
     )
     by_mail = {each.mailed_at: each.pk for each in (*soft, event)}
     moments = sorted(by_mail)[-SOFT_IN_A_ROW:]

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 
-class Kind(models.TextChoices):
+class EventKind(models.TextChoices):
     HARD = "hard", "Returned: no such address"
     SOFT = "soft", "Returned for now"
     COMPLAINT = "complaint", "Marked as spam"
@@ -26,7 +26,7 @@ class BounceEvent(models.Model):
 
     source = models.CharField(max_length=40, help_text="“mailbox”, or the provider whose webhook it was.")
     event_id = models.CharField(max_length=100, help_text="The source's own id of it; long ones are hashed.")
-    kind = models.CharField(max_length=12, choices=Kind.choices)
+    kind = models.CharField(max_length=12, choices=EventKind.choices)
     address_hash = models.CharField(max_length=64, db_index=True)
     delivery_pk = models.BigIntegerField("delivery", null=True, help_text="Empty when no delivery of ours was named.")
     mailed_at = models.DateTimeField(help_text="When that mail was handed over; when it came back, where unknown.")

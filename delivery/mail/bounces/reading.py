@@ -10,7 +10,7 @@ from core.imap import Mail, Mailbox, MailboxError
 from delivery.mail import message_ids
 from delivery.mail.bounces import reports
 from delivery.mail.bounces.events import MAILBOX, note
-from delivery.mail.bounces.models import Kind
+from delivery.mail.bounces.models import EventKind
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 200
@@ -50,7 +50,7 @@ def _handle(mail: Mail) -> str:
     if report is None or message_ids.read(report.message_id) is None:
         return "left"
     if report.complaint:
-        kind = Kind.UNSUBSCRIBE if report.complaint.is_opt_out else Kind.COMPLAINT
+        kind = EventKind.UNSUBSCRIBE if report.complaint.is_opt_out else EventKind.COMPLAINT
         return str(kind) if _note(report, kind, "", report.complaint.feedback_type) else "noted"
     return next(filter(None, [_note_failure(report, failure) for failure in report.failures]), "noted")
 
@@ -59,12 +59,12 @@ def _note_failure(report: reports.MailReport, failure: reports.Failure) -> str:
     """The kind of a new event, else "". Behind a list's address others may be gone: note() passes those over."""
     if failure.is_about_us:
         return ""
-    kind = Kind.HARD if failure.is_gone else Kind.SOFT
+    kind = EventKind.HARD if failure.is_gone else EventKind.SOFT
     new = [_note(report, kind, address, failure.reason) for address in sorted(failure.recipients) or [""]]
     return str(kind) if any(new) else ""
 
 
-def _note(report: reports.MailReport, kind: Kind, address: str, reason: str) -> bool:
+def _note(report: reports.MailReport, kind: EventKind, address: str, reason: str) -> bool:
     """A mail can come back once of each kind, whoever says so and however often."""
     about = report.message_id
     return note(source=MAILBOX, event_id=about, kind=kind, address=address, message_id=about, reason=reason)

@@ -7,11 +7,16 @@ from typing import Any
 
 from delivery.mail import message_ids
 from delivery.mail.bounces.events import note
-from delivery.mail.bounces.models import Kind
+from delivery.mail.bounces.models import EventKind
 from delivery.mail.bounces.severity import ENHANCED, GONE, UNSAID, is_gone, is_policy
 
 # Refused by the provider itself, because of what it knows about the address. "blocked" and "other" are about us.
-REFUSED = {"invalid": Kind.HARD, "bounced": Kind.HARD, "spam": Kind.COMPLAINT, "unsubscribed": Kind.UNSUBSCRIBE}
+REFUSED = {
+    "invalid": EventKind.HARD,
+    "bounced": EventKind.HARD,
+    "spam": EventKind.COMPLAINT,
+    "unsubscribed": EventKind.UNSUBSCRIBE,
+}
 WORD = re.compile(r"[^a-z0-9_.]+")
 
 
@@ -31,24 +36,24 @@ def take(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
     )
 
 
-def kind_of(source: str, event: Any) -> Kind | None:
+def kind_of(source: str, event: Any) -> EventKind | None:
     """None for what has no consequence: deliveries, delays, opened mails, refusals that are not the address's fault."""
     match source, event.event_type, event.esp_event:
         case "amazon_ses", "complained", {"complaint": {"complaintFeedbackType": "not-spam"}}:
             return None
         case "mailgun", "bounced", {"event-data": {"reason": "suppress-complaint"}}:
-            return Kind.COMPLAINT
+            return EventKind.COMPLAINT
         case "mailgun", "bounced", {"event-data": {"reason": "suppress-unsubscribe"}}:
-            return Kind.UNSUBSCRIBE
+            return EventKind.UNSUBSCRIBE
         case "sparkpost", "rejected", _:
             return None  # of classes that say what the receiver's server thought of the text
         case "postal", "failed", _:
             said = str(event.mta_response or "")
-            return None if is_policy("", said) else Kind.HARD if is_gone("", said) else Kind.SOFT
+            return None if is_policy("", said) else EventKind.HARD if is_gone("", said) else EventKind.SOFT
         case _, "complained", _:
-            return Kind.COMPLAINT
+            return EventKind.COMPLAINT
         case _, "unsubscribed", _:
-            return Kind.UNSUBSCRIBE
+            return EventKind.UNSUBSCRIBE
         case _, "rejected", _:
             return REFUSED.get(event.reject_reason)
         case _, "bounced", raw:
@@ -56,10 +61,10 @@ def kind_of(source: str, event: Any) -> Kind | None:
     return None
 
 
-def _kind_of_bounce(source: str, raw: Any, event: Any) -> Kind | None:
+def _kind_of_bounce(source: str, raw: Any, event: Any) -> EventKind | None:
     if is_policy("", str(event.mta_response or "")) or event.reject_reason in ("blocked", "spam"):
         return None  # what the receiver's server holds of us
-    return Kind.HARD if _is_final(source, raw) and not _says_otherwise(event.mta_response) else Kind.SOFT
+    return EventKind.HARD if _is_final(source, raw) and not _says_otherwise(event.mta_response) else EventKind.SOFT
 
 
 def _is_final(source: str, raw: Any) -> bool:

@@ -25,7 +25,7 @@ ENDS = {Kind.INCIDENT.value: Phase.RESOLVED, Kind.MAINTENANCE.value: Phase.COMPL
 
 
 class Command(BaseCommand):
-    help = "Open, update, resolve and list incidents and planned maintenance."
+    help = "Open, update, resolve and list incidents and maintenance."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         deeds = parser.add_subparsers(
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         opening.add_argument("title")
         opening.add_argument("--kind", choices=Kind.values, default=Kind.INCIDENT.value)
         opening.add_argument(
-            "--from", dest="start", metavar="TIME", help="start of planned maintenance, such as 2030-01-06T02:00"
+            "--from", dest="start", metavar="TIME", help="start of maintenance, such as 2030-01-06T02:00"
         )
         opening.add_argument("--until", dest="end", metavar="TIME", help="its end; times are in the page's zone")
         opening.add_argument("--page", metavar="HOST", help="which page, where there are several")
@@ -68,7 +68,7 @@ class Command(BaseCommand):
     def _open(self, given: Namespace) -> None:
         page = _find_page(given.page)
         if given.kind != Kind.MAINTENANCE and (given.start or given.end):
-            raise CommandError("--from and --until are for planned work: add --kind maintenance.")
+            raise CommandError("--from and --until are for maintenance: add --kind maintenance.")
         start, end = _parse_time(given.start, page), _parse_time(given.end, page)
         post = Post(
             _read(given.body),

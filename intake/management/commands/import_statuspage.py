@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core.fetch import FetchError, fetch
 from intake.recordings import Recording, RecordingError
-from intake.statuspage import Report, host_of, store
+from intake.statuspage import ImportReport, host_of, store
 from intake.statuspage_feed import is_feed, parse_feed
 from intake.statuspage_json import parse_json
 from pages.models import Page
@@ -79,13 +79,13 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{name} cannot be read: {error.strerror}.") from None
 
-    def _import(self, name: str, content: bytes, address: str | None, zone: str | None) -> tuple[Page, Report]:
+    def _import(self, name: str, content: bytes, address: str | None, zone: str | None) -> tuple[Page, ImportReport]:
         try:
             return store(parse(content, address, zone), address=address)
         except RecordingError as error:
             raise CommandError(f"{name}: {error} Nothing of it was imported.") from None
 
-    def _tell(self, report: Report) -> None:
+    def _tell(self, report: ImportReport) -> None:
         for note, times in sorted(report.notes.items()):
             self.stderr.write(f"  {note}" + (f" ({times} times)" if times > 1 else ""))
 

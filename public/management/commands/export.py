@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from pages.models import Page
-from public.serving.export import Report, export_page
+from public.serving.export import ExportReport, export_page
 from public.serving.export_targets import SiteError, open_site
 
 LOOK_SECONDS = 1.0
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             return
 
-    def _export(self, target: str, host: str | None) -> Report:
+    def _export(self, target: str, host: str | None) -> ExportReport:
         page = _find_page(host)
         report = export_page(page, open_site(target), self._show if sys.stderr.isatty() else None)
         self.stdout.write(
@@ -46,7 +46,7 @@ class Command(BaseCommand):
 
     def _watch(self, target: str, host: str | None) -> None:
         """Whatever fails is said and tried again: the site that was written stays as it is meanwhile."""
-        last: Report | None = None
+        last: ExportReport | None = None
         while True:
             pause = LOOK_SECONDS
             try:
@@ -73,5 +73,5 @@ def _find_page(host: str | None) -> Page:
     return pages[0]
 
 
-def _is_due(last: Report, host: str | None) -> bool:
+def _is_due(last: ExportReport, host: str | None) -> bool:
     return _find_page(host).generation != last.generation or timezone.now() >= last.changes_at

@@ -1,4 +1,4 @@
-"""Planned work begins and ends at its time without staff, once, and never against them."""
+"""Maintenance begins and ends at its time without staff, once, and never against them."""
 
 import logging
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Planned work as staff post it. What it does by itself: test_planned_work_by_itself.py."""
+"""Maintenance as staff post it. What it does by itself: test_maintenance_by_itself.py."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ LATER = datetime(2020, 12, 13, 2, 0, tzinfo=UTC)
 WINDOW = (LATER, LATER + timedelta(hours=1))
 
 
-def test_planned_work_names_its_components_without_moving_them(acme, chat):
+def test_maintenance_names_its_components_without_moving_them(acme, chat):
     incident = Incident.open(
         acme,
         "Database work",
@@ -48,7 +48,7 @@ def test_a_window_is_told_in_the_pages_zone_and_over_midnight(acme):
     assert Notice.objects.get().body.startswith("When: Sun 13 December 2020, 23:30 to Mon 14 December 2020, 00:30 +08")
 
 
-def test_planned_work_that_goes_back_to_the_plan_frees_its_components(acme, chat):
+def test_maintenance_that_goes_back_to_the_plan_frees_its_components(acme, chat):
     incident = Incident.open(
         acme,
         "Work",
@@ -70,6 +70,6 @@ def test_the_window_can_be_moved_with_an_update(acme):
         incident.post(Post("Hm.", Phase.SCHEDULED, window=(LATER, LATER)))
 
 
-def test_only_planned_work_has_a_window(incident):
+def test_only_maintenance_has_a_window(incident):
     with pytest.raises(ValidationError, match="Only maintenance"):
         incident.post(Post("Hm.", Phase.IDENTIFIED, window=(LATER, LATER + timedelta(hours=1))))
