@@ -1,12 +1,12 @@
 """Uptime from status spans alone. Rules: docs/uptime.md."""
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
-from itertools import pairwise
 from math import floor
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
@@ -14,14 +14,13 @@ from components.models import Component, StatusSpan
 from components.status import Status
 
 MOST_DAYS = 90
-DAY_SECONDS = 24 * 60 * 60
 # How much a second in a status takes away. Degraded performance and maintenance take nothing.
 WEIGHTS = {Status.MAJOR_OUTAGE: 1.0, Status.PARTIAL_OUTAGE: 0.3}
 
 
 @dataclass(frozen=True, slots=True)
 class DayUptime:
-    """One UTC day. `seconds` holds the time in each status worse than operational; `status` is the worst of the
+    """One day in the page's zone. `seconds` holds the time in each status worse than operational; `status` is the worst of the
     day; `ratio` is 0.0-1.0, None before the component existed."""
 
     date: date
@@ -40,34 +39,39 @@ class Uptime:
 
 @dataclass(frozen=True)
 class Window:
-    """The days looked at, the last of them the one that `now` is in, in whole seconds since 1970."""
+    """The days looked at, in one time zone, the last of them the one that `now` is in; whole seconds since 1970.
 
-    first: date
-    days: int
+    A day on which clocks change has 23 or 25 hours.
+    """
+
+    dates: list[date]
+    midnights: list[int]
+    """When each day begins, and when the last one ends."""
     now: int
 
-    @cached_property
+    @property
     def start(self) -> int:
-        return _midnight(self.first)
+        return self.midnights[0]
 
     def quiet_days(self) -> list[DayUptime]:
         """Days without trouble, one object each for all components: most days of most components are these."""
-        dates = (self.first + timedelta(days=number) for number in range(self.days))
-        return [DayUptime(day, Status.OPERATIONAL, 1.0, {}) for day in dates]
+        return [DayUptime(day, Status.OPERATIONAL, 1.0, {}) for day in self.dates]
 
 
-def build_uptime(components: Sequence[Component], *, days: int, now: datetime) -> dict[int, Uptime]:
-    """By component id: one entry per UTC day, oldest first, `days` long. One query.
+def build_uptime(components: Sequence[Component], *, days: int, now: datetime, zone: ZoneInfo) -> dict[int, Uptime]:
+    """By component id: one entry per day of the zone, oldest first, `days` long. One query.
 
     Raises ValueError unless 1 <= days <= 90.
     """
     if not 1 <= days <= MOST_DAYS:
         raise ValueError(f"Uptime is kept for 1 to {MOST_DAYS} days, not for {days}.")
-    today = now.astimezone(UTC).date()
-    window = Window(first=today - timedelta(days=days - 1), days=days, now=floor(now.timestamp()))
+    today = now.astimezone(zone).date()
+    dates = [today - timedelta(days=back) for back in reversed(range(days))]
+    midnights = [_midnight(day, zone) for day in (*dates, today + timedelta(days=1))]
+    window = Window(dates, midnights, now=floor(now.timestamp()))
     quiet = window.quiet_days()
     spans = _load_spans(components, window, now)
-    return {component.pk: _uptime_of(component, spans[component.pk], window, quiet) for component in components}
+    return {component.pk: _uptime_of(component, spans[component.pk], window, quiet, zone) for component in components}
 
 
 def _load_spans(components: Sequence[Component], window: Window, now: datetime) -> dict[int, list[StatusSpan]]:
@@ -79,14 +83,15 @@ def _load_spans(components: Sequence[Component], window: Window, now: datetime) 
     return spans
 
 
-def _uptime_of(component: Component, spans: list[StatusSpan], window: Window, quiet: list[DayUptime]) -> Uptime:
-    born = _born(component, spans, window)
+def _uptime_of(
+    component: Component, spans: list[StatusSpan], window: Window, quiet: list[DayUptime], zone: ZoneInfo
+) -> Uptime:
+    born = _born(component, spans, window, zone)
     by_day = _seconds_by_day(spans, born, window)
     found = []
     for number, quiet_day in enumerate(quiet):
-        start = window.start + number * DAY_SECONDS
-        end = min(start + DAY_SECONDS, window.now)
-        if start + DAY_SECONDS <= born or born > window.now:
+        start, end = window.midnights[number], min(window.midnights[number + 1], window.now)
+        if window.midnights[number + 1] <= born or born > window.now:
             found.append(DayUptime(quiet_day.date, Status.OPERATIONAL, None, {}))
         elif number in by_day:
             existed = end - max(start, born)
@@ -97,10 +102,10 @@ def _uptime_of(component: Component, spans: list[StatusSpan], window: Window, qu
     return Uptime(_whole_ratio(found, born, window), found)
 
 
-def _born(component: Component, spans: list[StatusSpan], window: Window) -> int:
+def _born(component: Component, spans: list[StatusSpan], window: Window, zone: ZoneInfo) -> int:
     """When counting starts: at the start date, else where the known history starts."""
     if component.start_date:
-        return _midnight(component.start_date)
+        return _midnight(component.start_date, zone)
     return floor(spans[0].started_at.timestamp()) if spans else window.now + 1
 
 
@@ -113,18 +118,20 @@ def _seconds_by_day(spans: Iterable[StatusSpan], born: int, window: Window) -> d
             continue
         start = max(floor(span.started_at.timestamp()), window.start, born)
         end = min(floor(span.ended_at.timestamp()), window.now) if span.ended_at else window.now
-        for number, seconds in _split_by_day(start - window.start, end - window.start):
+        for number, seconds in _split_by_day(window, start, end):
             by_day[number][Status(span.status)] += seconds
     return by_day
 
 
-def _split_by_day(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """(number of the day, seconds in it) from `start` to `end`, both in seconds after the first midnight."""
+def _split_by_day(window: Window, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """(number of the day, seconds in it) from `start` to `end`, both within the window."""
     if end < start:
         return
-    midnights = range((start // DAY_SECONDS + 1) * DAY_SECONDS, end, DAY_SECONDS)
-    for begin, finish in pairwise([start, *midnights, end]):
-        yield begin // DAY_SECONDS, finish - begin
+    first = bisect_right(window.midnights, start) - 1
+    last = max(first, bisect_left(window.midnights, end) - 1)
+    for number in range(first, last + 1):
+        begin, finish = max(start, window.midnights[number]), min(end, window.midnights[number + 1])
+        yield number, finish - begin
 
 
 def _whole_ratio(days: list[DayUptime], born: int, window: Window) -> float | None:
@@ -142,5 +149,6 @@ def _ratio(seconds: dict[Status, int], existed: int) -> float:
     return max(0.0, 1.0 - lost / existed) if existed > 0 else 1.0
 
 
-def _midnight(day: date) -> int:
-    return floor(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+def _midnight(day: date, zone: ZoneInfo) -> int:
+    """When a day begins. Where clocks go forward at midnight it begins an hour later by them."""
+    return floor(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())

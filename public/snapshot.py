@@ -66,7 +66,7 @@ def find_next_change(
     While something is down, its minutes of today grow, so then a minute at the latest.
     """
     notice = timedelta(hours=page.maintenance_notice_hours)
-    moments = [_next_midnight(now), _next_midnight(now.astimezone(page.zone)).astimezone(UTC)]
+    moments = [_next_midnight(now.astimezone(page.zone)).astimezone(UTC)]
     for start, end in filter(None, (work.window for work in maintenances)):
         moments += [start - notice, start, end]
     if any(component.status != Status.OPERATIONAL.slug for component in components):
@@ -89,7 +89,7 @@ def describe_page(page: Page) -> PublicPage:
 
 def build_components(page: Page, now: datetime) -> list[PublicComponent]:
     rows = list(page.components.public().select_related("group").order_by("position", "pk"))
-    uptimes = build_uptime([row for row in rows if row.showcase], days=UPTIME_DAYS, now=now)
+    uptimes = build_uptime([row for row in rows if row.showcase], days=UPTIME_DAYS, now=now, zone=page.zone)
     return [describe_component(row, uptimes.get(row.pk)) for row in rows]
 
 

@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -9,10 +10,12 @@ from pytest_django.asserts import assertNumQueries
 
 from components.models import Component, StatusSpan
 from components.status import Status
-from components.uptime import DAY_SECONDS, MOST_DAYS, WEIGHTS, DayUptime, Uptime, build_uptime
+from components.uptime import MOST_DAYS, WEIGHTS, DayUptime, Uptime, build_uptime
 from pages.models import Page
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+UTC_ZONE = ZoneInfo("Etc/UTC")
+DAY_SECONDS = 86_400
 MIDNIGHT = NOW.replace(hour=0)
 
 
@@ -23,15 +26,15 @@ def hold(component: Component, status: Status, start: datetime, end: datetime | 
         component.move_to(Status.OPERATIONAL, end)
 
 
-def uptime_of(component: Component, *, days: int = 90, now: datetime = NOW) -> Uptime:
-    return build_uptime([component], days=days, now=now)[component.pk]
+def uptime_of(component: Component, *, days: int = 90, now: datetime = NOW, zone: ZoneInfo = UTC_ZONE) -> Uptime:
+    return build_uptime([component], days=days, now=now, zone=zone)[component.pk]
 
 
 def day(uptime: Uptime, when: datetime) -> DayUptime:
     return next(each for each in uptime.days if each.date == when.date())
 
 
-def test_there_is_one_entry_per_utc_day_oldest_first(chat: Component) -> None:
+def test_there_is_one_entry_per_day_oldest_first(chat: Component) -> None:
     dates = [each.date for each in uptime_of(chat).days]
     assert dates[0] == date(2026, 8, 24)
     assert dates[-1] == date(2026, 11, 21)
@@ -42,7 +45,7 @@ def test_there_is_one_entry_per_utc_day_oldest_first(chat: Component) -> None:
 @pytest.mark.parametrize("days", [0, -1, 91])
 def test_more_days_than_are_kept_are_refused(chat: Component, days: int) -> None:
     with pytest.raises(ValueError, match="1 to 90 days"):
-        build_uptime([chat], days=days, now=NOW)
+        build_uptime([chat], days=days, now=NOW, zone=UTC_ZONE)
 
 
 def test_a_component_without_trouble_has_been_up_all_the_time(chat: Component) -> None:
@@ -139,7 +142,7 @@ def test_summer_time_does_not_change_a_day(chat: Component) -> None:
 def test_one_query_does_for_all_components(acme: Page) -> None:
     rows = [Component.objects.create(page=acme, name=f"Part {number}") for number in range(20)]
     with assertNumQueries(1):
-        build_uptime(rows, days=90, now=NOW)
+        build_uptime(rows, days=90, now=NOW, zone=UTC_ZONE)
 
 
 class UptimeProperties(TestCase):
@@ -188,3 +191,48 @@ class UptimeProperties(TestCase):
 def seconds_inside(span: StatusSpan, start: int, now: int) -> int:
     end = min(int(span.ended_at.timestamp()), now) if span.ended_at else now
     return max(0, end - max(int(span.started_at.timestamp()), start))
+
+
+# Days are those of the page's zone
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "today"),
+    [
+        ("Australia/Sydney", datetime(2026, 11, 26, 22, 36, tzinfo=UTC), date(2026, 11, 27)),
+        ("America/Los_Angeles", datetime(2026, 11, 27, 3, 0, tzinfo=UTC), date(2026, 11, 26)),
+        ("Pacific/Kiritimati", datetime(2026, 11, 27, 10, 0, tzinfo=UTC), date(2026, 11, 28)),
+        ("Etc/UTC", datetime(2026, 11, 27, 23, 59, tzinfo=UTC), date(2026, 11, 27)),
+    ],
+)
+def test_the_last_day_is_today_where_the_page_is(chat: Component, zone: str, now: datetime, today: date) -> None:
+    assert [each.date for each in uptime_of(chat, days=2, now=now, zone=ZoneInfo(zone)).days] == [
+        today - timedelta(days=1),
+        today,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("when", "hours"),
+    [(date(2026, 3, 29), 23), (date(2026, 3, 30), 24), (date(2026, 10, 25), 25), (date(2026, 10, 26), 24)],
+)
+def test_a_day_on_which_clocks_change_is_as_long_as_it_is(chat: Component, when: date, hours: int) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    begin = datetime(when.year, when.month, when.day, tzinfo=berlin)
+    end = datetime.combine(when + timedelta(days=1), begin.time(), tzinfo=berlin)
+    Component.objects.filter(pk=chat.pk).update(start_date=date(2026, 1, 1))
+    chat.refresh_from_db()
+    chat.spans.update(started_at=datetime(2026, 1, 1, tzinfo=UTC))
+    hold(chat, Status.MAJOR_OUTAGE, begin.astimezone(UTC), end.astimezone(UTC))
+    uptime = uptime_of(chat, now=end + timedelta(days=3), zone=berlin)
+    found = next(each for each in uptime.days if each.date == when)
+    assert (found.ratio, found.seconds) == (0.0, {Status.MAJOR_OUTAGE: hours * 3600})
+    assert [each.date for each in uptime.days if each.status] == [when], "the days beside it are quiet"
+
+
+def test_a_component_begins_at_the_midnight_of_the_page(chat: Component) -> None:
+    tokyo = ZoneInfo("Asia/Tokyo")
+    Component.objects.filter(pk=chat.pk).update(start_date=date(2026, 11, 20))
+    chat.refresh_from_db()
+    uptime = uptime_of(chat, days=3, zone=tokyo)
+    assert [(each.date.day, each.ratio) for each in uptime.days] == [(19, None), (20, 1.0), (21, 1.0)]
