@@ -124,6 +124,11 @@ class PublicIncident:
             return None
         return self.scheduled_for, self.scheduled_until
 
+    def touches(self, day: date, zone: ZoneInfo) -> bool:
+        """Whether it went on for any part of a day."""
+        ended = self.resolved_at if self.is_closed else None
+        return self.begins_at.astimezone(zone).date() <= day and (ended is None or ended.astimezone(zone).date() >= day)
+
     @property
     def begins_at(self) -> datetime:
         """Maintenance begins at its scheduled start."""
@@ -132,10 +137,13 @@ class PublicIncident:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day in the page's time zone, and the incidents that are told of on it."""
+    """A day in the page's time zone, and what went on in it."""
 
     date: date
     incidents: list[PublicIncident]
+    """Those that began on it, newest first."""
+    ongoing: list[PublicIncident]
+    """Those that began before it and touched it."""
 
 
 @dataclass(frozen=True, slots=True)

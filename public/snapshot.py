@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import zip_longest
+from zoneinfo import ZoneInfo
 
 from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -211,22 +212,32 @@ def _describe_update(row: Update, tweets: dict[str, str], *, repeats: bool) -> P
 
 
 def recent_days(incidents: list[PublicIncident], page: Page, now: datetime) -> list[Day]:
-    """The last days in the page's time zone, newest first, each with what began on it."""
+    """The last days in the page's time zone, newest first, quiet ones too."""
     today = now.astimezone(page.zone).date()
-    days: dict[date, list[PublicIncident]] = {today - timedelta(days=back): [] for back in range(RECENT_DAYS)}
-    for incident in incidents:
-        began = incident.begins_at.astimezone(page.zone).date()
-        if began in days and incident.status != Phase.SCHEDULED:
-            days[began].append(incident)
-    return [Day(day, found) for day, found in days.items()]
+    told = [each for each in incidents if each.status != Phase.SCHEDULED]
+    return [_day(today - timedelta(days=back), told, page.zone) for back in range(RECENT_DAYS)]
+
+
+def _day(when: date, incidents: list[PublicIncident], zone: ZoneInfo) -> Day:
+    there = [each for each in incidents if each.touches(when, zone)]
+    begun = [each for each in there if each.begins_at.astimezone(zone).date() == when]
+    return Day(when, begun, [each for each in there if each not in begun])
 
 
 def build_month(page: Page, year: int, month: int) -> list[PublicIncident]:
-    """What began in one month of the page's time zone, newest first. Raises ValueError for no such month."""
-    first = datetime(year, month, 1, tzinfo=page.zone)
-    after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=page.zone)
-    rows = _begun(page).annotate(began=BEGAN).filter(began__gte=first.astimezone(UTC), began__lt=after.astimezone(UTC))
+    """What went on in one month of the page's time zone, the latest begun first. Raises ValueError for no such month."""
+    first = datetime(year, month, 1, tzinfo=page.zone).astimezone(UTC)
+    after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=page.zone).astimezone(UTC)
+    rows = _begun(page).annotate(began=BEGAN).filter(began__lt=after)
+    rows = rows.filter(Q(began__gte=first) | ~Q(status__in=CLOSED) | Q(resolved_at__gte=first))
     return build_incidents(rows.order_by("-began", "-pk"), _component_map(page))
+
+
+def list_days(incidents: list[PublicIncident], first: date, zone: ZoneInfo) -> list[Day]:
+    """The days of the month that begins on `first` on which something began, newest first, and the first one when
+    something from before went on."""
+    days = {max(first, each.begins_at.astimezone(zone).date()) for each in incidents}
+    return [_day(when, incidents, zone) for when in sorted(days, reverse=True)]
 
 
 def find_first_month(page: Page) -> date | None:

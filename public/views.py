@@ -1,9 +1,7 @@
 """What people read: the front page, history, an incident's own page, and the error pages."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,11 +12,10 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import resolve
 
-from pages.models import Page
 from public.documents.page import build_agenda, build_sections, name_affected
 from public.serving.edition import POLLED, Rendered, editions, published
 from public.shapes import Day, PublicIncident, Snapshot
-from public.snapshot import build_incident, build_month, find_first_month, load_page
+from public.snapshot import build_incident, build_month, find_first_month, list_days, load_page
 
 DESCRIPTIONS = (
     ("/api/v2/summary.json", "Everything at once: the overall status, components, open incidents and maintenance."),
@@ -110,23 +107,13 @@ def history(snapshot: Snapshot, year: int | None = None, month: int | None = Non
             first=first,
             earlier=(first - timedelta(days=1)).replace(day=1) if first > oldest else None,
             later=_month_after(first) if _month_after(first) <= today else None,
-            days=list(_group_by_day(build_month(page, first.year, first.month), page)),
+            days=list_days(build_month(page, first.year, first.month), first, page.zone),
         ),
     )
 
 
 def _month_after(first: date) -> date:
     return (first + timedelta(days=31)).replace(day=1)
-
-
-def _group_by_day(incidents: list[PublicIncident], page: Page) -> Iterator[Day]:
-    """`incidents` come newest first."""
-
-    def day_of(each: PublicIncident) -> date:
-        return each.begins_at.astimezone(page.zone).date()
-
-    for day, found in groupby(incidents, key=day_of):
-        yield Day(day, list(found))
 
 
 def _render(template: str, snapshot: Snapshot, **context: Any) -> Rendered:

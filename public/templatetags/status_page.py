@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from components.status import Status
 from components.uptime import DayUptime, Uptime
+from incidents.phases import Kind
 from pages.models import zone_title
 from public.documents import page as presentation
 from public.documents.timestamps import zone_name
@@ -70,13 +71,28 @@ def window(context: Context, start: datetime, end: datetime) -> SafeString:
 def day(context: Context, when: date) -> SafeString:
     """A heading: "Today, 9 December", "8 December", "8 December 2025"."""
     today = _today(context)
-    text = _month_day(when) if when.year == today.year else f"{_month_day(when)} {when.year}"
+    text = _day_words(when, today)
     return format_html('<time datetime="{}">{}{}</time>', when.isoformat(), "Today, " if when == today else "", text)
 
 
 @register.simple_tag(takes_context=True)
 def outcome(context: Context, incident: PublicIncident) -> str:
     return presentation.describe_outcome(incident, context["snapshot"].built_at)
+
+
+@register.simple_tag(takes_context=True)
+def ongoing(context: Context, incident: PublicIncident, when: date) -> str:
+    """Of a day on which an incident went on that began before it: "Ongoing since 21 November"."""
+    zone = _zone(context)
+    ended = incident.resolved_at.astimezone(zone).date() if incident.is_closed and incident.resolved_at else None
+    since = _day_words(incident.begins_at.astimezone(zone).date(), _today(context))
+    if ended != when:
+        return f"Ongoing since {since}"
+    return f"{'Completed' if incident.kind == Kind.MAINTENANCE else 'Resolved'}, ongoing since {since}"
+
+
+def _day_words(when: date, today: date) -> str:
+    return _month_day(when) if when.year == today.year else f"{_month_day(when)} {when.year}"
 
 
 @register.filter

@@ -205,7 +205,9 @@ def test_an_unknown_document_is_a_404_that_tells_which_there_are(example: Exampl
 
 
 def test_the_history_lists_three_months_a_page(example: Example, client: Client) -> None:
-    Incident.open(example.page, "In November", Post("Old.", at=datetime(2025, 11, 20, 5, 0, tzinfo=UTC)))
+    began = datetime(2025, 11, 20, 5, 0, tzinfo=UTC)
+    old = Incident.open(example.page, "In November", Post("Old.", at=began)).incident
+    old.post(Post("Over.", "resolved", at=began + timedelta(hours=1)))
     first, second = get(client, "/history.json"), get(client, "/history.json?page=2")
     assert [(month["name"], month["year"]) for month in first["months"]] == [
         ("March", 2026), ("February", 2026), ("January", 2026),
@@ -216,8 +218,9 @@ def test_the_history_lists_three_months_a_page(example: Example, client: Client)
             "code": Incident.objects.get(name="In November").code,
             "name": "In November",
             "impact": "none",
-            "timestamp": "Nov <var data-var='date'>19</var>, <var data-var='time'>22:00</var> MST",
-            "message": "Old.",
+            "timestamp": "Nov <var data-var='date'>19</var>, <var data-var='time'>22:00</var> - "
+            "<var data-var='time'>23:00</var> MST",
+            "message": "Over.",
         }
     ]
 
