@@ -62,8 +62,10 @@ def _body(update: Update) -> str:
 
 
 def describe_window(start: datetime, end: datetime, zone: ZoneInfo) -> str:
-    """ "Sun 13 December 2020, 02:00 to 03:00 UTC", in `zone`; the day is said twice when it differs."""
+    """ "Sun 13 December 2020, 02:00 to 03:00 UTC", in `zone`; the day is said twice when it differs, and so is the
+    zone's name when clocks change in between: "01:30 EST to 04:00 EDT"."""
     start, end = start.astimezone(zone), end.astimezone(zone)
     day = "%a %-d %B %Y, %H:%M"
+    begin = day if start.utcoffset() == end.utcoffset() else f"{day} %Z"
     until = end.strftime("%H:%M %Z" if end.date() == start.date() else f"{day} %Z")
-    return f"{start.strftime(day)} to {until}"
+    return f"{start.strftime(begin)} to {until}"

@@ -1,11 +1,13 @@
 """The history as RSS, Atom and JSON Feed: 25 items, dated and worded as feed readers know them from Statuspage.
 
-An item's date is the time of its latest update, so it comes up again with each one; maintenance that has
-not begun is dated when it begins. Its id never changes. Reference: docs/api.md.
+An item's date is the time of its latest update, so it comes up again with each one. Maintenance that lies ahead has its
+window in title and body: readers ignore or misplace what is dated in the future. Statuspage dates it so all the same, and
+so do we where `?dates=statuspage` asks for it. An item's id never changes. Reference: docs/api.md.
 """
 
 from datetime import datetime
 from email.utils import format_datetime
+from enum import StrEnum
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -16,6 +18,7 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from core.markdown import render_line
+from incidents.notices import describe_window as in_words
 from incidents.phases import Phase
 from public.documents.api_v2 import Json, zone_of
 from public.documents.timestamps import timestamp, zone_name
@@ -27,17 +30,24 @@ ATOM_TYPE = "application/atom+xml; charset=utf-8"
 JSON_FEED_TYPE = "application/feed+json; charset=utf-8"
 
 
-def rss(snapshot: Snapshot) -> bytes:
-    rendered: bytes = _generate(snapshot, "rss").rss_str(pretty=True)
+class Dates(StrEnum):
+    """What maintenance that lies ahead is dated by."""
+
+    UPDATES = "updates"
+    STATUSPAGE = "statuspage"
+
+
+def rss(snapshot: Snapshot, dates: Dates = Dates.UPDATES) -> bytes:
+    rendered: bytes = _generate(snapshot, "rss", dates).rss_str(pretty=True)
     return rendered
 
 
-def atom(snapshot: Snapshot) -> bytes:
-    rendered: bytes = _generate(snapshot, "atom").atom_str(pretty=True)
+def atom(snapshot: Snapshot, dates: Dates = Dates.UPDATES) -> bytes:
+    rendered: bytes = _generate(snapshot, "atom", dates).atom_str(pretty=True)
     return rendered
 
 
-def json_feed(snapshot: Snapshot) -> Json:
+def json_feed(snapshot: Snapshot, dates: Dates = Dates.UPDATES) -> Json:
     """JSON Feed 1.1."""
     page, zone = snapshot.page, zone_of(snapshot)
     return {
@@ -51,13 +61,13 @@ def json_feed(snapshot: Snapshot) -> Json:
             {
                 "id": incident.url,
                 "url": incident.url,
-                "title": incident.name,
+                "title": item_title(incident, zone, dates),
                 "content_html": item_html(incident, zone),
-                "date_published": timestamp(item_date(incident), zone),
+                "date_published": timestamp(item_date(incident, dates), zone),
                 "date_modified": timestamp(incident.updated_at, zone),
                 "tags": [incident.kind, incident.impact],
             }
-            for incident in feed_items(snapshot)
+            for incident in feed_items(snapshot, dates)
         ],
     }
 
@@ -65,23 +75,34 @@ def json_feed(snapshot: Snapshot) -> Json:
 # What is in a feed
 
 
-def feed_items(snapshot: Snapshot) -> list[PublicIncident]:
+def feed_items(snapshot: Snapshot, dates: Dates = Dates.UPDATES) -> list[PublicIncident]:
     """The incidents and maintenance that a feed shows, latest date first.
 
-    What is open or running goes in first: scheduled maintenance is dated in the future, and would displace it.
+    What is open or running goes in first, so that much scheduled maintenance does not displace it.
     """
+
+    def date_of(incident: PublicIncident) -> datetime:
+        return item_date(incident, dates)
+
     everything = snapshot.incidents + snapshot.maintenances
-    everything.sort(key=lambda each: (_is_now(each), item_date(each)), reverse=True)
-    return sorted(everything[:ITEMS], key=item_date, reverse=True)
+    everything.sort(key=lambda each: (_is_now(each), date_of(each)), reverse=True)
+    return sorted(everything[:ITEMS], key=date_of, reverse=True)
 
 
 def _is_now(incident: PublicIncident) -> bool:
     return not incident.is_closed and incident.status != Phase.SCHEDULED
 
 
-def item_date(incident: PublicIncident) -> datetime:
+def item_title(incident: PublicIncident, zone: ZoneInfo, dates: Dates = Dates.UPDATES) -> str:
+    """ "Database work (scheduled for Sun 13 December 2020, 02:00 to 03:00 UTC)" while it lies ahead."""
+    if dates == Dates.STATUSPAGE or incident.status != Phase.SCHEDULED or incident.window is None:
+        return incident.name
+    return f"{incident.name} (scheduled for {in_words(*incident.window, zone)})"
+
+
+def item_date(incident: PublicIncident, dates: Dates = Dates.UPDATES) -> datetime:
     """A postmortem written days later does not bring an item up again."""
-    if incident.status == Phase.SCHEDULED:
+    if dates == Dates.STATUSPAGE and incident.status == Phase.SCHEDULED:
         return incident.begins_at
     told = [update.display_at for update in incident.updates if update.status != Phase.POSTMORTEM]
     return max(told, default=incident.created_at)
@@ -108,6 +129,8 @@ def _window(incident: PublicIncident, zone: ZoneInfo) -> str:
 def describe_window(start: datetime, end: datetime | None, zone: ZoneInfo) -> str:
     """ "Sep 11, 07:46 - 09:10 UTC" with the numbers marked up; the day is said twice when it differs."""
     text = _day_and_time(start, zone)
+    if end is not None and start.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset():
+        text += f" {zone_name(start, zone)}"  # clocks change in between
     if end is not None:
         same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
         text += f" - {_day_and_time(end, zone, with_day=not same_day)}"
@@ -142,7 +165,7 @@ class ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has no
         return entry
 
 
-def _generate(snapshot: Snapshot, form: Literal["rss", "atom"]) -> FeedGenerator:
+def _generate(snapshot: Snapshot, form: Literal["rss", "atom"], dates: Dates) -> FeedGenerator:
     page, zone = snapshot.page, zone_of(snapshot)
     host = urlsplit(page.url).hostname
     updated = _local(page.updated_at, zone)
@@ -160,8 +183,8 @@ def _generate(snapshot: Snapshot, form: Literal["rss", "atom"]) -> FeedGenerator
     feed.updated(updated)
     feed.lastBuildDate(updated)
     feed.pubDate(updated)
-    for incident in feed_items(snapshot):
-        entry = _add_entry(feed, incident, zone)
+    for incident in feed_items(snapshot, dates):
+        entry = _add_entry(feed, incident, zone, dates)
         if form == "rss":
             entry.guid(incident.url, permalink=True)
         else:
@@ -169,12 +192,12 @@ def _generate(snapshot: Snapshot, form: Literal["rss", "atom"]) -> FeedGenerator
     return feed
 
 
-def _add_entry(feed: FeedGenerator, incident: PublicIncident, zone: ZoneInfo) -> FeedEntry:
+def _add_entry(feed: FeedGenerator, incident: PublicIncident, zone: ZoneInfo, dates: Dates) -> FeedEntry:
     entry = feed.add_entry(order="append")
-    entry.title(incident.name)
+    entry.title(item_title(incident, zone, dates))
     entry.link(href=incident.url)
     entry.content(item_html(incident, zone), type="html")
-    entry.published(_local(item_date(incident), zone))
+    entry.published(_local(item_date(incident, dates), zone))
     entry.updated(_local(incident.updated_at, zone))
     if incident.scheduled_until:
         entry.item.maintenance_end = _local(incident.scheduled_until, zone)

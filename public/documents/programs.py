@@ -55,19 +55,23 @@ def incident_json(snapshot: Snapshot, code: str) -> Rendered:
     return _json(found)
 
 
-@published(cors=True)
-def rss(snapshot: Snapshot) -> Rendered:
-    return Rendered(feeds.rss(snapshot), content_type=feeds.RSS_TYPE)
+def _dates(asked: str | None) -> feeds.Dates:
+    return feeds.Dates(asked or feeds.Dates.UPDATES)
 
 
-@published(cors=True)
-def atom(snapshot: Snapshot) -> Rendered:
-    return Rendered(feeds.atom(snapshot), content_type=feeds.ATOM_TYPE)
+@published(cors=True, params={"dates": "statuspage"})
+def rss(snapshot: Snapshot, dates: str | None) -> Rendered:
+    return Rendered(feeds.rss(snapshot, _dates(dates)), content_type=feeds.RSS_TYPE)
 
 
-@published(cors=True)
-def json_feed(snapshot: Snapshot) -> Rendered:
-    return _json(feeds.json_feed(snapshot), feeds.JSON_FEED_TYPE)
+@published(cors=True, params={"dates": "statuspage"})
+def atom(snapshot: Snapshot, dates: str | None) -> Rendered:
+    return Rendered(feeds.atom(snapshot, _dates(dates)), content_type=feeds.ATOM_TYPE)
+
+
+@published(cors=True, params={"dates": "statuspage"})
+def json_feed(snapshot: Snapshot, dates: str | None) -> Rendered:
+    return _json(feeds.json_feed(snapshot, _dates(dates)), feeds.JSON_FEED_TYPE)
 
 
 @published(cors=True)

@@ -50,10 +50,12 @@ def moment(context: Context, when: datetime, part: str = "") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def window(context: Context, start: datetime, end: datetime) -> SafeString:
-    """When maintenance takes place: "Sun 12 December, 02:00 to 03:00 UTC"."""
+    """When maintenance takes place: "Sun 12 December, 02:00 to 03:00 UTC"; both zones where clocks change in between."""
     zone = _zone(context)
     first, last = start.astimezone(zone), end.astimezone(zone)
     begin = f"{_long_day(first.date(), _today(context))}, {first:%H:%M}"
+    if first.utcoffset() != last.utcoffset():
+        begin += f" {_zone_label(first, zone)}"
     finish = (
         f"{last:%H:%M}" if first.date() == last.date() else f"{_long_day(last.date(), _today(context))}, {last:%H:%M}"
     )

@@ -47,7 +47,9 @@ def test_the_prometheus_exporter_measures_the_page(site: str, tmp_path: Path) ->
     assert re.search(r'statuspage_maintenance_info{[^}]*maintenance_name="Database work"', text)
 
 
-@pytest.mark.parametrize(("path", "version"), [("/history.rss", "rss20"), ("/history.atom", "atom10")])
+@pytest.mark.parametrize(
+    ("path", "version"), [("/history.rss?dates=statuspage", "rss20"), ("/history.atom?dates=statuspage", "atom10")]
+)
 def test_feedparser_reads_each_feed(site: str, path: str, version: str) -> None:
     feed = feedparser.parse(site + path)
     assert not feed.bozo, feed.get("bozo_exception")

@@ -1,6 +1,7 @@
 """Maintenance as staff post it. What it does by itself: test_maintenance_by_itself.py."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -8,6 +9,7 @@ from django.core.exceptions import ValidationError
 from components.status import Impact, Status
 from delivery.models import Notice
 from incidents.models import Incident, Kind, Phase, Post
+from incidents.notices import describe_window
 
 LATER = datetime(2020, 12, 13, 2, 0, tzinfo=UTC)
 WINDOW = (LATER, LATER + timedelta(hours=1))
@@ -73,3 +75,15 @@ def test_the_window_can_be_moved_with_an_update(acme):
 def test_only_maintenance_has_a_window(incident):
     with pytest.raises(ValidationError, match="Only maintenance"):
         incident.post(Post("Hm.", Phase.IDENTIFIED, window=(LATER, LATER + timedelta(hours=1))))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        (datetime(2026, 3, 8, 6, 30, tzinfo=UTC), datetime(2026, 3, 8, 8, 0, tzinfo=UTC), "01:30 EST to 04:00 EDT"),
+        (datetime(2026, 11, 1, 5, 30, tzinfo=UTC), datetime(2026, 11, 1, 6, 30, tzinfo=UTC), "01:30 EDT to 01:30 EST"),
+        (datetime(2026, 11, 1, 6, 10, tzinfo=UTC), datetime(2026, 11, 1, 6, 50, tzinfo=UTC), "01:10 to 01:50 EST"),
+    ],
+)
+def test_a_window_names_both_zones_where_clocks_change_in_between(start: datetime, end: datetime, words: str):
+    assert describe_window(start, end, ZoneInfo("America/New_York")).endswith(f", {words}")

@@ -149,8 +149,8 @@ def test_a_feed_comes_back_with_its_years_and_dates() -> None:
     assert old.resolved_at == datetime(2026, 1, 1, 23, 20, 15, tzinfo=UTC)
     planned = Incident.objects.get(code="acme00mnt001")
     assert planned.scheduled_until == datetime(2026, 4, 1, 1, 0, tzinfo=UTC)
-    listed = feeds.feed_items(build(page))
-    assert [feeds.item_date(each).isoformat() for each in listed] == [
+    listed = feeds.feed_items(build(page), feeds.Dates.STATUSPAGE)
+    assert [feeds.item_date(each, feeds.Dates.STATUSPAGE).isoformat() for each in listed] == [
         "2026-04-01T00:00:00+00:00",
         "2026-01-01T23:20:15+00:00",
     ]

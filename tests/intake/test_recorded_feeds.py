@@ -39,11 +39,11 @@ def import_feed(name: str, zone: str = "") -> str:
 
 
 def our_rss() -> Any:
-    return etree.fromstring(feeds.rss(build(Page.objects.get()))).find("channel")
+    return etree.fromstring(feeds.rss(build(Page.objects.get()), feeds.Dates.STATUSPAGE)).find("channel")
 
 
 def our_atom() -> Any:
-    return etree.fromstring(feeds.atom(build(Page.objects.get())))
+    return etree.fromstring(feeds.atom(build(Page.objects.get()), feeds.Dates.STATUSPAGE))
 
 
 def recorded(name: str) -> Any:

@@ -36,12 +36,13 @@ def test_rss_says_what_statuspage_readers_expect(example: Example) -> None:
     assert channel.findtext("title") == "Acme Status - Incident History"
     assert channel.findtext("link") == example.page.url
     assert channel.findtext("pubDate") == "Tue, 10 Mar 2026 04:30:00 -0600"
-    planned, outage, _resolved = items(content)
+    outage, planned, _resolved = items(content)
     assert outage.findtext("title") == "Messages delayed"
     assert outage.findtext("link") == outage.findtext("guid") == f"{example.page.url}/incidents/{example.outage.code}"
     assert outage.findtext("pubDate") == "Tue, 10 Mar 2026 04:30:00 -0600"
     assert outage.find("maintenanceEndDate") is None
-    assert planned.findtext("pubDate") == "Thu, 12 Mar 2026 00:00:00 -0600"
+    assert planned.findtext("pubDate") == "Mon, 09 Mar 2026 04:00:00 -0600"
+    assert planned.findtext("title") == "Database work (scheduled for Thu 12 March 2026, 00:00 to 01:00 MDT)"
     assert planned.findtext("maintenanceEndDate") == "Thu, 12 Mar 2026 01:00:00 -0600"
 
 
@@ -55,14 +56,14 @@ def test_atom_ids_are_tags_with_a_number_that_stays(example: Example) -> None:
         "self": f"{example.page.url}/history.atom",
     }
     assert root.findtext(f"{ATOM}author/{ATOM}name") == "Acme"
-    planned, outage, _ = items(content)
+    outage, planned, _ = items(content)
     assert outage.findtext(f"{ATOM}id") == f"tag:{HOST},2005:Incident/{example.outage.pk}"
-    assert planned.findtext(f"{ATOM}published") == "2026-03-12T00:00:00-06:00"
+    assert planned.findtext(f"{ATOM}published") == "2026-03-09T04:00:00-06:00"
     assert planned.findtext(f"{ATOM}updated") == "2026-03-09T04:00:00-06:00"
 
 
 def test_an_item_tells_its_updates_newest_first_in_statuspages_words(example: Example) -> None:
-    (_, outage, resolved) = feeds.feed_items(example.snapshot())
+    (outage, _, resolved) = feeds.feed_items(example.snapshot())
     zone = example.page.zone
     assert feeds.item_html(outage, zone) == (
         "<p><small>Mar <var data-var='date'>10</var>, <var data-var='time'>04:30</var> MDT</small><br>"
@@ -76,7 +77,7 @@ def test_an_item_tells_its_updates_newest_first_in_statuspages_words(example: Ex
 
 
 def test_maintenance_shows_its_window_until_it_begins(example: Example) -> None:
-    planned = feeds.feed_items(example.snapshot())[0]
+    planned = next(each for each in feeds.feed_items(example.snapshot()) if each.window)
     window = (
         "<p><strong>THIS IS A SCHEDULED EVENT Mar <var data-var='date'>12</var>, <var data-var='time'>00:00</var>"
         " - <var data-var='time'>01:00</var> MDT</strong></p>"
@@ -121,7 +122,7 @@ def test_a_feed_holds_the_25_latest(example: Example) -> None:
         told.incident.post(Post("Well again.", "resolved", at=at(10, 11) + timedelta(minutes=number)))
     found = items(feeds.rss(example.snapshot()))
     assert len(found) == 25
-    assert [each.findtext("title") for each in found[:2]] == ["Database work", "Number 29"]
+    assert [each.findtext("title") for each in found[:2]] == ["Number 29", "Number 28"]
 
 
 HOSTILE = "\x00\x0b]]> </title><script>alert(1)</script> & \ufffe \u202e \U0001f469\u200d\U0001f4bb"
@@ -132,14 +133,14 @@ def test_a_hostile_title_breaks_no_feed(example: Example) -> None:
     snapshot = example.snapshot()
     for content in (feeds.rss(snapshot), feeds.atom(snapshot), json.dumps(feeds.json_feed(snapshot)).encode()):
         if content.startswith(b"{"):
-            item = json.loads(content)["items"][1]
+            item = json.loads(content)["items"][0]
             title, html = item["title"], item["content_html"]
         else:
             parsed = feedparser.parse(content, sanitize_html=False)
             assert not parsed.bozo
             title, html = (
-                parsed.entries[1].title,
-                parsed.entries[1].get("summary") or parsed.entries[1].content[0].value,
+                parsed.entries[0].title,
+                parsed.entries[0].get("summary") or parsed.entries[0].content[0].value,
             )
         assert "]]>" in title
         assert "<script" not in html
@@ -163,9 +164,9 @@ def test_the_json_feed_has_what_version_1_1_asks_for(example: Example) -> None:
     feed: Any = feeds.json_feed(example.snapshot())
     assert feed["version"] == "https://jsonfeed.org/version/1.1"
     assert feed["feed_url"] == f"{example.page.url}/feed.json"
-    planned, outage, _ = feed["items"]
+    outage, planned, _ = feed["items"]
     assert outage["id"] == outage["url"] == f"{example.page.url}/incidents/{example.outage.code}"
-    assert planned["date_published"] == "2026-03-12T00:00:00.000-06:00"
+    assert planned["date_published"] == "2026-03-09T04:00:00.000-06:00"
     assert datetime.fromisoformat(outage["date_modified"]).astimezone(UTC) == at(10, 10, 30)
 
 
@@ -180,7 +181,7 @@ def test_a_feed_of_an_empty_page_is_a_feed(db: None) -> None:
 def test_words_that_a_template_engine_would_run_stay_words(example: Example) -> None:
     text = "{{7*7}} {% debug %} ${x} {0.__class__} {{ settings.SECRET_KEY }}"
     Incident.open(example.page, text, Post(text, at=at(10, 11)))
-    assert items(feeds.rss(example.snapshot()))[1].findtext("title") == text
+    assert items(feeds.rss(example.snapshot()))[0].findtext("title") == text
 
 
 @pytest.mark.parametrize(
@@ -202,3 +203,19 @@ def test_scheduled_maintenance_displaces_nothing_that_is_open(example: Example, 
     assert len(items) == min(25, 3 + open_ + scheduled)
     dates = [feeds.item_date(each) for each in items]
     assert dates == sorted(dates, reverse=True)
+
+
+def test_an_update_before_the_start_brings_maintenance_up_again(example: Example) -> None:
+    example.planned.post(Post("An hour later than we said.", "scheduled", at=at(10, 11)))
+    first = feeds.feed_items(example.snapshot())[0]
+    assert (first.code, feeds.item_date(first)) == (example.planned.code, at(10, 11))
+
+
+@pytest.mark.parametrize("address", ["/history.rss", "/history.atom", "/feed.json"])
+def test_who_relies_on_statuspages_dates_can_have_them(example: Example, client: Client, address: str) -> None:
+    """Then maintenance is dated by its start, and keeps its bare name."""
+    plain = client.get(address, headers={"host": HOST}).content.decode()
+    theirs = client.get(f"{address}?dates=statuspage", headers={"host": HOST}).content.decode()
+    for content, is_theirs in ((plain, False), (theirs, True)):
+        assert ("Thu, 12 Mar 2026 00:00:00" in content or "2026-03-12T00:00:00" in content) == is_theirs
+        assert ("(scheduled for Thu 12 March 2026" in content) != is_theirs

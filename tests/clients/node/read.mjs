@@ -19,6 +19,6 @@ console.log(JSON.stringify({
   unresolved: await client.api.incidents.getUnresolved(),
   maintenances: await client.api.scheduledMaintenances.getAll(),
   upcoming: await client.api.scheduledMaintenances.getUpcoming(),
-  rss: await feed("/history.rss"),
-  atom: await feed("/history.atom"),
+  rss: await feed("/history.rss?dates=statuspage"),
+  atom: await feed("/history.atom?dates=statuspage"),
 }));
