@@ -1,10 +1,10 @@
-"""`python -m bench [serve | limits | mail | start]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
+"""`python -m bench [serve | limits | receipt | mail | start]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
 
 from argparse import ArgumentParser
 
-from bench import limits, mail, serve, start
+from bench import limits, mail, receipt, serve, start
 
-SUBJECTS = {"serve": serve, "limits": limits, "mail": mail, "start": start}
+SUBJECTS = {"serve": serve, "limits": limits, "receipt": receipt, "mail": mail, "start": start}
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection
-from django.db.models import BooleanField, ExpressionWrapper, F, Max, OuterRef, Q, Subquery
-from django.db.models.functions import Now
+from django.db.models import BooleanField, ExpressionWrapper, F, Max, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Concat, Now
 from django.utils import timezone
 
 from delivery import registry
@@ -78,8 +78,8 @@ class _Row(NamedTuple):
     account_id: int | None
     is_late: bool
     is_too_old: bool
-    subscriber_code: str | None
-    subscriber_state: str | None
+    person: str | None
+    """The subscriber's state and code, with a blank between them; None when there is no such subscriber."""
 
 
 def _take(batch: Batch, size: int, closed: list[str]) -> list[_Row]:
@@ -103,15 +103,15 @@ def _take(batch: Batch, size: int, closed: list[str]) -> list[_Row]:
 
 
 def _columns_read(due: DeliveryQuerySet, channel: str) -> Any:
-    """The columns of a _Row. What is asked of the subscriber are subqueries: PostgreSQL locks no outer join."""
+    """The columns of a _Row. What is asked of the subscriber is one subquery: PostgreSQL locks no outer join, and a
+    second one would cost as much again."""
     now = timezone.now()
     subscriber = Subscriber.objects.filter(pk=OuterRef("subscriber_id"))
     return due.annotate(
         tries=F("attempts"),
         is_late=_waiting_since(now - OVERTAKEN_AFTER),
         is_too_old=_waiting_since(now - registry.load(channel).max_age),
-        subscriber_code=Subquery(subscriber.values("code")),
-        subscriber_state=Subquery(subscriber.values("state")),
+        person=Subquery(subscriber.values(both=Concat("state", Value(" "), "code"))),
     ).values_list(*_Row._fields)
 
 
@@ -131,16 +131,17 @@ def _load(batch: Batch, rows: list[_Row]) -> None:
     grouped: dict[int, list[Recipient]] = defaultdict(list)
     for row in rows:
         account = accounts.get(row.account_id or 0)
+        state, _, code = (row.person or "").partition(" ")
         recipient = Recipient(
             delivery_id=row.pk,
             address=row.address,
-            subscriber_code=row.subscriber_code or "",
+            subscriber_code=code,
             account=account,
             attempts=row.tries + 1,
             ambiguous=row.ambiguous,
         )
         batch.recipients[row.pk] = recipient
-        error = _objection(row, notices[row.notice_id], account, suppressed)
+        error = _objection(row, state, notices[row.notice_id], account, suppressed)
         if error is None and row.pk in overtaken:
             error = DeliveryError("overtaken by a newer update", skip=True)
         if error:
@@ -159,13 +160,15 @@ def _groups(notices: dict[int, Notice]) -> dict[int, int]:
     return {pk: first.setdefault(each.page_id, pk) if each.is_letter else pk for pk, each in notices.items()}
 
 
-def _objection(row: _Row, notice: Notice, account: Account | None, suppressed: set[str]) -> DeliveryError | None:
+def _objection(
+    row: _Row, subscriber_state: str, notice: Notice, account: Account | None, suppressed: set[str]
+) -> DeliveryError | None:
     """Why a claimed row must not be sent after all; asked at the last moment, because people leave."""
     if notice.cancelled_at:
         return DeliveryError("cancelled by staff", skip=True)
-    if account is None and row.subscriber_state is None:
+    if account is None and not subscriber_state:
         return DeliveryError("deleted", skip=True)
-    if row.subscriber_state not in (None, Subscriber.State.ACTIVE) and not notice.is_letter:
+    if subscriber_state not in ("", Subscriber.State.ACTIVE) and not notice.is_letter:
         return DeliveryError("unsubscribed", skip=True)
     if account and not account.enabled:
         return DeliveryError("account switched off", skip=True)

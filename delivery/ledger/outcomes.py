@@ -52,7 +52,11 @@ def record(batch: Batch, outcomes: Iterable[Outcome]) -> Counter[str]:
     channel = registry.load(batch.channel)
     verdicts: dict[tuple[retry.Verdict, str], list[int]] = defaultdict(list)  # ids of the other side as JSON
     gone: list[str] = []
+    handed_over = verdicts[retry.HANDED_OVER, "{}"]  # mostly all of them, of which there is nothing to judge
     for outcome in outcomes:
+        if outcome.error is None and not outcome.remote:
+            handed_over.append(outcome.delivery_id)
+            continue
         recipient = batch.recipients[outcome.delivery_id]
         verdict = retry.judge(channel, outcome.error, recipient.attempts, was_ambiguous=recipient.ambiguous)
         verdicts[verdict, json.dumps(outcome.remote) if outcome.remote else "{}"].append(outcome.delivery_id)

@@ -32,10 +32,13 @@ class Verdict(NamedTuple):
     """True marks the row; False leaves the mark as it is."""
 
 
+HANDED_OVER = Verdict(State.SENT)
+
+
 def judge(channel: type[Channel], error: DeliveryError | None, attempts: int, *, was_ambiguous: bool) -> Verdict:
     """`attempts` includes the one that ended with `error`; None means handed over."""
     if error is None:
-        return Verdict(State.SENT)
+        return HANDED_OVER
     reason = str(error)[:ERROR_LIMIT]
     if error.skip:
         return Verdict(State.SUPPRESSED, reason)
