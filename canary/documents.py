@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from canary.findings import Finding
-from core.exchange import NoAnswerError, NotReachedError, exchange
+from core.outbound import NoAnswerError, NotReachedError, Trust, request
 from pages.models import Page
 
 log = logging.getLogger(__name__)
@@ -69,8 +69,13 @@ def read(base: str) -> list[Reading]:
 
 def _read(base: str, path: str) -> Reading:
     try:
-        answer = exchange(
-            "GET", base.rstrip("/") + path, seconds=SECONDS, headers={"Connection": "close"}, limit_bytes=LIMIT_BYTES
+        answer = request(
+            "GET",
+            base.rstrip("/") + path,
+            trust=Trust.OPERATOR,
+            seconds=SECONDS,
+            headers={"Connection": "close"},
+            limit_bytes=LIMIT_BYTES,
         )
     except (NotReachedError, NoAnswerError, ValueError) as error:
         return Reading(path, error=str(error))

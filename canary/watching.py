@@ -18,7 +18,7 @@ from canary.alarm_channels import configured
 from canary.documents import Reader, addresses
 from canary.findings import Finding, look_at_ledger
 from canary.inbox import Inbox
-from core.exchange import NoAnswerError, NotReachedError, exchange
+from core.outbound import NoAnswerError, NotReachedError, Trust, request
 
 log = logging.getLogger(__name__)
 # A database that is started again is away for some seconds.
@@ -83,7 +83,7 @@ class Watch:
 def ping() -> None:
     """Tell the dead man's switch that all is well. It raises the alarm when it does not hear that."""
     try:
-        answer = exchange("GET", settings.ALARM_DEADMAN_URL, seconds=PING_SECONDS)
+        answer = request("GET", settings.ALARM_DEADMAN_URL, trust=Trust.OPERATOR, seconds=PING_SECONDS)
     except (NotReachedError, NoAnswerError, ValueError) as error:
         log.error("the dead man's switch was not reached: %s", error)
     else:

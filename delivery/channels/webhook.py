@@ -11,7 +11,7 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from core.exchange import Answer, NoAnswerError, NotReachedError, exchange
+from core.outbound import Answer, NoAnswerError, NotReachedError, Trust, request
 from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 from delivery.models import Notice
 
@@ -38,11 +38,12 @@ class Webhook(Channel):
         name = f"d-{notice.code}-{recipient.delivery_id}"
         try:
             headers = sign(account.credentials["secret"], name, body)
-            answer = exchange(
+            answer = request(
                 "POST",
                 account.credentials["url"],
                 body=body.encode(),
                 headers=headers,
+                trust=Trust.OPERATOR,
                 seconds=SECONDS,
                 limit_bytes=LIMIT_BYTES,
             )

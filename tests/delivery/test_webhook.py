@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.exchange import NoAnswerError, NotReachedError, exchange
+from core.outbound import NoAnswerError, NotReachedError, Trust, request
 from delivery.channels.webhook import Webhook
 from delivery.contract import DeliveryError, Recipient
 from delivery.ledger import outbox, sender
@@ -89,14 +89,14 @@ def test_what_is_no_web_address_pauses_and_is_not_repeated(url: str, notice: Not
 
 def test_an_answer_without_end_is_cut_off():
     with listening(lambda sent: Reply(200, b"x" * 5000)) as server, pytest.raises(NoAnswerError):
-        exchange("GET", server.url, seconds=5, limit_bytes=1000)
+        request("GET", server.url, trust=Trust.OPERATOR, seconds=5, limit_bytes=1000)
 
 
 def test_an_answer_that_drips_ends_in_time():
     with listening(lambda sent: Reply(200, b"x", {"Content-Length": "50"})) as server, pytest.raises(NoAnswerError):
-        exchange("GET", server.url, seconds=0.3)
+        request("GET", server.url, trust=Trust.OPERATOR, seconds=0.3)
 
 
 def test_nothing_listening_is_not_reached():
     with pytest.raises(NotReachedError, match=r"127\.0\.0\.1 cannot be reached"):
-        exchange("GET", "http://127.0.0.1:1/", seconds=1)
+        request("GET", "http://127.0.0.1:1/", trust=Trust.OPERATOR, seconds=1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django import forms
 
-from core.exchange import NoAnswerError, NotReachedError, exchange
+from core.outbound import NoAnswerError, NotReachedError, Trust, request
 from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 
 if TYPE_CHECKING:
@@ -39,11 +39,12 @@ class Toy(Channel):
         body = {"text": notice.title, "reply_to": dict(recipient.first_post)}
         headers = {"Authorization": f"Bearer {account.credentials['token']}"}
         try:
-            answer = exchange(
+            answer = request(
                 "POST",
                 account.option("address"),
                 body=json.dumps(body).encode(),
                 headers=headers,
+                trust=Trust.OPERATOR,
                 seconds=SECONDS,
                 limit_bytes=10_000,
             )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from canary.documents import PATHS
-from core.exchange import exchange
+from core.outbound import Trust, request
 from delivery.queues import all_queues
 from tests.faults.conftest import HOST, READY, Deployment
 from tests.faults.proxy import Proxy
@@ -53,8 +53,12 @@ class Postman:
                 if self.loses():
                     self.lost += 1
                 else:
-                    exchange(
-                        "POST", f"http://localhost:{self.deployment.port}/canary/mail/{SECRET}", body=mail, seconds=5
+                    request(
+                        "POST",
+                        f"http://localhost:{self.deployment.port}/canary/mail/{SECRET}",
+                        body=mail,
+                        trust=Trust.OPERATOR,
+                        seconds=5,
                     )
 
     def close(self) -> None:
@@ -196,7 +200,7 @@ def test_one_web_process_of_two_that_is_cut_off_is_noticed(deployment: Deploymen
         wait_until(lambda: answers(webs[1]), within=40, what="the second web process")
         deployment._start("manage", "watch")
         for path in PATHS:
-            assert exchange("GET", f"http://localhost:{webs[1]}{path}", seconds=20).status == 200
+            assert request("GET", f"http://localhost:{webs[1]}{path}", trust=Trust.OPERATOR, seconds=20).status == 200
         wait_until(lambda: deadman.requests, within=20, what="a ping")
         assert slack.requests == []
 
@@ -210,5 +214,5 @@ def test_one_web_process_of_two_that_is_cut_off_is_noticed(deployment: Deploymen
 
 def forward(sent: Sent, port: int) -> Reply:
     """A load balancer in one line."""
-    answer = exchange(sent.method, f"http://localhost:{port}{sent.path}", seconds=5)
+    answer = request(sent.method, f"http://localhost:{port}{sent.path}", trust=Trust.OPERATOR, seconds=5)
     return Reply(answer.status, answer.body, {name: answer.headers[name] for name in answer.headers if name[0] == "x"})

@@ -122,9 +122,9 @@ def test_a_redirect_on_the_web_is_followed(address: str) -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/to/a/file", "is not allowed"),
+        ("/to/a/file", "not followed"),
         ("/to/ftp", "not followed"),
-        ("/in/circles", "infinite loop"),
+        ("/in/circles", "more than 5 times"),
         ("/large", "more than 1000 bytes"),
         ("/cut", "broke off"),
         ("/absent", "404"),

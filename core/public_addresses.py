@@ -1,0 +1,41 @@
+"""Which network addresses a stranger may make us talk to: the public internet, and nothing that only looks like it.
+
+`ipaddress` calls several addresses global that lead inside (a NAT64 or 6to4 form of a private address, site-local ones),
+so what is public is said here, and everything else is refused.
+"""
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+# IPv4 that is not the public internet, beyond what `is_global` says: protocol assignments and multicast.
+_NOT_PUBLIC_4 = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "224.0.0.0/4", "240.0.0.0/4")))
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+# Inside it: Teredo, benchmarking, ORCHID, documentation (two), and 6to4, which is judged by the address it carries.
+_NOT_PUBLIC_6 = tuple(
+    map(IPv6Network, ("2001::/32", "2001:2::/48", "2001:10::/28", "2001:20::/28", "2001:db8::/32", "3fff::/20"))
+)
+_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+
+
+def is_public(address: str) -> bool:
+    """Of an address as the resolver gives it, such as "192.0.2.1" or "fe80::1%eth0". False for what is none."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return False
+    return _is_public_4(known) if isinstance(known, IPv4Address) else _is_public_6(known)
+
+
+def _is_public_4(address: IPv4Address) -> bool:
+    return address.is_global and not any(address in network for network in _NOT_PUBLIC_4)
+
+
+def _is_public_6(address: IPv6Address) -> bool:
+    if address.scope_id is not None:
+        return False
+    if address.ipv4_mapped is not None:
+        return False  # a socket would talk IPv4, which the resolver says plainly where it is meant
+    if address.sixtofour is not None:
+        return _is_public_4(address.sixtofour)
+    if address in _NAT64[0]:
+        return _is_public_4(IPv4Address(int(address) & 0xFFFFFFFF))
+    return address in _GLOBAL_UNICAST and not any(address in network for network in (*_NOT_PUBLIC_6, *_NAT64))
