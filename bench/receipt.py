@@ -22,7 +22,7 @@ LOOK_EVERY_SECONDS = 0.1
 LEDGER = """
 import time, django; django.setup()
 from django.db import connection
-from delivery.contract import Outcome
+from delivery.contract import DeliveryError, Outcome
 from delivery.ledger import outbox
 from delivery.ledger.claims import claim
 from delivery.ledger.outcomes import record
@@ -45,11 +45,13 @@ def publish(people):
     outbox.expand(notice.pk)
     return notice
 
-def send():
+REFUSED = DeliveryError("550 no such user", permanent=True)
+
+def send(refused_each=2**62):
     rows = 0
     while batch := claim("email", 500):
         rows += len(batch.recipients)
-        record(batch, [Outcome(pk) for pk in list(batch.recipients)])
+        record(batch, [Outcome(pk, None if pk % refused_each else REFUSED) for pk in list(batch.recipients)])
     return rows
 """
 RATE = """
@@ -97,7 +99,8 @@ def _measure_rate(options: Namespace) -> None:
 
 
 def _measure_receipt(deliveries: int) -> None:
-    """Looks at the receipt while two senders claim and record all they can, then when all is done."""
+    """Looks at the receipt while two senders claim and record all they can, then when all is done. One recipient of
+    2,000 is refused, so that failures are looked into as well."""
     with ExitStack() as stack:
         environ = _database(stack, ROOT)
         os.environ |= environ
@@ -111,7 +114,7 @@ def _measure_receipt(deliveries: int) -> None:
         from delivery.models import Tally
 
         stack.callback(connections.close_all)
-        senders = [_start(ROOT, environ, "send()") for _ in range(2)]
+        senders = [_start(ROOT, environ, "send(2_000)") for _ in range(2)]
         moving: list[float] = []
         while any(sender.poll() is None for sender in senders):
             moving.append(_look_ms(notice_id))

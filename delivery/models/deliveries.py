@@ -139,7 +139,12 @@ class Delivery(models.Model):
                 fields=["channel", "rank", "next_attempt_at", "id"], condition=Q(state="pending"), name="delivery_due"
             ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_leased"),
-            models.Index(fields=["notice", "id"], condition=Q(state__in=("dead", "unknown")), name="delivery_failed"),
+            # All three columns: of a notice that is new to its statistics, PostgreSQL takes the index that matches most.
+            models.Index(
+                fields=["notice", "channel", "state"],
+                condition=Q(state__in=("dead", "unknown")),
+                name="delivery_failed",
+            ),
             models.Index(fields=["account"], condition=Q(account__isnull=False), name="delivery_of_account"),
         )
 
