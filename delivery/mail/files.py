@@ -1,9 +1,9 @@
 """Mail into files, until an SMTP server is configured: one .eml per message, in the order they were made."""
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from core.files import replace_file
 from delivery.contract import DeliveryError
 from delivery.mail.smtp.message import Message
 
@@ -26,13 +26,7 @@ class MailFolder:
 
     def _write(self, message: Message) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self.directory / f".{message.name}.{os.getpid()}"
-        try:
-            draft.write_bytes(message.mail)
-            draft.replace(self.directory / f"{message.name}.eml")
-        except OSError:
-            draft.unlink(missing_ok=True)  # half a mail, on a disk that has no room for it
-            raise
+        replace_file(self.directory / f"{message.name}.eml", message.mail, is_synced=False)
 
     def close(self) -> None:
         """Nothing is open."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any
 
+from core.files import replace_file
 from public.serving.host_index import Listing
 from public.serving.inventory import list_current
 from public.serving.render_cache import Editions
@@ -64,12 +65,12 @@ class Copy:
 
     def store(self, key: Key, edition: Edition) -> None:
         """Raises OSError, for example when the disk is full; what was there before stays."""
-        self._replace(self._path(key), pack(key, edition))
+        replace_file(self._path(key), pack(key, edition))
 
     def store_listing(self, listing: Listing) -> None:
         """Declare everything older than `listing` to be past, and remove it."""
         state = {"format": FORMAT, "hosts": listing.hosts, "generations": list(listing.generations.items())}
-        self._replace(self.directory / LISTING, json.dumps(state).encode())
+        replace_file(self.directory / LISTING, json.dumps(state).encode())
         for path in self.directory.glob(f"*{ENDING}"):
             found = unpack(path.read_bytes())
             if found is None or found[1].version[0] < listing.generations.get(found[0][0], 1 << 62):
@@ -105,17 +106,6 @@ class Copy:
 
     def _path(self, key: Key) -> Path:
         return self.directory / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}{ENDING}"
-
-    def _replace(self, path: Path, data: bytes) -> None:
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with draft.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def pack(key: Key, edition: Edition) -> bytes:

@@ -3,10 +3,11 @@
 import contextlib
 import json
 import mimetypes
-import os
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+
+from core.files import replace_file
 
 MANIFEST = ".export.json"
 
@@ -82,19 +83,11 @@ class Folder:
         return path
 
     def _replace(self, path: Path, data: bytes) -> None:
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
+            replace_file(path, data)
         except OSError as error:
             raise SiteError(f"{path} cannot be written: {error.strerror}") from error
-        finally:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
 
 
 class S3Bucket:

@@ -18,7 +18,6 @@ POLLED = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-if-error=86400
 SHELF_BYTES = 16 * 1024 * 1024
 SHELF_DOCUMENTS = 2_000
 SMALLEST_PACKED = 256  # bytes; below it, headers weigh more than compression saves
-SMALLEST_PACKED = 256  # bytes; below it, headers weigh more than compression saves
 
 Key = tuple[Any, ...]
 Version = tuple[int, str]
