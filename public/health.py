@@ -1,43 +1,17 @@
 """What monitors and load balancers ask: does the process live, can it serve, is everything behind it well?"""
 
-import threading
-from collections.abc import Callable
-from time import monotonic
-
 from celery import current_app
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from core.expiring import ExpiringValue
 from pages.models import Page
 from public.serving.edition import editions
 
 BROKER_SECONDS = 2
-KEPT_SECONDS = 2
-
-
-class HealthFinding:
-    """What a look at all parts found, for KEPT_SECONDS: anybody may ask, and each look costs connections.
-
-    Whoever asks while one looks waits for that look instead of starting another.
-    """
-
-    def __init__(self, look: Callable[[], dict[str, bool]]) -> None:
-        self._look = look
-        self._lock = threading.Lock()
-        self._parts: dict[str, bool] = {}
-        self._stale_at = 0.0
-
-    def read(self) -> dict[str, bool]:
-        with self._lock:
-            if monotonic() >= self._stale_at:
-                self._parts = self._look()
-                self._stale_at = monotonic() + KEPT_SECONDS
-            return self._parts
-
-    def forget(self) -> None:
-        self._stale_at = 0.0
+KEPT_SECONDS = 2  # anybody may ask, and each look costs connections
 
 
 @never_cache
@@ -61,7 +35,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """Each part that the product needs: "ok" or "down"; 503 when one is down. Up to two seconds old."""
-    parts = finding.read()
+    parts = health.get()
     words = {name: "ok" if answers else "down" for name, answers in parts.items()}
     return JsonResponse(words, status=200 if all(parts.values()) else 503)
 
@@ -83,8 +57,8 @@ def _broker_answers() -> bool:
     return True
 
 
-def _look_at_parts() -> dict[str, bool]:
+def check_parts() -> dict[str, bool]:
     return {"database": _database_answers(), "broker": _broker_answers()}
 
 
-finding = HealthFinding(_look_at_parts)
+health = ExpiringValue(check_parts, KEPT_SECONDS)

@@ -38,13 +38,12 @@ Samples = dict[tuple[str, ...], float]
 
 
 @pytest.fixture(autouse=True)
-def _told_to_monitoring(settings: Settings) -> None:
+def _told_to_monitoring(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.METRICS_TOKEN = TOKEN
-    scrape.forget()
+    monkeypatch.setattr(scrape, "read", scrape.generate)  # of this moment, not of an earlier question
 
 
 def ask(client: Client, token: str = TOKEN) -> str:
-    scrape.forget()
     response = client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
     assert response.status_code == 200
     assert response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -302,16 +301,15 @@ def test_a_session_that_cannot_be_looked_up_is_no_error(client: Client, monkeypa
     )
 
 
-def test_scrapes_at_once_share_one_reading(monkeypatch: pytest.MonkeyPatch):
+def test_scrapes_at_once_share_one_reading():
     now, readings, go_on = 100.0, [], threading.Event()
-    monkeypatch.setattr(endpoint, "monotonic", lambda: now)
 
     def source() -> list[Metric]:
         readings.append(1)
         go_on.wait(5)
         return [GaugeMetricFamily("statuspage_x", "An x.", value=len(readings))]
 
-    shared = Scrape(source)
+    shared = Scrape(source, clock=lambda: now)
     with ThreadPoolExecutor(4) as pool:
         texts = [pool.submit(shared.read) for _ in range(4)]
         go_on.set()

@@ -1,15 +1,14 @@
 import json
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
 from celery import current_app
 from django.test import Client
 
+from core.expiring import ExpiringValue
 from pages.models import Page
 from public import health
-from public.health import HealthFinding, finding
 from tests.public.test_edition import database_down
 
 if TYPE_CHECKING:
@@ -18,10 +17,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _no_earlier_finding() -> Iterator[None]:
-    finding.forget()
-    yield
-    finding.forget()
+def _nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "health", ExpiringValue(health.check_parts, 0))
 
 
 def test_a_process_lives_without_anything_behind_it(get: "Get", db: None) -> None:
@@ -44,11 +41,9 @@ def test_health_looks_at_the_database_and_the_broker(
     monkeypatch.setattr(current_app.conf, "broker_write_url", redis.url)
     answer = get("/healthz")
     assert (answer.status_code, json.loads(answer.content)) == (200, {"database": "ok", "broker": "ok"})
-    finding.forget()
     with database_down():
         assert json.loads(get("/healthz").content) == {"database": "down", "broker": "ok"}
     redis.kill()
-    finding.forget()
     answer = get("/healthz")
     assert (answer.status_code, json.loads(answer.content)) == (503, {"database": "ok", "broker": "down"})
 
@@ -59,20 +54,20 @@ def test_health_is_never_kept_and_only_read(client: Client, get: "Get", acme: Pa
         assert client.post(address).status_code == 405
 
 
-def test_health_is_looked_at_once_in_two_seconds_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_is_looked_at_once_in_two_seconds_however_many_ask(get: "Get", monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[None] = []
     go_on = threading.Event()
+    now = [100.0]
 
     def look() -> dict[str, bool]:
         looks.append(None)
         assert go_on.wait(10)
         return {"broker": len(looks) == 1}
 
-    found = HealthFinding(look)
+    kept = ExpiringValue(look, health.KEPT_SECONDS, clock=lambda: now[0])
+    monkeypatch.setattr(health, "health", kept)
     answers: list[dict[str, bool]] = []
-    askers = [threading.Thread(target=lambda: answers.append(found.read())) for _ in range(8)]
-    now = [100.0]
-    monkeypatch.setattr(health, "monotonic", lambda: now[0])
+    askers = [threading.Thread(target=lambda: answers.append(kept.get())) for _ in range(8)]
     for asker in askers:
         asker.start()
     go_on.set()
@@ -80,7 +75,11 @@ def test_health_is_looked_at_once_in_two_seconds_however_many_ask(monkeypatch: p
         asker.join(10)
     assert answers == [{"broker": True}] * 8
     now[0] += 1.9
-    assert found.read() == {"broker": True}
+    assert json.loads(get("/healthz").content) == {"broker": "ok"}
     now[0] += 0.2
-    assert found.read() == {"broker": False}
+    assert json.loads(get("/healthz").content) == {"broker": "down"}
     assert len(looks) == 2
+
+
+def test_health_is_remembered_for_two_seconds() -> None:
+    assert health.KEPT_SECONDS == 2
