@@ -97,9 +97,8 @@ def _take(batch: Batch, size: int, closed: list[str]) -> list[_Row]:
         found = {row.pk: row for row in rows}
         claim = {"attempts": F("attempts") + 1, "claimed_by": batch.token, "lease_until": Now() + lease()}
         taken = taking.move(found, found, Delivery.objects.pending(), Change(State.SENDING), **claim)
-    rows = [row for row in rows if row.pk in taken]
-    batch.rows = {row.pk: row for row in rows}
-    return rows
+    batch.rows = found
+    return rows if len(taken) == len(rows) else [row for row in rows if row.pk in taken]
 
 
 def _columns_read(due: DeliveryQuerySet, channel: str) -> Any:

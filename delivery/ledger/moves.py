@@ -64,6 +64,7 @@ Standing = tuple[Any, ...]
 _Key = tuple[int, str, Outcome, str, bool]
 _TALLIED = ("notice_id", "channel", "outcome", "reason", "is_timed", "count")
 _INSERT = f"INSERT INTO {Tally._meta.db_table} ({', '.join(_TALLIED)})"
+_UNLESS_ALL = "SELECT CASE WHEN COUNT(*) < %s THEN COALESCE(ARRAY_AGG(id), '{}') END FROM moved"
 _without_pk = itemgetter(slice(1, len(Row._fields)))
 
 
@@ -88,7 +89,7 @@ class Moves:
         ids = set(ids)
         if not ids:
             return set()
-        moved = _update(held.filter(pk__any_of=ids), _columns(change) | columns)
+        moved = _update(ids, held, _columns(change) | columns)
         if not change.is_uncounted:
             for standing, count in Counter(map(_without_pk, map(rows.__getitem__, moved))).items():
                 self._tally(Row(0, *standing), count, change)
@@ -188,11 +189,15 @@ def _counted(
     return counted
 
 
-def _update(rows: DeliveryQuerySet, columns: Mapping[str, Any]) -> set[int]:
-    """UPDATE … RETURNING, which the ORM does not offer: the ids of the rows that were changed."""
-    query: Any = rows.order_by().query.chain(UpdateQuery)  # as QuerySet.update does
+def _update(ids: set[int], rows: DeliveryQuerySet, columns: Mapping[str, Any]) -> set[int]:
+    """UPDATE … RETURNING, which the ORM does not offer: which of `ids` were among `rows`, and are changed."""
+    query: Any = rows.filter(pk__any_of=ids).order_by().query.chain(UpdateQuery)  # as QuerySet.update does
     query.add_update_values(columns)
     statement, params = query.get_compiler(rows.db).as_sql()
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # mostly all of them are, and reading so many ids costs more than that
+            cursor.execute(f"WITH moved AS ({statement} RETURNING id) {_UNLESS_ALL}", (*params, len(ids)))
+            moved = cursor.fetchone()[0]
+            return ids if moved is None else set(moved)
         cursor.execute(f"{statement} RETURNING id", params)
         return {pk for (pk,) in cursor.fetchall()}
