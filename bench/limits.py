@@ -35,7 +35,7 @@ editions.fetch({host!r}, ("warm",), views.home.document)
 times = []
 for _ in range({rounds}):
     fresh = Editions()
-    fresh.directory.read()
+    fresh.host_index.read()
     asked.clear()
     with connection.execute_wrapper(note):
         began, cpu = time.perf_counter(), time.process_time()

@@ -27,5 +27,5 @@ def collect_editions() -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "statuspage_edition_age_seconds",
         "For how long the answering process could not ask the database for changes; 0 when all is well.",
-        value=editions.directory.age() or 0,
+        value=editions.host_index.age() or 0,
     )

@@ -10,6 +10,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "statuspage.settings")
 
 django_application = get_asgi_application()
 
-from public.serving.fast_path import Door  # noqa: E402 - needs the applications, which get_asgi_application() loads
+from public.serving.fast_path import FastPath  # noqa: E402 - needs the applications, which get_asgi_application() loads
 
-application = Door(limit_bodies(django_application))
+application = FastPath(limit_bodies(django_application))

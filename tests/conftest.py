@@ -226,8 +226,7 @@ def is_local(host: str) -> bool:
 @pytest.fixture(autouse=True)
 def _fresh_editions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Public documents start empty in each test, and see a commit at the next request instead of within 250 ms."""
-    from public.serving import edition
-    from public.serving import host_index as directory
+    from public.serving import edition, host_index
 
-    monkeypatch.setattr(directory, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(host_index, "CHECK_SECONDS", 0.0)
     edition.editions.forget()

@@ -20,13 +20,13 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Any
 
 from core.files import replace_file
+from public.serving.document_list import list_current
+from public.serving.edition_cache import Edition, Key
 from public.serving.host_index import Listing
-from public.serving.inventory import list_current
 from public.serving.render_cache import Editions
-from public.serving.shelf import Edition, Key
 
 if TYPE_CHECKING:
-    from public.serving.fast_path import Door
+    from public.serving.fast_path import FastPath
 
 FORMAT = 1
 STILL_TRUE_SECONDS = 10.0
@@ -82,7 +82,7 @@ class Copy:
 
     def load_into(self, editions: Editions) -> int:
         """Give empty `editions` what is here; how many documents that were. 0 when there is nothing readable."""
-        if editions.directory.known() is not None:
+        if editions.host_index.known() is not None:
             return 0
         try:
             path = self.directory / LISTING
@@ -93,9 +93,9 @@ class Copy:
         count = 0
         for key, edition in self._documents():
             if edition.version[0] >= listing.generations.get(key[0], 1 << 62):
-                editions.shelf.put(key, edition)
+                editions.cache.put(key, edition)
                 count += 1
-        editions.directory.adopt(listing, age)
+        editions.host_index.adopt(listing, age)
         return count
 
     def _documents(self) -> Iterator[tuple[Key, Edition]]:
@@ -153,10 +153,10 @@ def _as_key(value: list[Any]) -> Key:
 
 
 class Copier:
-    """Keeps the copy up to date, in the server's event loop beside the keeper."""
+    """Keeps the copy up to date, in the server's event loop beside the refresher."""
 
-    def __init__(self, door: "Door", copy: Copy) -> None:
-        self.door = door
+    def __init__(self, fast_path: "FastPath", copy: Copy) -> None:
+        self.fast_path = fast_path
         self.copy = copy
         self._stored: dict[int, int] = {}
         """Generation by page id, as stored."""
@@ -173,9 +173,9 @@ class Copier:
             await asyncio.sleep(1)
 
     async def _look(self) -> None:
-        directory = self.door.editions.directory
-        listing = directory.known()
-        if listing is None or directory.age() is not None or not self.copy.claim():
+        hosts = self.fast_path.editions.host_index
+        listing = hosts.known()
+        if listing is None or hosts.age() is not None or not self.copy.claim():
             return
         if listing.generations != self._stored:
             await self._store(listing)
@@ -191,8 +191,8 @@ class Copier:
         await asyncio.to_thread(self.copy.store_listing, listing)
 
     async def _store_page(self, page_id: int, host: str) -> None:
-        for path in await asyncio.to_thread(list_current, self.door.editions, page_id):
-            named = await self.door.ask_for_edition(page_id, host, path)
+        for path in await asyncio.to_thread(list_current, self.fast_path.editions, page_id):
+            named = await self.fast_path.ask_for_edition(page_id, host, path)
             if named is not None:
                 await asyncio.to_thread(self.copy.store, *named)
             await asyncio.sleep(PAUSE_SECONDS)

@@ -35,9 +35,9 @@ from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotModified, QueryDict
 from django.template.loader import render_to_string
 
+from public.serving.edition_cache import POLLED, Key, Rendered
 from public.serving.negotiation import choose_encoding, has_tag
 from public.serving.render_cache import Editions, Served, UnknownHostError, editions
-from public.serving.shelf import POLLED, Key, Rendered
 
 __all__ = [
     "POLLED",
@@ -60,7 +60,7 @@ log = logging.getLogger(__name__)
 
 class Handed(NamedTuple):
     name: Key
-    """As on the shelf, without the page."""
+    """As in the cache, without the page."""
     served: Served
 
 

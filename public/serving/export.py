@@ -19,10 +19,10 @@ from django.template.loader import render_to_string
 from django.urls import resolve
 
 from pages.models import Page
-from public.serving.export_targets import Manifest, Site
-from public.serving.inventory import list_all
+from public.serving.document_list import list_all
+from public.serving.edition_cache import Rendered, compress, finish
+from public.serving.export_targets import ExportTarget, Manifest
 from public.serving.render_cache import version_of
-from public.serving.shelf import Rendered, compress, finish
 from public.shapes import Snapshot
 from public.snapshot import build
 
@@ -56,13 +56,13 @@ class ExportReport:
     """When time alone makes the export untrue."""
 
 
-def export_page(page: Page, site: Site, progress: Progress | None = None) -> ExportReport:
-    """Raises SiteError; django.db.Error."""
+def export_page(page: Page, target: ExportTarget, progress: Progress | None = None) -> ExportReport:
+    """Raises ExportError; django.db.Error."""
     snapshot = build(page)
     paths = list(list_all(page, snapshot.built_at.astimezone(page.zone).date()))
-    writing = _Writing(site, site.read_manifest())
+    writing = _Writing(target, target.read_manifest())
     for number, path in enumerate(paths):
-        file = _render(path, snapshot, site)
+        file = _render(path, snapshot, target)
         if file is not None:
             for address in _find_static(file):
                 writing.store(_read_static(address))
@@ -79,8 +79,8 @@ def export_page(page: Page, site: Site, progress: Progress | None = None) -> Exp
 class _Writing:
     """One run of an export: what is written, against what the former run wrote."""
 
-    def __init__(self, site: Site, former: Manifest) -> None:
-        self.site = site
+    def __init__(self, target: ExportTarget, former: Manifest) -> None:
+        self.target = target
         self.former = former
         self.manifest: Manifest = {}
         self.written = 0
@@ -89,20 +89,20 @@ class _Writing:
         if file is None or file.name in self.manifest:
             return
         if self.former.get(file.name) != file.digest:
-            self.site.write(file.name, file.bodies, file.headers)
+            self.target.write(file.name, file.bodies, file.headers)
             self.written += 1
         self.manifest[file.name] = file.digest
 
     def finish(self) -> int:
         """How many old files were removed."""
-        self.site.write_manifest(self.manifest)
+        self.target.write_manifest(self.manifest)
         gone = self.former.keys() - self.manifest.keys()
         for name in gone:
-            self.site.remove(name)
+            self.target.remove(name)
         return len(gone)
 
 
-def _render(path: str, snapshot: Snapshot, site: Site) -> File | None:
+def _render(path: str, snapshot: Snapshot, target: ExportTarget) -> File | None:
     """None for an address that has no document now."""
     match = resolve(path)
     parts = dict.fromkeys(match.func.params) | match.kwargs  # type: ignore[attr-defined]  # set by `published`
@@ -111,7 +111,7 @@ def _render(path: str, snapshot: Snapshot, site: Site) -> File | None:
     except Http404:
         return None
     edition = finish(rendered, version_of(snapshot))
-    return File(site.name_for(path), dict(edition.bodies), dict(edition.headers))
+    return File(target.name_for(path), dict(edition.bodies), dict(edition.headers))
 
 
 def _render_missing(snapshot: Snapshot) -> File:

@@ -15,12 +15,12 @@ Manifest = dict[str, str]
 """Digest by file name: what the last complete export consisted of."""
 
 
-class SiteError(Exception):
+class ExportError(Exception):
     """The place cannot be written to. What was there before is still complete."""
 
 
-class Site(Protocol):
-    """Files by name. `write` replaces a file at once or not at all. All of it raises SiteError."""
+class ExportTarget(Protocol):
+    """Files by name. `write` replaces a file at once or not at all. All of it raises ExportError."""
 
     def name_for(self, path: str) -> str: ...
     def read_manifest(self) -> Manifest: ...
@@ -29,8 +29,8 @@ class Site(Protocol):
     def remove(self, name: str) -> None: ...
 
 
-def open_site(target: str, subfolder: str = "") -> Site:
-    """`target`: a directory, or s3://bucket/prefix. Raises SiteError."""
+def open_target(target: str, subfolder: str = "") -> ExportTarget:
+    """`target`: a directory, or s3://bucket/prefix. Raises ExportError."""
     if target.startswith("s3://"):
         parts = urlsplit(target)
         prefix = "/".join(part for part in (parts.path.strip("/"), subfolder) if part)
@@ -79,7 +79,7 @@ class Folder:
     def _path(self, name: str) -> Path:
         path = (self.root / name).resolve()
         if not path.is_relative_to(self.root.resolve()):
-            raise SiteError(f"{name} lies outside {self.root}")
+            raise ExportError(f"{name} lies outside {self.root}")
         return path
 
     def _replace(self, path: Path, data: bytes) -> None:
@@ -87,7 +87,7 @@ class Folder:
             path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(path, data)
         except OSError as error:
-            raise SiteError(f"{path} cannot be written: {error.strerror}") from error
+            raise ExportError(f"{path} cannot be written: {error.strerror}") from error
 
 
 class S3Bucket:
@@ -100,7 +100,7 @@ class S3Bucket:
             import boto3
             from botocore.config import Config
         except ImportError as error:
-            raise SiteError("s3:// needs the package boto3: install the extra “s3”.") from error
+            raise ExportError("s3:// needs the package boto3: install the extra “s3”.") from error
         config = Config(
             connect_timeout=self.CONNECT_SECONDS, read_timeout=self.READ_SECONDS, retries={"total_max_attempts": 3}
         )
@@ -108,7 +108,7 @@ class S3Bucket:
         try:
             self._client: Any = boto3.client("s3", config=config)
         except Exception as error:  # a region or a key that is missing has an exception of its own each
-            raise SiteError(str(error)) from error
+            raise ExportError(str(error)) from error
 
     def name_for(self, path: str) -> str:
         return path.lstrip("/") or "index.html"
@@ -120,7 +120,7 @@ class S3Bucket:
         except self._client.exceptions.NoSuchKey:
             return {}
         except Exception as error:
-            raise SiteError(f"s3://{self.bucket} cannot be read: {error}") from error
+            raise ExportError(f"s3://{self.bucket} cannot be read: {error}") from error
 
     def write_manifest(self, manifest: Manifest) -> None:
         self._put(MANIFEST, json.dumps(manifest).encode(), {"Content-Type": "application/json"})
@@ -140,4 +140,4 @@ class S3Bucket:
         try:
             getattr(self._client, operation)(Bucket=self.bucket, **options)
         except Exception as error:  # botocore's errors have no common base but Exception
-            raise SiteError(f"s3://{self.bucket} cannot be written: {error}") from error
+            raise ExportError(f"s3://{self.bucket} cannot be written: {error}") from error

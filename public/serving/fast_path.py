@@ -1,4 +1,4 @@
-"""The door in front of Django: an ASGI callable that answers finished public documents from memory.
+"""The fast path in front of Django: an ASGI callable that answers finished public documents from memory.
 
 What it keeps, it asked Django for itself, in a visitor's place but with nothing of any visitor: no cookie, no header
 but Host. So no answer can hold what was meant for one person. Requests that meet a cold document share one rendering.
@@ -19,10 +19,10 @@ from core.bodies import App, Message, Receive, Scope, Send
 from public.serving.addresses import Target, canonical_query, find_params
 from public.serving.disk import Copier, Copy
 from public.serving.edition import HANDOVER, Handed
-from public.serving.refresher import Keeper
+from public.serving.edition_cache import Edition, Key
+from public.serving.refresher import Refresher
 from public.serving.render_cache import Editions, editions
 from public.serving.replies import Answers, Headers, HttpReply, Memory, may_be_shared
-from public.serving.shelf import Edition, Key
 
 LOAD_SECONDS = 10.0
 LOADS_AT_ONCE = 8
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class Recorded(NamedTuple):
-    """What Django answered to the door's own question."""
+    """What Django answered to the fast path's own question."""
 
     status: int
     headers: Headers
@@ -44,14 +44,14 @@ class Recorded(NamedTuple):
     """None when it is nothing to keep."""
 
 
-class Door:
+class FastPath:
     def __init__(self, django: App, kept: Editions = editions) -> None:
         self.django = django
         self.editions = kept
         self.table: dict[Target, Answers] = {}
         self.memory = (Memory(), Memory())
         """For public/serving/server.py: requests over TCP, over TLS."""
-        self.keeper = Keeper(self, Copier(self, Copy(settings.DATA_DIR / "edition")))
+        self.refresher = Refresher(self, Copier(self, Copy(settings.DATA_DIR / "edition")))
         self._bytes = 0
         self._hosts: dict[str, int] = {}
         self._loading: dict[Target, asyncio.Task[Recorded]] = {}
@@ -65,7 +65,7 @@ class Door:
             await self._live(receive, send)
             return
         if scope["type"] == "http":
-            self.keeper.start()
+            self.refresher.start()
             if scope["method"] in ("GET", "HEAD") and not scope.get("root_path"):
                 answer = self._answer_probe(scope["path"]) or await self._answer(scope)
                 if answer is not None:
@@ -79,7 +79,7 @@ class Door:
         if path == "/livez":
             return plain(200, b"ok\n")
         if path == "/readyz":
-            ready = self.editions.directory.known() is not None
+            ready = self.editions.host_index.known() is not None
             return plain(200, b"ok\n") if ready else plain(503, b"no page read yet\n")
         return None
 
@@ -89,7 +89,7 @@ class Door:
         """The page on a Host header's value, judged as Django judges it."""
         page_id = self._hosts.get(host)
         if page_id is None:
-            listing = self.editions.directory.known()
+            listing = self.editions.host_index.known()
             request = HttpRequest()
             request.META = {"HTTP_HOST": host}
             try:
@@ -155,7 +155,7 @@ class Door:
         await self.load(Target(page_id, secure, "/", ""), host)
 
     async def ask_for_edition(self, page_id: int, host: str, path: str) -> tuple[Key, Edition] | None:
-        """The finished document at `path` and its name on the shelf; None when there is none or it is an old one.
+        """The finished document at `path` and its name in the cache; None when there is none or it is an old one.
 
         It is made if it must be, and not kept for visitors, who may never want it.
         """
@@ -216,7 +216,7 @@ class Door:
         answers = None
         if handed and may_be_shared(headers):
             params = find_params(target.path) or {}
-            old_since = self.keeper.old_since(handed[0].served.age)
+            old_since = self.refresher.old_since(handed[0].served.age)
             answers = Answers(handed[0].served.edition, headers, params=params, host=host, old_since=old_since)
         elif handed:
             log.error("an answer depends on the visitor and is not kept: %s", target.path)
@@ -256,7 +256,7 @@ class Door:
 
     async def close(self) -> None:
         """Stop looking for changes, and let what Django is at come to its end."""
-        await self.keeper.stop()
+        await self.refresher.stop()
         if self._asking:
             await asyncio.wait(self._asking, timeout=CLOSE_SECONDS)
 
@@ -264,8 +264,8 @@ class Door:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self.keeper.start()
-                await self.keeper.warm_up()
+                self.refresher.start()
+                await self.refresher.warm_up()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.close()

@@ -27,15 +27,15 @@ class Listing:
         return choose_by_host(host, self.hosts)
 
 
-class Directory:
+class HostIndex:
     """Reads the listing at most every CHECK_SECONDS in this process, one thread at a time.
 
-    When the database does not answer, what it said last stays in force and `age` grows. With `keepers`, only they
+    When the database does not answer, what it said last stays in force and `age` grows. With `refreshers`, only they
     read (public/serving/refresher.py): then no request ever waits for the database to find a document.
     """
 
     def __init__(self) -> None:
-        self.keepers = 0
+        self.refreshers = 0
         self._listing: Listing | None = None
         self._read_at = 0.0
         self._due_at = 0.0
@@ -49,7 +49,7 @@ class Directory:
         if self._listing is None:
             return self._read_first()
         # One thread asks; for the others what we have is good enough meanwhile.
-        if not self.keepers and monotonic() >= self._due_at and self._reading.acquire(blocking=False):
+        if not self.refreshers and monotonic() >= self._due_at and self._reading.acquire(blocking=False):
             try:
                 return self.read()
             except DatabaseError:
@@ -65,7 +65,7 @@ class Directory:
     def age(self) -> int | None:
         """Whole seconds since the database last answered; None when it answers."""
         age = monotonic() - self._read_at
-        overdue = self.keepers > 0 and self._listing is not None and age > OVERDUE_SECONDS
+        overdue = self.refreshers > 0 and self._listing is not None and age > OVERDUE_SECONDS
         return int(age) if self._failing or overdue else None
 
     def read(self) -> Listing:

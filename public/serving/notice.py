@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
 
-from public.serving.shelf import Edition, compress
+from public.serving.edition_cache import Edition, compress
 
 NOTICE_AFTER_SECONDS = 60
 MARK = b'<main id="content">'

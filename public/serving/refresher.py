@@ -18,14 +18,14 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from public.serving import host_index as directory
+from public.serving import host_index
 from public.serving.host_index import Listing
 from public.serving.notice import NOTICE_AFTER_SECONDS, add_notice, minute_before
 
 if TYPE_CHECKING:
     from public.serving.addresses import Target
     from public.serving.disk import Copier
-    from public.serving.fast_path import Door
+    from public.serving.fast_path import FastPath
 
 OLD_SERVED_SECONDS = 0.5  # how long old answers are given while the new ones are made
 RETRY_SECONDS = 5.0  # after a document could not be rendered
@@ -36,11 +36,11 @@ IDLE_SECONDS = 900  # what nobody has asked for so long is not made again before
 log = logging.getLogger(__name__)
 
 
-class Keeper:
-    def __init__(self, door: "Door", copier: "Copier") -> None:
-        self.door = door
+class Refresher:
+    def __init__(self, fast_path: "FastPath", copier: "Copier") -> None:
+        self.fast_path = fast_path
         self.copier = copier
-        self.directory = door.editions.directory
+        self.host_index = fast_path.editions.host_index
         self._task: asyncio.Task[None] | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._check: asyncio.Future[Listing | None] | None = None
@@ -53,10 +53,10 @@ class Keeper:
     def start(self) -> None:
         """Begin, unless it has begun. Needs a running event loop."""
         if self._task is None:
-            self.directory = self.door.editions.directory
-            self.directory.keepers += 1
-            self._thread = ThreadPoolExecutor(1, "edition-keeper")
-            self.copier.copy.load_into(self.door.editions)
+            self.host_index = self.fast_path.editions.host_index
+            self.host_index.refreshers += 1
+            self._thread = ThreadPoolExecutor(1, "edition-refresher")
+            self.copier.copy.load_into(self.fast_path.editions)
             self._task = asyncio.create_task(self._run())
             self._copying = asyncio.create_task(self.copier.run())
 
@@ -71,7 +71,7 @@ class Keeper:
         closing = asyncio.get_running_loop().run_in_executor(self._thread, _close_connection)
         await asyncio.wait([closing], timeout=CLOSE_SECONDS)  # after a question that hangs it comes later
         self._thread.shutdown(wait=False)
-        self.directory.keepers -= 1
+        self.host_index.refreshers -= 1
         self._task = None
 
     def old_since(self, age: int | None) -> float | None:
@@ -84,11 +84,11 @@ class Keeper:
                 await self._look()
             except Exception:  # whatever it is, the next look may do better; without one the page would stand still
                 log.exception("looking for changes failed")
-            await asyncio.sleep(directory.CHECK_SECONDS or 0.02)
+            await asyncio.sleep(host_index.CHECK_SECONDS or 0.02)
 
     async def _look(self) -> None:
         await self._ask()
-        listing = self.directory.known()
+        listing = self.host_index.known()
         if listing is None:
             return
         if self._seen is None or listing.hosts != self._seen.hosts:
@@ -96,7 +96,7 @@ class Keeper:
         self._seen = listing
         self._has_looked.set()
         await self._mark_age()
-        if self.directory.age() is None:
+        if self.host_index.age() is None:
             for page_id in listing.generations:
                 await self._renew_if_due(page_id)
 
@@ -104,31 +104,31 @@ class Keeper:
         """One question at a time; one that hangs holds up nothing but the next question."""
         if self._check is None or self._check.done():
             self._check = asyncio.get_running_loop().run_in_executor(self._thread, self._read)
-        await asyncio.wait([self._check], timeout=directory.OVERDUE_SECONDS)
+        await asyncio.wait([self._check], timeout=host_index.OVERDUE_SECONDS)
 
     def _read(self) -> Listing | None:
         try:
-            return self.directory.read()
+            return self.host_index.read()
         except DatabaseError:
             connection.close()
             return None
 
     def _forget_removed(self, listing: Listing) -> None:
-        self.door.forget_hosts()
-        for target in list(self.door.table):
+        self.fast_path.forget_hosts()
+        for target in list(self.fast_path.table):
             if target.page_id not in listing.generations:
-                self.door.drop(target)
-                self.door.editions.forget_page(target.page_id)
+                self.fast_path.drop(target)
+                self.fast_path.editions.forget_page(target.page_id)
 
     async def _mark_age(self) -> None:
         """Let every answer say how old it is while the database is down, and stop when it is back."""
-        age = self.directory.age()
+        age = self.host_index.age()
         if age is None and not self._was_old:
             return
         since = self.old_since(age)
-        for target, answers in list(self.door.table.items()):
+        for target, answers in list(self.fast_path.table.items()):
             if since is None and answers.noticed:
-                self.door.drop(target)
+                self.fast_path.drop(target)
             answers.old_since = since
         self._was_old = age is not None
         if age is not None and age >= NOTICE_AFTER_SECONDS:
@@ -136,17 +136,17 @@ class Keeper:
 
     async def _show_notice(self, age: int) -> None:
         as_of = minute_before(age)
-        for target, answers in list(self.door.table.items()):
+        for target, answers in list(self.fast_path.table.items()):
             if not answers.noticed:
                 edition = await asyncio.to_thread(add_notice, answers.edition, as_of)
-                self.door.replace(target, answers, answers.with_notice(edition))
+                self.fast_path.replace(target, answers, answers.with_notice(edition))
 
     async def _renew_if_due(self, page_id: int) -> None:
         """Make the page's old answers again; see the top of this file."""
-        editions = self.door.editions
+        editions = self.fast_path.editions
         version = editions.version(page_id) if editions.is_page_current(page_id) else None
-        old = [target for target, answers in self.door.table.items() if target.page_id == page_id]
-        old = [target for target in old if self.door.table[target].edition.version != version]
+        old = [target for target, answers in self.fast_path.table.items() if target.page_id == page_id]
+        old = [target for target in old if self.fast_path.table[target].edition.version != version]
         if not old:
             self._due_since.pop(page_id, None)
             return
@@ -154,20 +154,20 @@ class Keeper:
         if now < self._retry_at.get(page_id, 0.0):
             return
         started = self._due_since.setdefault(page_id, now)
-        old.sort(key=lambda target: self.door.table[target].used_at, reverse=True)
+        old.sort(key=lambda target: self.fast_path.table[target].used_at, reverse=True)
         for target in old:
-            if target in self.door.table and not await self._renew(target, started):
+            if target in self.fast_path.table and not await self._renew(target, started):
                 self._retry_at[page_id] = monotonic() + RETRY_SECONDS
                 return
 
     async def _renew(self, target: "Target", started: float) -> bool:
         """False when nothing newer could be had, so that the old answer stays."""
-        answers, now = self.door.table[target], monotonic()
+        answers, now = self.fast_path.table[target], monotonic()
         if now > started + OLD_SERVED_SECONDS or now > answers.used_at + IDLE_SECONDS:
-            self.door.drop(target)
+            self.fast_path.drop(target)
             return True
         used_at = answers.used_at
-        recorded = await self.door.load(target, answers.host)
+        recorded = await self.fast_path.load(target, answers.host)
         if recorded.answers is not None:
             recorded.answers.used_at = used_at
             return recorded.answers.old_since is None
@@ -181,8 +181,8 @@ class Keeper:
     async def _warm_up(self) -> None:
         await self._has_looked.wait()
         secure = settings.SECURE_SSL_REDIRECT
-        for host, page_id in self.directory.listing().hosts.items():
-            await self.door.load_home(page_id, host, secure=secure)
+        for host, page_id in self.host_index.listing().hosts.items():
+            await self.fast_path.load_home(page_id, host, secure=secure)
 
 
 def _close_connection() -> None:

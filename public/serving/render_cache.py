@@ -18,9 +18,9 @@ from django.http import Http404
 from django.utils import timezone
 
 from pages.models import Page
-from public.serving.host_index import Directory
+from public.serving.edition_cache import Edition, EditionCache, Key, Rendered, Version, finish
+from public.serving.host_index import HostIndex
 from public.serving.notice import NOTICE_AFTER_SECONDS, add_notice, minute_before
-from public.serving.shelf import Edition, Key, Rendered, Shelf, Version, finish
 from public.shapes import Snapshot
 from public.snapshot import build
 
@@ -48,8 +48,8 @@ class Editions:
     """Every page's snapshot and finished documents in this process."""
 
     def __init__(self) -> None:
-        self.directory = Directory()
-        self.shelf = Shelf()
+        self.host_index = HostIndex()
+        self.cache = EditionCache()
         self._snapshots: dict[int, Snapshot] = {}
         self._rendering = threading.Lock()
         self._renewing: set[Key] = set()
@@ -62,7 +62,7 @@ class Editions:
     def is_ready(self) -> bool:
         """Whether documents can be served: the database was read, however long ago, or its copy on disk."""
         try:
-            self.directory.listing()
+            self.host_index.listing()
         except DatabaseError:
             return False
         return True
@@ -70,7 +70,7 @@ class Editions:
     def is_empty(self) -> bool:
         """Whether there is no page at all yet; False when nobody knows."""
         try:
-            return not self.directory.listing().hosts
+            return not self.host_index.listing().hosts
         except DatabaseError:
             return False
 
@@ -95,8 +95,8 @@ class Editions:
         """
         page_id = self._page_for(host)
         key = (page_id, *name)
-        kept = self.shelf.get(key)
-        age = self.directory.age()
+        kept = self.cache.get(key)
+        age = self.host_index.age()
         if kept is not None and (age is not None or self._is_current(page_id, kept)):
             return self._serve(kept, age)
         return self._renew(page_id, key, render, kept)
@@ -112,12 +112,12 @@ class Editions:
 
     def forget_page(self, page_id: int) -> None:
         self._snapshots.pop(page_id, None)
-        for key in self.shelf.names():
+        for key in self.cache.names():
             if key[0] == page_id:
-                self.shelf.drop(key)
+                self.cache.drop(key)
 
     def _page_for(self, host: str) -> int:
-        page_id = self.directory.listing().page_for(host)
+        page_id = self.host_index.listing().page_for(host)
         if page_id is None:
             raise UnknownHostError("No status page answers on this host name.")
         return page_id
@@ -129,9 +129,9 @@ class Editions:
     def _current_snapshot(self, page_id: int) -> Snapshot | None:
         """None when it must be built: the generation rose, or time has made it untrue."""
         snapshot = self._snapshots.get(page_id)
-        if snapshot is None or self.directory.age() is not None:
+        if snapshot is None or self.host_index.age() is not None:
             return snapshot
-        same = snapshot.page.generation == self.directory.listing().generations.get(page_id)
+        same = snapshot.page.generation == self.host_index.listing().generations.get(page_id)
         return snapshot if same and timezone.now() < snapshot.changes_at else None
 
     def _renew_snapshot(self, page_id: int) -> Snapshot:
@@ -151,9 +151,9 @@ class Editions:
             return self._serve(kept, None)
         try:
             with self._turn():
-                return self._serve(self._render(page_id, key, render), self.directory.age())
+                return self._serve(self._render(page_id, key, render), self.host_index.age())
         except Http404:
-            self.shelf.drop(key)
+            self.cache.drop(key)
             raise
         except Exception:
             if kept is None:
@@ -184,11 +184,11 @@ class Editions:
 
     def _render(self, page_id: int, key: Key, render: Callable[[Snapshot], Rendered]) -> Edition:
         snapshot = self._renew_snapshot(page_id)
-        edition = self.shelf.get(key)
+        edition = self.cache.get(key)
         if edition is not None and edition.version == version_of(snapshot):
             return edition  # another thread made it while this one waited
         edition = finish(render(snapshot), version_of(snapshot))
-        self.shelf.put(key, edition)
+        self.cache.put(key, edition)
         return edition
 
     def _serve(self, edition: Edition, age: int | None) -> Served:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from time import monotonic
 
+from public.serving.edition_cache import Edition
 from public.serving.head import Essence
 from public.serving.negotiation import choose_encoding, has_tag
-from public.serving.shelf import Edition
 
 Headers = list[tuple[bytes, bytes]]
 

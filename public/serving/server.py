@@ -17,7 +17,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from public.serving.fast_path import Door
+from public.serving.fast_path import FastPath
 from public.serving.head import find_essence, read_head
 from public.serving.replies import HttpReply
 
@@ -35,7 +35,7 @@ class Protocol(HttpToolsProtocol):
         self.access_log = config.access_log and self.access_log
         # Behind another ASGI layer, with an access log or with a limit of connections, each request must go their way.
         plain = not self.access_log and self.limit_concurrency is None and not self.root_path
-        self.door = self.app if isinstance(self.app, Door) and plain else None
+        self.fast_path = self.app if isinstance(self.app, FastPath) and plain else None
         self.over_tls = False
         self.answered = 0
         """Requests answered by the short cut; the sweep sees by it whether anything happens here."""
@@ -45,8 +45,8 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.over_tls = self.scheme == "https"
-        if self.door is not None:
-            self._heads = self.door.memory[self.over_tls].heads
+        if self.fast_path is not None:
+            self._heads = self.fast_path.memory[self.over_tls].heads
         _start_sweep(self)
 
     def data_received(self, data: bytes) -> None:
@@ -68,9 +68,9 @@ class Protocol(HttpToolsProtocol):
     def _find(self, data: bytes) -> HttpReply | None:
         """The answer to a head not met before; None unless it plainly asks for a finished document."""
         essence = find_essence(data)
-        if essence is None or self.door is None:
+        if essence is None or self.fast_path is None:
             return None
-        memory = self.door.memory[self.over_tls]
+        memory = self.fast_path.memory[self.over_tls]
         reply = memory.essences.get(essence) or self._read(data)
         if reply is not None:
             memory.keep(data, essence, reply)
@@ -78,10 +78,10 @@ class Protocol(HttpToolsProtocol):
 
     def _read(self, data: bytes) -> HttpReply | None:
         head = read_head(data)
-        if head is None or self.door is None:
+        if head is None or self.fast_path is None:
             return None
-        secure = self.door.is_secure(head.forwarded_proto, over_tls=self.over_tls)
-        answers = self.door.find(head.host, head.path, head.query, secure=secure)
+        secure = self.fast_path.is_secure(head.forwarded_proto, over_tls=self.over_tls)
+        answers = self.fast_path.find(head.host, head.path, head.query, secure=secure)
         return None if answers is None else answers.choose(head.accept_encoding, head.if_none_match)
 
     def _is_between_requests(self) -> bool:

@@ -81,6 +81,6 @@ def read(get: Get) -> Read:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The generation is asked for once, and not again during the test."""
-    from public.serving import host_index as directory
+    from public.serving import host_index
 
-    monkeypatch.setattr(directory, "CHECK_SECONDS", 3600.0)
+    monkeypatch.setattr(host_index, "CHECK_SECONDS", 3600.0)

@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from django.core.asgi import get_asgi_application
 
-from public.serving.fast_path import Door
+from public.serving.fast_path import FastPath
 from public.serving.server import Protocol
 from tests.processes import free_port, wait_until
 
@@ -32,25 +32,30 @@ class CountingProtocol(Protocol):
 class Running:
     port: int
     server: uvicorn.Server
-    door: Door | None
+    fast_path: FastPath | None
 
 
 @contextlib.contextmanager
-def run_server(*, http: Any = CountingProtocol, with_door: bool = True, **options: Any) -> Iterator[Running]:
-    """A server on the test's database: with the short cut, with the ASGI door alone, or Django alone."""
+def run_server(*, http: Any = CountingProtocol, with_fast_path: bool = True, **options: Any) -> Iterator[Running]:
+    """A server on the test's database: with the short cut, with the ASGI fast path alone, or Django alone."""
     django = get_asgi_application()
-    door = Door(django) if with_door else None
+    fast_path = FastPath(django) if with_fast_path else None
     port = free_port()
     settings = {"access_log": False, "proxy_headers": False, "server_header": False, "ws": "none", "loop": "uvloop"}
     config = uvicorn.Config(
-        door or django, port=port, http=http, log_config=None, lifespan="auto" if door else "off", **settings | options
+        fast_path or django,
+        port=port,
+        http=http,
+        log_config=None,
+        lifespan="auto" if fast_path else "off",
+        **settings | options,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
     try:
         wait_until(lambda: server.started, what="the server")
-        yield Running(port, server, door)
+        yield Running(port, server, fast_path)
     finally:
         server.should_exit = True
         thread.join(15)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from public.serving.disk import Copy, pack, unpack
+from public.serving.edition_cache import Edition, Key, Rendered, finish
 from public.serving.host_index import Listing
 from public.serving.render_cache import Editions
-from public.serving.shelf import Edition, Key, Rendered, finish
 
 KEY: Key = (1, "/history.json", ("page", None))
 LISTING = Listing({"status.localhost": 1}, {1: 7})
@@ -37,11 +37,11 @@ def test_what_is_stored_comes_back_whole(copy: Copy) -> None:
     copy.store(KEY, edition)
     copy.store_listing(LISTING)
     editions = load(copy)
-    found = editions.shelf.get(KEY)
+    found = editions.cache.get(KEY)
     assert found is not None
     for name in ("version", "status", "headers", "bodies", "tag"):
         assert getattr(found, name) == getattr(edition, name)
-    assert (editions.directory.known(), editions.directory.age()) == (LISTING, 0)
+    assert (editions.host_index.known(), editions.host_index.age()) == (LISTING, 0)
 
 
 def test_a_damaged_file_is_as_good_as_absent(copy: Copy) -> None:
@@ -60,7 +60,7 @@ def test_a_damaged_file_is_as_good_as_absent(copy: Copy) -> None:
     copy.store_listing(LISTING)
     victim = next(copy.directory.glob("*.document"))
     victim.write_bytes(victim.read_bytes()[:-10])
-    assert len(load(copy).shelf) == 1
+    assert len(load(copy).cache) == 1
     (copy.directory / "listing.json").write_text('{"hosts": 3}')
     assert copy.load_into(Editions()) == 0
 
@@ -72,13 +72,13 @@ def test_documents_of_an_older_generation_are_neither_kept_nor_read(copy: Copy) 
     copy.store_listing(LISTING)
     assert len(list(copy.directory.glob("*.document"))) == 1
     copy.store((1, "/late"), make(generation=5))
-    assert load(copy).shelf.names() == [(1, "/")]
+    assert load(copy).cache.names() == [(1, "/")]
 
 
 def test_newer_documents_count_while_the_listing_is_still_the_old_one(copy: Copy) -> None:
     copy.store_listing(LISTING)
     copy.store((1, "/"), make(generation=8))
-    assert load(copy).shelf.names() == [(1, "/")]
+    assert load(copy).cache.names() == [(1, "/")]
 
 
 def test_a_full_disk_leaves_what_was_there(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_a_full_disk_leaves_what_was_there(copy: Copy, monkeypatch: pytest.Monke
     with pytest.raises(OSError, match="No space"):
         copy.store(KEY, make(generation=8, body="new"))
     assert sorted(path.name[0] for path in copy.directory.iterdir() if path.name.startswith(".")) == []
-    assert load(copy).shelf.get(KEY) is not None
+    assert load(copy).cache.get(KEY) is not None
 
 
 def test_one_process_writes_and_another_takes_over(copy: Copy) -> None:
@@ -107,6 +107,6 @@ def test_what_a_process_has_read_itself_is_not_overwritten(copy: Copy, acme: obj
     copy.store(KEY, make())
     copy.store_listing(LISTING)
     editions = Editions()
-    editions.directory.read()
+    editions.host_index.read()
     assert copy.load_into(editions) == 0
-    assert len(editions.shelf) == 0
+    assert len(editions.cache) == 0

@@ -19,8 +19,7 @@ from components.status import Status
 from incidents.models import Incident, Post
 from incidents.phases import Kind, Phase
 from pages.models import Page
-from public.serving import edition
-from public.serving import host_index as directory
+from public.serving import edition, host_index
 from public.serving.edition import Rendered, editions
 from public.shapes import Snapshot
 
@@ -41,18 +40,18 @@ def database_down() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("known", [None, directory.Listing({}, {})])
+@pytest.mark.parametrize("known", [None, host_index.Listing({}, {})])
 def test_the_log_tells_of_a_database_that_went_and_of_no_other(
-    acme: Page, known: directory.Listing | None, caplog: pytest.LogCaptureFixture
+    acme: Page, known: host_index.Listing | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What a start finds on disk counts as old until the database answers: that is no outage."""
-    watched = directory.Directory()
+    watched = host_index.HostIndex()
     if known:
         watched.adopt(known, 5)
     watched.read()
     assert caplog.messages == []
 
-    fresh = directory.Directory()
+    fresh = host_index.HostIndex()
     if known:
         fresh.adopt(known, 5)
     with database_down():
@@ -105,8 +104,8 @@ def test_the_generation_is_asked_for_at_most_every_quarter_second(
     get: "Get", outage: Incident, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr(directory, "CHECK_SECONDS", 0.25)
-    monkeypatch.setattr(directory, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(host_index, "CHECK_SECONDS", 0.25)
+    monkeypatch.setattr(host_index, "monotonic", lambda: clock[0])
     get("/")
     outage.post(Post("Rolling back.", Phase.IDENTIFIED))
     clock[0] += 0.2
@@ -288,7 +287,7 @@ def test_without_the_database_the_last_edition_is_served_and_says_how_old_it_is(
     get: "Get", outage: Incident, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr(directory, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(host_index, "monotonic", lambda: clock[0])
     good = get("/")
     assert "X-Edition-Age" not in good
     with database_down():

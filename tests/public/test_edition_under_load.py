@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from pages.models import Page
-from public.serving import shelf
+from public.serving import edition_cache
 from public.serving.edition import Editions, Rendered, editions
 from public.shapes import Snapshot
 
@@ -62,11 +62,11 @@ def test_a_hundred_thousand_addresses_do_not_fill_the_memory(patient: None, acme
         mine.fetch(ACME, (f"/?{number}",), lambda snapshot: Rendered(b"x"))
         if number % 1000 == 0:
             assert mine.fetch(ACME, ("/",), lambda snapshot: Rendered("again")).edition is wanted
-    assert len(mine.shelf) == shelf.SHELF_DOCUMENTS
+    assert len(mine.cache) == edition_cache.CACHE_DOCUMENTS
 
 
 def test_large_documents_push_each_other_out(patient: None, acme: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "SHELF_BYTES", 1_000_000)
+    monkeypatch.setattr(edition_cache, "CACHE_BYTES", 1_000_000)
     mine = Editions()
     for number in range(30):
         mine.fetch(
@@ -74,12 +74,12 @@ def test_large_documents_push_each_other_out(patient: None, acme: Page, monkeypa
             (number,),
             lambda snapshot: Rendered(bytes(timezone.now().microsecond % 255 for _ in range(1)) * 400_000),
         )
-    assert len(mine.shelf) <= 3
+    assert len(mine.cache) <= 3
 
 
 def test_addresses_that_do_not_exist_are_not_kept(get: "Get", acme: Page) -> None:
     get("/")
-    before = len(editions.shelf)
+    before = len(editions.cache)
     answers: list[HttpResponse] = [get(f"/incidents/{number:012}") for number in range(50)]
     assert {answer.status_code for answer in answers} == {404}
-    assert len(editions.shelf) == before
+    assert len(editions.cache) == before

@@ -21,9 +21,9 @@ from components.status import Status
 from incidents.models import Incident, Post
 from pages.models import Page
 from public.serving import export
+from public.serving.document_list import list_all
 from public.serving.export import export_page
-from public.serving.export_targets import MANIFEST, Folder, SiteError, open_site
-from public.serving.inventory import list_all
+from public.serving.export_targets import MANIFEST, ExportError, Folder, open_target
 from tests.processes import ROOT, Process, free_port, wait_until
 from tests.public.conftest import ACME
 
@@ -117,7 +117,7 @@ class Recording(Folder):
 
     def _step(self, what: str) -> None:
         if len(self.steps) == self.fail_at:
-            raise SiteError("the disk is full")
+            raise ExportError("the disk is full")
         self.steps.append(what)
 
 
@@ -158,7 +158,7 @@ def test_interrupted_anywhere_it_leaves_a_complete_site(outage: Incident, acme: 
     assert len(whole.steps) > 20
     for step in range(len(whole.steps)):
         broken = shutil.copytree(complete, tmp_path / f"broken{step}")
-        with pytest.raises(SiteError):
+        with pytest.raises(ExportError):
             export_page(acme, Recording(broken, fail_at=step))
         assert broken_links(broken) == []
         assert not [name for name in files(broken) if Path(name).name.startswith(".") and Path(name).name != MANIFEST]
@@ -196,7 +196,7 @@ def test_a_place_that_cannot_be_written_is_said_without_a_traceback(acme: Page, 
 
 
 def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
-    with pytest.raises(SiteError, match="outside"):
+    with pytest.raises(ExportError, match="outside"):
         Folder(tmp_path / "site").write("../stolen", {"identity": b""}, {})
 
 
@@ -212,7 +212,7 @@ def test_watching_exports_again_after_a_change(acme: Page, tmp_path: Path, monke
             acme.raise_generation()
         if len(pauses) == 3:
             assert "Renamed Status" in (tmp_path / "index.html").read_text()
-            monkeypatch.setattr(command, "open_site", lambda target: (_ for _ in ()).throw(SiteError("slow down")))
+            monkeypatch.setattr(command, "open_target", lambda target: (_ for _ in ()).throw(ExportError("slow down")))
             acme.raise_generation()
         if len(pauses) == 4:
             raise KeyboardInterrupt
@@ -350,6 +350,6 @@ def test_nginx_serves_the_exported_folder(outage: Incident, tmp_path: Path) -> N
 
 
 def test_a_target_is_a_folder_or_a_bucket(tmp_path: Path) -> None:
-    site = open_site(str(tmp_path), "one.example")
+    site = open_target(str(tmp_path), "one.example")
     assert isinstance(site, Folder)
     assert site.root == tmp_path / "one.example"

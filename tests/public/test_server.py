@@ -44,7 +44,7 @@ def open_doors() -> Iterator[Doors]:
     with (
         run_server() as fast,
         run_server(http="httptools") as asgi,
-        run_server(http="httptools", with_door=False) as django,
+        run_server(http="httptools", with_fast_path=False) as django,
     ):
         yield Doors(fast, asgi, django)
 

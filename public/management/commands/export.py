@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from pages.models import Page
 from public.serving.export import ExportReport, export_page
-from public.serving.export_targets import SiteError, open_site
+from public.serving.export_targets import ExportError, open_target
 
 LOOK_SECONDS = 1.0
 RETRY_SECONDS = 10.0
@@ -31,14 +31,14 @@ class Command(BaseCommand):
                 self._watch(options["target"], options["page"])
             else:
                 self._export(options["target"], options["page"])
-        except SiteError as error:
+        except ExportError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             return
 
     def _export(self, target: str, host: str | None) -> ExportReport:
         page = _find_page(host)
-        report = export_page(page, open_site(target), self._show if sys.stderr.isatty() else None)
+        report = export_page(page, open_target(target), self._show if sys.stderr.isatty() else None)
         self.stdout.write(
             f"{page.host}: {report.written} files written, {report.unchanged} unchanged, {report.removed} removed"
         )
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             try:
                 if last is None or _is_due(last, host):
                     last = self._export(target, host)
-            except (SiteError, DatabaseError) as error:
+            except (ExportError, DatabaseError) as error:
                 connection.close()
                 self.stderr.write(f"not exported, trying again: {error}")
                 pause = RETRY_SECONDS

@@ -1,4 +1,4 @@
-"""A finished public document, and the shelf in this process's memory where they stand."""
+"""A finished public document, and the cache of them in this process's memory."""
 
 import gzip
 import hashlib
@@ -15,8 +15,8 @@ CACHE_CONTROL = "public, max-age=10, s-maxage=15, stale-while-revalidate=60, sta
 # What scripts fetch again and again. A browser that may keep it, or use it stale while it asks, shows every
 # poll the answer before; asking costs a 304.
 POLLED = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-if-error=86400"}
-SHELF_BYTES = 16 * 1024 * 1024
-SHELF_DOCUMENTS = 2_000
+CACHE_BYTES = 16 * 1024 * 1024
+CACHE_DOCUMENTS = 2_000
 SMALLEST_PACKED = 256  # bytes; below it, headers weigh more than compression saves
 
 Key = tuple[Any, ...]
@@ -85,7 +85,7 @@ def compress(body: bytes) -> dict[str, bytes]:
     return {"identity": body, "gzip": gzip.compress(body, mtime=0), "br": brotli.compress(body, quality=9)}
 
 
-class Shelf:
+class EditionCache:
     """Finished documents, the least recently wanted ones dropped first. Bounded in number and in bytes."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class Shelf:
         with self._lock:
             self._editions[key] = edition
             self._bytes += edition.size
-            while len(self._editions) > SHELF_DOCUMENTS or (self._bytes > SHELF_BYTES and len(self._editions) > 1):
+            while len(self._editions) > CACHE_DOCUMENTS or (self._bytes > CACHE_BYTES and len(self._editions) > 1):
                 _, dropped = self._editions.popitem(last=False)
                 self._bytes -= dropped.size
 

@@ -1,4 +1,4 @@
-"""The door in front of Django: one rendering for many, bounded memory, true soon after a change."""
+"""The fast_path in front of Django: one rendering for many, bounded memory, true soon after a change."""
 
 import asyncio
 import threading
@@ -15,10 +15,10 @@ from pages.models import Page
 from public.serving import head, replies
 from public.serving import render_cache as press
 from public.serving.addresses import find_params
-from public.serving.fast_path import TABLE_DOCUMENTS, Door
+from public.serving.edition_cache import Edition
+from public.serving.fast_path import TABLE_DOCUMENTS, FastPath
 from public.serving.head import Essence, find_essence, read_head
 from public.serving.replies import Memory, may_be_shared
-from public.serving.shelf import Edition
 from tests.public.conftest import ACME
 
 
@@ -38,7 +38,7 @@ class Answer:
             self.body += message.get("body", b"")
 
 
-async def ask(door: Door, path: str, query: str = "", host: str = ACME, **headers: str) -> Answer:
+async def ask(fast_path: FastPath, path: str, query: str = "", host: str = ACME, **headers: str) -> Answer:
     answer = Answer()
     asked = {"host": host} | headers
     scope = {
@@ -60,23 +60,23 @@ async def ask(door: Door, path: str, query: str = "", host: str = ACME, **header
         await gone.wait()
         return {"type": "http.disconnect"}
 
-    await door(scope, receive, answer.send)
+    await fast_path(scope, receive, answer.send)
     return answer
 
 
-def run(visit: Callable[[Door], Awaitable[Any]], *, warm: bool = True) -> Any:
-    """Run `visit` with a door that lives as in a server, and has its front pages ready if `warm`."""
+def run(visit: Callable[[FastPath], Awaitable[Any]], *, warm: bool = True) -> Any:
+    """Run `visit` with a fast_path that lives as in a server, and has its front pages ready if `warm`."""
 
     async def live() -> Any:
-        door = Door(get_asgi_application())
-        door.keeper.copier.copy.claim = lambda: False  # type: ignore[method-assign]  # tests/public/test_disk.py
-        door.keeper.start()
+        fast_path = FastPath(get_asgi_application())
+        fast_path.refresher.copier.copy.claim = lambda: False  # type: ignore[method-assign]  # tests/public/test_disk.py
+        fast_path.refresher.start()
         if warm:
-            await door.keeper.warm_up()
+            await fast_path.refresher.warm_up()
         try:
-            return await visit(door)
+            return await visit(fast_path)
         finally:
-            await door.close()
+            await fast_path.close()
 
     return asyncio.run(live())
 
@@ -98,10 +98,12 @@ def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> Iterator
 def test_a_thousand_at_once_on_a_cold_edition_cause_one_rendering(
     transactional_db: None, chat: Component, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def visit(door: Door) -> None:
+    async def visit(fast_path: FastPath) -> None:
         with counted(monkeypatch, press, "finish") as rendered, counted(monkeypatch, press, "build") as built:
             threads = threading.active_count()
-            answers = await asyncio.gather(*(ask(door, "/api/v2/summary.json", f"n={each}") for each in range(1000)))
+            answers = await asyncio.gather(
+                *(ask(fast_path, "/api/v2/summary.json", f"n={each}") for each in range(1000))
+            )
             assert {answer.status for answer in answers} == {200}
             assert len({answer.body for answer in answers}) == 1
             assert len(rendered) == 1
@@ -116,12 +118,12 @@ def test_a_thousand_at_once_for_what_does_not_exist_ask_django_once(
 ) -> None:
     from public import views
 
-    async def visit(door: Door) -> None:
+    async def visit(fast_path: FastPath) -> None:
         with counted(monkeypatch, views, "build_incident") as searched:
-            answers = await asyncio.gather(*(ask(door, "/incidents/nosuchincide") for _ in range(1000)))
+            answers = await asyncio.gather(*(ask(fast_path, "/incidents/nosuchincide") for _ in range(1000)))
             assert {answer.status for answer in answers} == {404}
             assert len(searched) == 1
-            assert {target.path for target in door.table} <= {"/"}
+            assert {target.path for target in fast_path.table} <= {"/"}
 
     run(visit)
 
@@ -133,12 +135,12 @@ def test_a_hit_asks_the_database_nothing(transactional_db: None, chat: Component
         asked.append(threading.current_thread().name)
         return execute(sql, *args)
 
-    async def visit(door: Door) -> None:
-        await ask(door, "/")
-        await door.keeper.stop()  # its own question, every 250 ms, is not a visitor's
+    async def visit(fast_path: FastPath) -> None:
+        await ask(fast_path, "/")
+        await fast_path.refresher.stop()  # its own question, every 250 ms, is not a visitor's
         with connection.execute_wrapper(note):
             for _ in range(50):
-                assert (await ask(door, "/", accept_encoding="gzip")).status == 200
+                assert (await ask(fast_path, "/", accept_encoding="gzip")).status == 200
         assert asked == []
 
     run(visit)
@@ -150,19 +152,19 @@ def test_made_up_addresses_take_no_memory_and_spoil_nobodys_answer(
 ) -> None:
     monkeypatch.setattr("public.serving.fast_path.TABLE_DOCUMENTS", 20)
 
-    async def visit(door: Door) -> None:
-        wanted = await ask(door, "/")
-        await ask(door, "/history.json", "page=1")
+    async def visit(fast_path: FastPath) -> None:
+        wanted = await ask(fast_path, "/")
+        await ask(fast_path, "/history.json", "page=1")
         for number in range(20_000):
             answer = await ask(
-                door, "/", f"utm={number}", accept_encoding=f"x-{number}, gzip;q=0", user_agent=str(number)
+                fast_path, "/", f"utm={number}", accept_encoding=f"x-{number}, gzip;q=0", user_agent=str(number)
             )
             assert answer.body == wanted.body
         for number in range(100):
-            await ask(door, "/history.json", f"page={number % 40}&x={number}", host=f"{ACME}:{8000 + number}")
-        assert len(door.table) <= 20
-        assert (await ask(door, "/")).body == wanted.body
-        assert len(door._hosts) <= 256
+            await ask(fast_path, "/history.json", f"page={number % 40}&x={number}", host=f"{ACME}:{8000 + number}")
+        assert len(fast_path.table) <= 20
+        assert (await ask(fast_path, "/")).body == wanted.body
+        assert len(fast_path._hosts) <= 256
 
     run(visit)
     assert TABLE_DOCUMENTS <= 1000
@@ -216,18 +218,18 @@ def test_only_what_cannot_change_the_answer_is_left_out_of_a_heads_essence() -> 
 def test_a_change_is_seen_and_read_documents_are_ready_before_anybody_asks(
     transactional_db: None, acme: Page, chat: Component
 ) -> None:
-    async def visit(door: Door) -> None:
-        first = await ask(door, "/")
+    async def visit(fast_path: FastPath) -> None:
+        first = await ask(fast_path, "/")
         Component.objects.filter(pk=chat.pk).update(name="Another name")
         await asyncio.to_thread(acme.raise_generation)
         for _ in range(50):
-            ready = door.find(ACME, "/", "", secure=False)
+            ready = fast_path.find(ACME, "/", "", secure=False)
             if ready is not None and b"Another name" in ready.edition.bodies["identity"]:
                 break
             await asyncio.sleep(0.02)
         else:
             raise AssertionError("not seen within a second")
-        assert (await ask(door, "/")).body != first.body
+        assert (await ask(fast_path, "/")).body != first.body
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the test itself writes from the loop's thread
@@ -235,9 +237,9 @@ def test_a_change_is_seen_and_read_documents_are_ready_before_anybody_asks(
 
 
 def test_probes_are_answered_on_any_host(transactional_db: None, acme: Page) -> None:
-    async def visit(door: Door) -> None:
+    async def visit(fast_path: FastPath) -> None:
         for path in ("/livez", "/readyz"):
-            answer = await ask(door, path, host="10.0.0.1")
+            answer = await ask(fast_path, path, host="10.0.0.1")
             assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
 
     run(visit)
