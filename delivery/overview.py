@@ -62,13 +62,15 @@ class Told:
         pending = f", {self.pending:,} waiting" if self.pending else ""
         unconnected = f", {self.unconnected:,} not connected" if self.unconnected else ""
         spared = f", {self.suppressed:,} not sent on purpose" if self.suppressed else ""
-        return f"{self.sent:,} of {self.expected:,} sent{self._files}{failed}{pending}{unconnected}{spared}"
+        return f"{self._handed_over}{failed}{pending}{unconnected}{spared}"
 
     @property
-    def _files(self) -> str:
-        if not self.to_files:
-            return ""
-        return " to files" if self.to_files == self.sent else f" ({self.to_files:,} to files)"
+    def _handed_over(self) -> str:
+        """What was written to files is never called sent."""
+        if self.to_files and self.to_files == self.sent:
+            return f"{self.to_files:,} of {self.expected:,} written to files"
+        files = f", {self.to_files:,} written to files" if self.to_files else ""
+        return f"{self.sent - self.to_files:,} of {self.expected:,} sent{files}"
 
 
 def recently_told(limit: int) -> list[Told]:

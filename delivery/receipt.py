@@ -62,13 +62,22 @@ class Receipt(Counts):
     """Sentences that staff should read first."""
 
     @property
+    def diverted(self) -> int:
+        """Part of the sent: written to files, for there is no mail server. They reached nobody."""
+        return sum(each.diverted for each in self.channels)
+
+    @property
+    def handed_over(self) -> int:
+        """What another side has taken."""
+        return self.sent - self.diverted
+
+    @property
     def shares(self) -> list[Share]:
         """What became of all recipients, side by side; only what is not zero. Mail in files is not called sent."""
-        diverted = sum(each.diverted for each in self.channels)
         unconnected = sum(each.suppressed - each.left_out for each in self.channels)
         counts = (
-            ("sent", "sent", self.sent - diverted),
-            ("diverted", "to files", diverted),
+            ("sent", "sent", self.handed_over),
+            ("diverted", "written to files", self.diverted),
             ("dead", "failed", self.dead),
             ("unknown", "outcome unknown", self.unknown),
             ("unconnected", "not connected", unconnected),

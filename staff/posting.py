@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 
 from components.effects import NOT_HELD, Held, held_by_others
 from components.models import Component
-from components.status import Status
+from components.status import Impact, Status
 from core.text import BODY_LIMIT, TITLE_LIMIT, clean_text
 from delivery.ledger.outbox import count_audience
 from delivery.overview import troubles_of
@@ -152,6 +152,14 @@ class PostForm(forms.Form):
         """The page's components, group by group, those without a group first."""
         rows = self.page.components.select_related("group")
         return sorted(rows, key=lambda row: (row.group.position if row.group else 0, row.group_id or 0, row.position))
+
+    @cached_property
+    def open_now(self) -> list[Incident]:
+        """What is open while somebody begins a new incident, the worst first: perhaps it is about one of these."""
+        if self.incident or self.kind != Kind.INCIDENT:
+            return []
+        found = self.page.incidents.unresolved()
+        return sorted(found, key=lambda each: (-Impact(each.impact).rank, -each.started_at.timestamp()))
 
     @cached_property
     def timeline(self) -> list[Update]:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from components.status import Status
+from core.plain_text import plain_paragraphs
 from delivery.contract import Channel, DeliveryError, Outcome, Recipient
 from delivery.mail import message_ids
 from delivery.mail.files import MailFolder
@@ -66,7 +67,9 @@ class Email(Channel):
 
     @classmethod
     def where(cls) -> str:
-        return f"Written to files in {settings.MAIL_DIR}: SMTP is not configured." if settings.MAIL_DIR else ""
+        return (
+            "Written to files, which reach nobody: no mail server is set up (EMAIL_URL)." if settings.MAIL_DIR else ""
+        )
 
     @classmethod
     def warning(cls) -> str:
@@ -184,7 +187,9 @@ def prebuild_notice(notice: Notice) -> PrebuiltMail:
         "notice": notice,
         "components": [(each["name"], _status_words(each["new_status"])) for each in notice.components],
         "page": page,
-        "posted_at": notice.created_at.astimezone(page.zone),
+        # In words: a template would show it in the process's own zone.
+        "posted_at": f"{notice.created_at.astimezone(page.zone):%-d %B %Y, %H:%M %Z}",
+        "plain_body": plain_paragraphs(notice.body),
         "tone": tone,
         "colour": COLOURS[tone],
         "unsubscribe_url": page.absolute_url(PATHS[Purpose.UNSUBSCRIBE]) + names.mark("unsubscribe"),

@@ -70,6 +70,11 @@ class Line(Counts):
     where: str = ""
     """A sentence on that."""
 
+    @property
+    def handed_over(self) -> int:
+        """What another side has taken."""
+        return self.sent - self.diverted
+
 
 def brief_lines(notices: Iterable[Notice]) -> dict[int, list[Line]]:
     """By notice, its channels, without lags and names of accounts; two queries, or one when nobody waits."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from components.status import Status
+from components.status import Impact, Status
 from components.uptime import DayUptime, Uptime
 from incidents.phases import Kind, Phase
 from public.shapes import PublicComponent, PublicGroup, PublicIncident, Snapshot
@@ -64,11 +64,14 @@ class Agenda:
 
 
 def build_agenda(snapshot: Snapshot) -> Agenda:
-    """Open incidents, newest first; maintenance under way; maintenance to come, the next first."""
+    """Open incidents, the worst first; maintenance under way; maintenance to come, the next first."""
     work = [each for each in snapshot.maintenances if not each.is_closed]
     scheduled = [each for each in work if each.status == Phase.SCHEDULED]
     return Agenda(
-        incidents=[each for each in snapshot.incidents if not each.is_closed],
+        incidents=sorted(
+            (each for each in snapshot.incidents if not each.is_closed),
+            key=lambda each: -Impact(each.impact).rank,  # equals stay newest first
+        ),
         working=[each for each in work if each.status != Phase.SCHEDULED],
         scheduled=sorted(scheduled, key=lambda each: each.begins_at),
     )

@@ -32,5 +32,5 @@ class AlarmAdmin(AdministerOnly, ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not destinations():
-            messages.info(request, NO_CANARY)
+            messages.warning(request, NO_CANARY)
         return super().changelist_view(request, extra_context)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.http import HttpRequest
 
 from components.effects import show_worst
@@ -13,8 +13,16 @@ from pages.models import Page
 from staff.admin.pages import StaffModelAdmin
 
 
+class AtTheEnd:
+    """What is new comes last, until somebody moves it."""
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        last = self.model.objects.aggregate(last=Max("position"))["last"] or 0  # type: ignore[attr-defined]
+        return {"position": last + 1} | super().get_changeform_initial_data(request)  # type: ignore[misc]
+
+
 @admin.register(Group)
-class GroupAdmin(StaffModelAdmin):
+class GroupAdmin(AtTheEnd, StaffModelAdmin):
     list_display = ("name", "page", "position")
     list_filter = ("page",)
     list_select_related = ("page",)
@@ -24,7 +32,7 @@ class GroupAdmin(StaffModelAdmin):
 
 
 @admin.register(Component)
-class ComponentAdmin(StaffModelAdmin):
+class ComponentAdmin(AtTheEnd, StaffModelAdmin):
     """What is shown follows from incidents and maintenance; here staff set what is shown without them."""
 
     list_display = ("name", "visibility", "group", "position", "status", "page")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from core.text import clean_text
-from delivery.channels.email import Email
+from delivery.channels.email import Email, prebuild_notice
 from delivery.ledger import outbox, sender
 from delivery.mail import message_ids
 from delivery.mail.mime import SlotNames, prebuild
@@ -135,7 +135,8 @@ def test_a_repeat_replaces_the_file_and_keeps_the_message_id(
 
 
 def test_the_receipt_is_told_where_mail_went(settings: Settings, mail_dir: Path):
-    assert Email.where() == f"Written to files in {mail_dir}: SMTP is not configured."
+    assert Email.where() == "Written to files, which reach nobody: no mail server is set up (EMAIL_URL)."
+    assert str(mail_dir) not in Email.where(), "no path of the server on a screen"
 
     settings.MAIL_DIR = None
     assert Email.where() == ""
@@ -181,7 +182,6 @@ def test_any_language_and_any_title_arrives_as_written(
 
 
 def test_a_pages_name_cannot_break_the_from_header(page: Page, make_notice: MakeNotice) -> None:
-    from delivery.channels.email import prebuild_notice
 
     for name in ('Acme "The Best", Inc. <root@evil.example>', "Änderungen; GmbH", "a@b.example"):
         page.name = name
@@ -243,3 +243,24 @@ def test_a_text_cannot_pose_as_a_slot():
 
     read_back = message_from_bytes(mail.fill({}, {"link": "value"}), policy=policy.default)
     assert part(read_back, "plain") == "slotlinkend value"
+
+
+def read_notice(notice: Notice) -> EmailMessage:
+    content = prebuild_notice(notice).fill({}, {"unsubscribe": "u", "manage": "m"})
+    return message_from_bytes(content, policy=policy.default)  # type: ignore[return-value]
+
+
+def test_a_mail_says_the_time_in_the_zone_of_the_page(make_notice: MakeNotice, page: Page):
+    page.time_zone = "America/New_York"
+    page.save()
+    mail = read_notice(make_notice(page=page, created_at=datetime(2026, 3, 8, 6, 30, tzinfo=UTC)))
+    for kind in ("plain", "html"):
+        assert "8 March 2026, 01:30 EST" in part(mail, kind)
+        assert "UTC" not in part(mail, kind)
+
+
+def test_plain_mail_has_words_and_no_markup(make_notice: MakeNotice):
+    words = "We see **errors**.\n\n- Chat\n- [Calls](https://acme.example/calls)"
+    plain = part(read_notice(make_notice(body=words)), "plain")
+    assert "We see errors.\n\n- Chat\n- Calls (https://acme.example/calls)" in plain
+    assert "**" not in plain

@@ -133,7 +133,7 @@ def test_it_says_when_mail_goes_to_files(notice: Notice, add_subscribers: AddSub
     add_subscribers(1)
     outbox.expand(notice.pk)
 
-    assert email_row(notice).where == f"Written to files in {mail_dir}: SMTP is not configured."
+    assert email_row(notice).where == "Written to files, which reach nobody: no mail server is set up (EMAIL_URL)."
 
 
 def test_nobody_to_tell_is_finished(notice: Notice):

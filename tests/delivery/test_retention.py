@@ -184,7 +184,7 @@ def test_what_accounts_posted_stays(
     assert tidy()["deleted"] == 3
 
     assert Delivery.objects.first_post(x_account, make_notice().thread) == {"id": "1234"}
-    assert sorted(notice.deliveries.values_list("address", flat=True)) == [x_account.address, address]
+    assert set(notice.deliveries.values_list("address", flat=True)) == {x_account.address, address}
 
 
 @pytest.mark.parametrize(("days", "deleted"), [(90, 0), (0, 0), (89, 3)])
@@ -247,7 +247,7 @@ def test_time_that_runs_out_leaves_a_receipt_that_balances(
         assert notice.deliveries.count() == left
         after = fresh(notice)
         assert (after.expected, after.sent, after.failed) == (before.expected, before.sent, before.failed)
-        assert recently_told(1)[0].summary == "6 of 9 sent to files, 2 failed, 1 not sent on purpose"
+        assert recently_told(1)[0].summary == "6 of 9 written to files, 2 failed, 1 not sent on purpose"
     assert retention.delete_rows(notice.pk, monotonic() + 9) == 0
 
 

@@ -230,3 +230,9 @@ def test_htmx_is_told_to_run_nothing_that_it_finds_in_a_page(read: "Read", acme:
 
 def test_a_page_without_components_still_answers(read: "Read", acme: Page) -> None:
     assert text(one(read("/"), "h1")) == "All systems are working"
+
+
+def test_the_worst_open_incident_comes_first(read: "Read", acme: Page, chat: Component) -> None:
+    Incident.open(acme, "Outage", Post("x", components={chat: Status.MAJOR_OUTAGE}))
+    Incident.open(acme, "A typo", Post("x"))
+    assert [text(each) for each in read("/").select(".incident h3")][:2] == ["Outage", "A typo"]

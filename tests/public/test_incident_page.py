@@ -1,6 +1,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
+
 from components.models import Component
 from components.status import Status
 from incidents.models import Incident, Post
@@ -66,3 +68,23 @@ def test_an_unknown_incident_is_not_found(get: "Get", acme: Page) -> None:
     for code in ("zzzzzzzzzzzz", "x", "0", "a" * 300, "-"):
         assert get(f"/incidents/{code}").status_code == 404
         assert get(f"/fragments/incidents/{code}").status_code == 404
+
+
+def test_what_is_over_has_no_colour_of_todays_trouble(read: "Read", acme: Page, chat: Component) -> None:
+    """Its component may be broken again, by something else."""
+    old = Incident.open(acme, "In October", Post("x", components={chat: Status.PARTIAL_OUTAGE})).incident
+    old.post(Post("Over.", Phase.RESOLVED))
+    new = Incident.open(acme, "Now", Post("x", components={chat: Status.MAJOR_OUTAGE})).incident
+    page = read(old.path)
+    assert "closed" in page.find(id="incident")["class"]
+    assert not page.select(".affects .state")
+    assert read(new.path).select(".affects .state.major_outage")
+
+
+def test_maintenance_ahead_names_its_components_without_a_status(read: "Read", acme: Page, chat: Component) -> None:
+    start = timezone.now() + timedelta(days=1)
+    post = Post("Soon.", components={chat: Status.UNDER_MAINTENANCE}, window=(start, start + timedelta(hours=1)))
+    work = Incident.open(acme, "Work", post, kind="maintenance").incident
+    affects = read(work.path).select_one(".affects")
+    assert affects.get_text(" ", strip=True) == "Affects Chat API"
+    assert not affects.select(".state")

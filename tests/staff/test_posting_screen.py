@@ -334,3 +334,16 @@ def test_the_screen_says_which_other_incident_holds_a_component(signed_in, acme,
     for address in (NEW, reverse("post-update", args=[milder.code])):
         row = soup(signed_in.get(address)).find("label", {"for": f"id_component-{chat.code}"})
         assert "stays Major outage because of Outage in Europe" in row.text
+
+
+def test_what_is_open_comes_first_where_a_new_incident_begins(signed_in, acme, chat):
+    assert soup(signed_in.get(NEW)).find(id="open-now") is None
+    minor = Incident.open(acme, "Slow answers", Post("x")).incident
+    worst = Incident.open(acme, "Outage", Post("x", components={chat: Status.MAJOR_OUTAGE})).incident
+    Incident.open(acme, "Over", Post("x")).incident.post(Post("Over.", Phase.RESOLVED))
+    page = soup(signed_in.get(NEW))
+    links = page.select(".open-now a")
+    assert [link["href"] for link in links] == [reverse("post-update", args=[each.code]) for each in (worst, minor)]
+    assert links[0].has_attr("autofocus"), "one key away"
+    assert len(page.select("[autofocus]")) == 1
+    assert soup(signed_in.get(f"{NEW}?kind=maintenance")).find(id="open-now") is None

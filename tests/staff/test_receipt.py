@@ -56,7 +56,8 @@ def test_the_receipt_counts_every_outcome(signed_in, notice):
     response = signed_in.get(address(notice))
     assert counts(response) == {
         "Expected": "10",
-        "Sent": "5",
+        "Sent": "0",
+        "Written to files": "5",
         "Waiting": "1",
         "Failed": "2",
         "Outcome unknown": "1",
@@ -80,7 +81,7 @@ def test_the_receipt_says_how_many_came_back_later_if_any_did(signed_in, notice,
         said = BeautifulSoup(response.content, "html.parser").select_one(".channel .small-text").text
         assert ("Bounced later" in said) == bool(bounced)
         assert not bounced or f"Bounced later: {bounced}." in said
-        assert counts(response)["Sent"] == "10"
+        assert (counts(response)["Sent"], counts(response)["Written to files"]) == ("0", "10")
 
 
 def test_the_counts_are_asked_for_again_while_something_moves(signed_in, notice):
@@ -209,9 +210,9 @@ def test_the_bar_shows_each_outcome_by_colour_and_in_words(signed_in, notice, se
 def test_mail_in_files_is_not_shown_as_sent(signed_in, notice, settings, tmp_path):
     settings.MAIL_DIR = tmp_path
     settle(notice, 10, State.SENT)
-    assert bar(signed_in, notice) == ([("share-diverted", "0.000", "100.000")], ["10 to files"])
+    assert bar(signed_in, notice) == ([("share-diverted", "0.000", "100.000")], ["10 written to files"])
     page = BeautifulSoup(signed_in.get(address(notice)).content, "html.parser")
-    assert page.select_one(".channel h2 .tag").text == "to files"
+    assert page.select_one(".channel h2 .tag").text == "written to files"
     assert not page.select(".good")
 
 
@@ -276,10 +277,10 @@ def test_only_what_was_sent_is_shown_as_a_success(signed_in, acme, notice, setti
 def test_the_overview_says_when_mail_went_to_files(signed_in, notice, settings, tmp_path):
     settings.MAIL_DIR = tmp_path
     settle(notice, 10, State.SENT)
-    assert row_of(signed_in) == ("doubtful", "10 of 10 sent to files")
+    assert row_of(signed_in) == ("doubtful", "10 of 10 written to files")
     notice.deliveries.filter(address="p0@x.example").update(channel="x")
     retally()
-    assert row_of(signed_in) == ("doubtful", "10 of 10 sent (9 to files)")
+    assert row_of(signed_in) == ("doubtful", "1 of 10 sent, 9 written to files")
 
 
 def test_the_overview_counts_all_notices_in_three_queries(notice, incident, django_assert_num_queries):

@@ -310,3 +310,11 @@ def test_a_status_set_by_hand_is_shown_until_an_incident_says_more(acme, chat, g
     assert client_of(grace).post(address, fields | {"base_status": 0}).status_code == 302
     chat.refresh_from_db()
     assert (chat.status, chat.base_status) == (Status.MAJOR_OUTAGE, Status.OPERATIONAL)
+
+
+@pytest.mark.parametrize("model", ["group", "component"])
+def test_what_is_new_comes_last(acme, chat, grace, model):
+    Component.objects.update(position=7)
+    Group.objects.update(position=4)
+    shown = client_of(grace).get(f"/admin/components/{model}/add/").context["adminform"].form
+    assert shown["position"].value() == (5 if model == "group" else 8)

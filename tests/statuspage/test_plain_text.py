@@ -1,0 +1,36 @@
+"""Markdown in mails that are plain text: what people read is words, not markup."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.plain_text import plain_paragraphs
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("We see **errors** and _delays_.", "We see errors and delays."),
+        ("One.\n\nTwo.", "One.\n\nTwo."),
+        ("One line\nand the next", "One line\nand the next"),
+        ("- a\n- **b**\n- c", "- a\n- b\n- c"),
+        ("1. first\n2. second", "1. first\n2. second"),
+        ("Known:\n\n- a\n  - b\n- c\n\nMore soon.", "Known:\n\n- a\n  - b\n- c\n\nMore soon."),
+        ("[the graph](https://acme.example/g)", "the graph (https://acme.example/g)"),
+        ("<https://acme.example/g>", "https://acme.example/g"),
+        ("## Cause\n\nA fault.", "Cause\n\nA fault."),
+        ("```\na = 1\n  b\n```", "a = 1\n  b"),
+        ("5 < 6 & 7 > 2", "5 < 6 & 7 > 2"),
+        ("<b>bold</b> <script>x</script>", "<b>bold</b> <script>x</script>"),
+        ("", ""),
+    ],
+)
+def test_words_stay_and_markup_goes(source: str, text: str) -> None:
+    assert plain_paragraphs(source) == text
+
+
+@given(st.text(max_size=200))
+def test_it_never_fails_and_leaves_no_run_of_empty_lines(source: str) -> None:
+    assert "\n\n\n" not in plain_paragraphs(source)
