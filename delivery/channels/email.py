@@ -16,6 +16,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from components.status import Status
+from core.colours import BLUE, GREEN, ORANGE, RED, SOFT, YELLOW
 from core.plain_text import plain_paragraphs
 from delivery.contract import Channel, DeliveryError, Outcome, Recipient
 from delivery.mail import message_ids
@@ -34,12 +35,12 @@ ADDRESS = re.compile(r"[!-;=?-~]+@[A-Za-z0-9.-]+")
 CACHED_NOTICES = 4
 # The colour of a notice in light mail programs; the template's style sheet has the dark ones.
 COLOURS = {
-    "none": "#5a6371",
-    "maintenance": "#2f5fd0",
-    "minor": "#9a6700",
-    "major": "#bc4c00",
-    "critical": "#c01f2e",
-    "over": "#1a7f4b",
+    "none": SOFT.light,
+    "maintenance": BLUE.light,
+    "minor": YELLOW.light,
+    "major": ORANGE.light,
+    "critical": RED.light,
+    "over": GREEN.light,
 }
 
 

@@ -6,19 +6,19 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from components.status import Status
+from core.colours import BLUE, GREEN, ORANGE, RED, YELLOW
 from public.shapes import PublicComponent, PublicGroup, Snapshot
 
 SVG_TYPE = "image/svg+xml; charset=utf-8"
 CACHE_SECONDS = 300  # shields takes no less
 
-# White text on each of them has a contrast of at least 4.5 to 1.
-GREEN, BLUE, YELLOW, ORANGE, RED = "#1a7f4b", "#2f5fd0", "#946300", "#bc4c00", "#c01f2e"
+# White text stands on each of them.
 BY_STATUS = {
-    Status.OPERATIONAL: GREEN,
-    Status.UNDER_MAINTENANCE: BLUE,
-    Status.DEGRADED_PERFORMANCE: YELLOW,
-    Status.PARTIAL_OUTAGE: ORANGE,
-    Status.MAJOR_OUTAGE: RED,
+    Status.OPERATIONAL: GREEN.light,
+    Status.UNDER_MAINTENANCE: BLUE.light,
+    Status.DEGRADED_PERFORMANCE: YELLOW.light,
+    Status.PARTIAL_OUTAGE: ORANGE.light,
+    Status.MAJOR_OUTAGE: RED.light,
 }
 
 LONGEST_LABEL = 40  # characters

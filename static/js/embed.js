@@ -32,8 +32,8 @@
       font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--ink);
       background: var(--card); border: 1px solid var(--line); border-left: 6px solid var(--tone); border-radius: 12px;
       box-shadow: 0 8px 28px rgb(0 0 0 / .18); overflow-wrap: anywhere; max-height: 60vh; overflow-y: auto; }
-    .minor { --tone: light-dark(#9a6700, #e3b341); }
-    .major { --tone: light-dark(#bc4c00, #f0883e); }
+    .minor { --tone: light-dark(#8f6000, #e3b341); }
+    .major { --tone: light-dark(#b54900, #f0883e); }
     .critical { --tone: light-dark(#c01f2e, #ff6b6b); }
     .maintenance { --tone: light-dark(#2f5fd0, #7aa2ff); }
     p { margin: 0; }

@@ -46,7 +46,7 @@ def test_a_long_or_hostile_name_stays_a_small_well_formed_picture(example: Examp
 def test_shields_gets_the_fields_it_requires(example: Example, client: Client) -> None:
     response = client.get("/badge.json", headers={"host": HOST})
     assert json.loads(response.content) == {
-        "schemaVersion": 1, "label": "Acme", "message": "Some systems are partly down", "color": "#bc4c00", "cacheSeconds": 300,
+        "schemaVersion": 1, "label": "Acme", "message": "Some systems are partly down", "color": "#b54900", "cacheSeconds": 300,
     }  # fmt: skip
 
 
