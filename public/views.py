@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import resolve
@@ -35,6 +35,7 @@ DESCRIPTIONS = (
     ("/badge.json", "The badge's text and colour, for shields."),
     ("/api/banner.json", "What a banner in your app should say now."),
 )
+FOR_PROGRAMS = ("/api/", "/v1/")
 CLOSED_STATUS = 286  # tells htmx to stop asking
 
 
@@ -144,9 +145,27 @@ def one_slash(request: HttpRequest, path: str) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """The answer to an address that nothing is at, with ways on. It must work without a database too."""
+    """The answer to an address that nothing is at, with ways on; for a program as JSON. It must work without a
+    database too."""
+    if _wants_json(request):
+        message = f"There is nothing at {request.path}."
+        return _briefly_kept(JsonResponse({"error": "not found", "message": message}, status=404))
     try:
         page = editions.load_snapshot(request.get_host()).page
     except (Http404, DatabaseError):
         page = None
-    return render(request, "404.html", {"page": page, "is_empty": editions.is_empty()}, status=404)
+    return _briefly_kept(render(request, "404.html", {"page": page, "is_empty": editions.is_empty()}, status=404))
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    """Under the API, and wherever JSON is preferred to a page."""
+    if request.path_info.startswith(FOR_PROGRAMS):
+        return True
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def _briefly_kept(response: HttpResponse) -> HttpResponse:
+    """A proxy may answer the same for a moment, whoever asks: nothing in it is about the visitor."""
+    response.headers.setdefault("Cache-Control", "public, max-age=10")
+    response.headers["Vary"] = "Accept"
+    return response

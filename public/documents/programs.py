@@ -37,7 +37,9 @@ def v2_document(name: str) -> View:
 def unknown_document(request: HttpRequest, path: str = "") -> HttpResponse:
     """404 for a program: says what there is."""
     known = [f"/api/v2/{name}.json" for name in api.DOCUMENTS]
-    response = JsonResponse({"error": f"There is no /api/v2/{path}.", "documents": known}, status=404)
+    response = JsonResponse(
+        {"error": "not found", "message": f"There is no /api/v2/{path}.", "documents": known}, status=404
+    )
     response["Access-Control-Allow-Origin"] = "*"
     return response
 

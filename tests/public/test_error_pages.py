@@ -54,3 +54,33 @@ def test_without_any_page_staff_are_led_to_make_the_first(db: None, client: Clie
     assert answer.status_code == 404
     assert "There is no status page here yet" in page.get_text()
     assert [link["href"] for link in page.select("main a")] == ["/admin/pages/page/add/"]
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        ("/api/nothing", "*/*"),
+        ("/v1/pages/x", "text/html"),
+        ("/nothing", "application/json"),
+        ("/incidents/nothing.json", "application/json, */*;q=0.5"),
+    ],
+)
+def test_a_program_is_told_in_json(client: Client, acme: Page, path: str, accept: str) -> None:
+    response = client.get(path, headers={"host": acme.host, "accept": accept})
+    assert (response.status_code, response["Content-Type"]) == (404, "application/json")
+    assert response.json() == {"error": "not found", "message": f"There is nothing at {path}."}
+    assert response["Cache-Control"] == "public, max-age=10"
+
+
+def test_a_browser_gets_a_page_that_may_be_kept_for_a_moment(client: Client, acme: Page) -> None:
+    accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    response = client.get("/nothing", headers={"host": acme.host, "accept": accept})
+    assert response["Content-Type"].startswith("text/html")
+    assert (response["Cache-Control"], response["Vary"]) == ("public, max-age=10", "Accept")
+
+
+@pytest.mark.parametrize("path", ["/", "/history", "/api/v2/summary.json", "/history.rss"])
+@pytest.mark.parametrize("method", ["post", "put", "delete"])
+def test_another_method_is_told_which_ones_there_are(acme: Page, path: str, method: str) -> None:
+    response = getattr(Client(enforce_csrf_checks=True), method)(path, headers={"host": acme.host})
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
