@@ -6,7 +6,7 @@ from bs4 import BeautifulSoup
 from django.test import Client
 
 from pages.models import Page
-from tests.public.test_edition import database_down
+from tests.public.faults import database_down
 
 if TYPE_CHECKING:
     from tests.public.conftest import Get

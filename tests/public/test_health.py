@@ -9,7 +9,7 @@ from django.test import Client
 from core.expiring import ExpiringValue
 from pages.models import Page
 from public import health
-from tests.public.test_edition import database_down
+from tests.public.faults import database_down
 
 if TYPE_CHECKING:
     from tests.processes import RedisServer

@@ -4,7 +4,6 @@ How requests are read does not depend on the database. That a change is seen mig
 """
 
 import contextlib
-import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,6 @@ from tests.public.servers import (
     Running,
     converse,
     count_answers,
-    receive_whole,
     request,
     run_server,
     take_dates,
@@ -321,35 +319,3 @@ def test_behind_a_trusted_proxy_the_forwarded_scheme_counts(
                 answer = same_everywhere(doors, request("/", HOST, *lines))
                 assert answer.startswith(b"HTTP/1.1 " + status), (lines, answer[:200])
                 assert (b"strict-transport-security" in answer) == (status == b"200 OK")
-
-
-@pytest.mark.once
-def test_idle_connections_are_closed_and_busy_ones_are_not(transactional_db: None, acme: Page) -> None:
-    with run_server(timeout_keep_alive=1) as running, contextlib.ExitStack() as stack:
-        silent, slow, used = (
-            stack.enter_context(socket.create_connection(("127.0.0.1", running.port), timeout=5)) for _ in range(3)
-        )
-        slow.sendall(b"GET / HTTP/1.1\r\n")
-        for step in range(9):
-            used.sendall(request("/badge.svg", HOST))
-            assert receive_whole(used).startswith(b"HTTP/1.1 200 OK")
-            if step < 3:
-                slow.sendall(b"X: y\r\n")
-            time.sleep(0.5)
-        for closed in (silent, slow):
-            assert closed.recv(100) == b""
-
-
-@pytest.mark.once
-def test_a_client_that_does_not_read_cannot_fill_the_memory(transactional_db: None, acme: Page) -> None:
-    with run_server(timeout_keep_alive=1) as running:
-        converse(running.port, request("/", HOST))
-        with socket.create_connection(("127.0.0.1", running.port), timeout=5) as greedy:
-            greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            greedy.settimeout(0.2)
-            with contextlib.suppress(OSError):
-                for _ in range(20_000):
-                    greedy.sendall(request("/", HOST))
-            connections = list(running.server.server_state.connections)
-            held = [connection.transport.get_write_buffer_size() for connection in connections]
-            assert max(held, default=0) < 1_000_000
