@@ -17,6 +17,7 @@ from django.http import HttpRequest
 
 from core.bodies import App, Message, Receive, Scope, Send
 from public.serving.addresses import Target, canonical_query, find_params
+from public.serving.asgi_requests import Question, UntilTheEnd, read_headers
 from public.serving.disk import Copier, Copy
 from public.serving.edition import HANDOVER, Handed
 from public.serving.edition_cache import Edition, Key
@@ -71,7 +72,7 @@ class FastPath:
                 if answer is not None:
                     await _send_answer(answer, send, head=scope["method"] == "HEAD")
                     return
-            receive = _UntilTheEnd(receive)
+            receive = UntilTheEnd(receive)
         await self.django(scope, receive, send)
 
     def _answer_probe(self, path: str) -> "Recorded | None":
@@ -120,7 +121,7 @@ class FastPath:
         return self.table.get(Target(page_id, secure, path, known))
 
     async def _answer(self, scope: Scope) -> "HttpReply | Recorded | None":
-        headers = _read_headers(scope, self._proto_header)
+        headers = read_headers(scope, self._proto_header)
         secure = self.is_secure(headers["proto"], over_tls=scope.get("scheme") == "https")
         host, path = (headers["host"] or b"").decode("latin-1"), scope["path"]
         query = scope.get("query_string", b"").decode("latin-1")
@@ -203,7 +204,7 @@ class FastPath:
             messages.append(message)
 
         # As a task of its own: who asked may be cancelled, Django leaves files open when it is.
-        asking = asyncio.ensure_future(self.django(scope, _Question(), send))
+        asking = asyncio.ensure_future(self.django(scope, Question(), send))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
         await asyncio.shield(asking)
@@ -273,38 +274,6 @@ class FastPath:
                 return
 
 
-class _UntilTheEnd:
-    """ASGI's receive() that says nothing of a visitor who leaves once the request is complete.
-
-    Django stops a request whose visitor left without closing its thread's database connection, and after some ten of
-    them the pool has none left.
-    """
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._complete = False
-
-    async def __call__(self) -> Message:
-        if self._complete:
-            await asyncio.Event().wait()
-        message = await self._receive()
-        self._complete = message["type"] == "http.request" and not message.get("more_body", False)
-        return message
-
-
-class _Question:
-    """ASGI's receive() of a request without a body whose asker waits for ever."""
-
-    def __init__(self) -> None:
-        self._asked = False
-
-    async def __call__(self) -> Message:
-        if self._asked:
-            await asyncio.Event().wait()
-        self._asked = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-
 def plain(status: int, body: bytes) -> Recorded:
     """A short answer that nobody may keep."""
     headers = [
@@ -317,19 +286,6 @@ def plain(status: int, body: bytes) -> Recorded:
 
 
 BUSY = plain(503, b"busy\n")
-
-
-def _read_headers(scope: Scope, proto_header: str | None) -> dict[str, bytes | None]:
-    """The headers that decide; several of one name are joined, as Django joins them."""
-    wanted = {b"host": "host", b"accept-encoding": "encoding", b"if-none-match": "tags"}
-    if proto_header:
-        wanted[proto_header.encode()] = "proto"
-    found: dict[str, bytes | None] = dict.fromkeys(("host", "encoding", "tags", "proto"))
-    for name, value in scope["headers"]:
-        if key := wanted.get(name):
-            former = found[key]
-            found[key] = value if former is None else former + b"," + value
-    return found
 
 
 async def _send_answer(answer: "HttpReply | Recorded", send: Send, *, head: bool) -> None:
