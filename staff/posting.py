@@ -5,6 +5,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.core.exceptions import ValidationError
 from components.effects import NOT_HELD, Held, held_by_others
 from components.models import Component
 from components.status import Impact, Status
+from core.local_time import DOUBLED, in_zone
 from core.text import BODY_LIMIT, TITLE_LIMIT, clean_text
 from delivery.ledger.outbox import count_audience
 from delivery.overview import troubles_of
@@ -25,7 +27,11 @@ from incidents.post import Window
 from pages.models import Page
 
 DATE_TIME = "%Y-%m-%dT%H:%M"
-FIELDS = ("name", "status", "scheduled_for", "scheduled_until", "body", "token", "seen", "applied")
+FIELDS = (
+    *("name", "status", "scheduled_for", "scheduled_until", "scheduled_for_which", "scheduled_until_which"),
+    *("body", "token", "seen", "applied"),
+)
+WHICH = {"first": False, "second": True}
 COMPONENT = "component-"
 ANY_LENGTH = 10**6  # far more than a request may bring
 # What a component gets when a template only says that it is touched.
@@ -98,6 +104,13 @@ class ComponentRow:
         return self.chosen is not None or self.usual is not None
 
 
+class WallTimeField(forms.DateTimeField):
+    """A time as clocks show it, without a zone: the form asks which one is meant where it comes twice."""
+
+    def to_python(self, value: Any) -> Any:
+        return super(forms.DateTimeField, self).to_python(value) if value not in self.empty_values else None
+
+
 class PostForm(forms.Form):
     """A new incident or maintenance (`incident` is None), or the next update of one.
 
@@ -106,8 +119,8 @@ class PostForm(forms.Form):
 
     name = forms.CharField(label="Title", max_length=TITLE_LIMIT, error_messages={"required": "Write a title."})
     status = forms.ChoiceField()
-    scheduled_for = forms.DateTimeField(label="Starts", input_formats=[DATE_TIME])
-    scheduled_until = forms.DateTimeField(label="Ends", input_formats=[DATE_TIME])
+    scheduled_for = WallTimeField(label="Starts", input_formats=[DATE_TIME])
+    scheduled_until = WallTimeField(label="Ends", input_formats=[DATE_TIME])
     body = forms.CharField(
         label="Message", max_length=BODY_LIMIT, error_messages={"required": "Write what visitors should know."}
     )
@@ -167,6 +180,22 @@ class PostForm(forms.Form):
         if self.incident is None:
             return []
         return list(self.incident.updates.order_by("-pk").prefetch_related("affected"))
+
+    def clean_scheduled_for(self) -> datetime:
+        return self._moment("scheduled_for")
+
+    def clean_scheduled_until(self) -> datetime:
+        return self._moment("scheduled_until")
+
+    def _moment(self, name: str) -> datetime:
+        """Raises ValidationError for a time that does not exist, or comes twice and nobody said which is meant."""
+        return in_zone(self.cleaned_data[name], self.page.zone, second=WHICH.get(self.data.get(f"{name}_which", "")))
+
+    @property
+    def doubled(self) -> list[str]:
+        """The fields whose time comes twice, for the form to ask which one is meant."""
+        names = ("scheduled_for", "scheduled_until")
+        return [name for name in names if self.has_error(name, DOUBLED) or self.data.get(f"{name}_which")]
 
     @property
     def phase(self) -> Phase:

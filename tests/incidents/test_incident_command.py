@@ -185,3 +185,21 @@ def test_a_postmortem_follows_a_resolved_incident_only(run, acme, incident):
     run("update", incident.code, "--status", "postmortem", "--body", "What we learned.")
     incident.refresh_from_db()
     assert incident.status == Phase.POSTMORTEM
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ("2027-03-28T02:30", "does not exist in Europe/Berlin"),
+        ("2027-10-31T02:30", r"2027-10-31T02:30\+02:00 \(CEST\) or 2027-10-31T02:30\+01:00 \(CET\)"),
+    ],
+)
+def test_a_time_that_clocks_skip_or_double_is_refused_in_words(run, acme, start, words):
+    acme.time_zone = "Europe/Berlin"
+    acme.save()
+    end = start.replace("T02:30", "T05:00")
+    with pytest.raises(CommandError, match=words):
+        run("open", "W", "--kind", "maintenance", "--from", start, "--until", end, "--body", "w")
+    if "10-31" in start:
+        run("open", "W", "--kind", "maintenance", "--from", f"{start}+01:00", "--until", end, "--body", "w")
+        assert Incident.objects.get().scheduled_for == datetime(2027, 10, 31, 1, 30, tzinfo=UTC)

@@ -96,3 +96,35 @@ def test_maintenance_at_the_ends_of_the_calendar_is_refused(signed_in, follow, a
     response = signed_in.post(NEW, fields | {"scheduled_for": start, "scheduled_until": "9999-12-31T23:59"})
     assert response.status_code == 422
     assert not Incident.objects.exists()
+
+
+# Times that clocks skip, or show twice
+
+
+def planned(follow, **times):
+    fields = follow(f"{NEW}?kind=maintenance") | {"name": "Work", "body": "Soon."}
+    return fields | {"scheduled_for": "2027-10-31T01:00", "scheduled_until": "2027-10-31T05:00"} | times
+
+
+def test_a_time_that_does_not_exist_is_refused_with_those_that_do(signed_in, follow, acme):
+    acme.time_zone = "Europe/Berlin"
+    acme.save()
+    times = {"scheduled_for": "2027-03-28T02:15", "scheduled_until": "2027-03-28T05:00"}
+    response = signed_in.post(NEW, planned(follow, **times))
+    assert response.status_code == 422
+    assert "The nearest times are 2027-03-28T01:59 and 2027-03-28T03:00" in response.text
+    assert not Incident.objects.exists()
+
+
+@pytest.mark.parametrize(("which", "hour"), [("first", 0), ("second", 1)])
+def test_a_time_that_comes_twice_is_asked_back_and_then_taken(signed_in, follow, acme, which, hour):
+    acme.time_zone = "Europe/Berlin"
+    acme.save()
+    fields = planned(follow, scheduled_for="2027-10-31T02:30")
+    asked = signed_in.post(NEW, fields)
+    assert asked.status_code == 422
+    assert "which" in asked.text
+    assert soup(asked).find("select", {"name": "scheduled_for_which"})
+    assert signed_in.post(NEW, fields | {"scheduled_for_which": which}).status_code == 302
+    start = Incident.objects.get().scheduled_for
+    assert (start.day, start.hour, start.minute) == (31, hour, 30)

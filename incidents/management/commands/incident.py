@@ -14,6 +14,7 @@ from django.utils.dateparse import parse_datetime
 
 from components.models import Component
 from components.status import Status
+from core.local_time import in_zone
 from delivery.ledger.outbox import count_audience
 from delivery.models import Notice
 from incidents.models import Incident, Kind, Phase, Post, Update
@@ -180,7 +181,7 @@ def _parse_time(text: str | None, page: Page) -> datetime | None:
         moment = None
     if moment is None:
         raise CommandError(f"“{text}” is not a time; write one such as 2030-01-06T02:00.")
-    return moment if timezone.is_aware(moment) else moment.replace(tzinfo=page.zone)
+    return moment if timezone.is_aware(moment) else in_zone(moment, page.zone)
 
 
 def _read(body: str) -> str:

@@ -1,0 +1,46 @@
+"""Times as people write them, without an offset: some do not exist where clocks go forward, some come twice."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError
+
+SKIPPED, DOUBLED = "skipped", "doubled"
+FORMAT = "%Y-%m-%dT%H:%M"
+
+
+def in_zone(written: datetime, zone: ZoneInfo, *, second: bool | None = None) -> datetime:
+    """The moment that is meant, aware, in `zone`. `second`: which one of a time that comes twice.
+
+    Raises ValidationError with the code SKIPPED, naming the nearest times that exist, or DOUBLED, naming both.
+    """
+    first, other = (written.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() == other.utcoffset():
+        return first
+    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) != written:
+        before, after = _around(first, other, zone)
+        raise ValidationError(
+            f"{written:{FORMAT}} does not exist in {zone.key}: clocks go forward from {before:%H:%M} to {after:%H:%M}. "
+            f"The nearest times are {before - timedelta(minutes=1):{FORMAT}} and {after:{FORMAT}}.",
+            code=SKIPPED,
+        )
+    if second is None:
+        raise ValidationError(
+            f"{written:{FORMAT}} comes twice in {zone.key}, when clocks go back: say whether you mean "
+            f"{first.isoformat(timespec='minutes')} ({first:%Z}) or {other.isoformat(timespec='minutes')} ({other:%Z}).",
+            code=DOUBLED,
+        )
+    return other if second else first
+
+
+def _around(first: datetime, other: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """What clocks show as they go forward, and what they show then: both without a zone."""
+    gap = (first.utcoffset() or timedelta()) - (other.utcoffset() or timedelta())
+    low, high = sorted((first.astimezone(UTC), other.astimezone(UTC)))
+    while high - low > timedelta(seconds=1):  # the moment of the change lies between them
+        middle = low + (high - low) / 2
+        low, high = (
+            (middle, high) if middle.astimezone(zone).utcoffset() == low.astimezone(zone).utcoffset() else (low, middle)
+        )
+    after = high.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
+    return after - abs(gap), after
