@@ -12,6 +12,12 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"A setting is wrong (docs/settings.md)\n{error}")
+    except Exception as error:
+        from statuspage.failures import explain
+
+        if words := explain(error, sys.argv):
+            sys.exit(words)
+        raise
 
 
 if __name__ == "__main__":

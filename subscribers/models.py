@@ -253,6 +253,7 @@ class Suppression(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["channel", "address_hash"], name="one_suppression"),)
+        indexes = (models.Index(fields=["created_at"]),)  # the overview asks for those of the last day
 
     def __str__(self) -> str:
         return f"{self.channel} {self.address_hash[:8]} ({self.reason})"

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with a short cut: `uvicorn --http statuspage.protocol:Protocol statuspage.asgi:application`.
+"""uvicorn's HTTP protocol with a short cut: `uvicorn --http public.serving.server:Protocol statuspage.asgi:application`.
 
 A plain GET for a finished document is answered from the bytes that public/serving/fast_path.py keeps, without parsing it again,
 an ASGI scope or a task. The short cut is taken only when the received bytes are exactly one ordinary request
