@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.faults, pytest.mark.once]
 # On a machine that does much else a mail may take some seconds, and that must not be a fault of its own.
-PERIOD, DEADLINE, LOOK = 8, 5, 1
+PERIOD, DEADLINE, LOOK = 10, 8, 1
 TWO_PERIODS = 2 * PERIOD
 SECRET = "the-way-in"
 

@@ -14,7 +14,13 @@ def chat(acme: Page) -> Component:
 
 
 def component_form(component: Component, **changes: object) -> dict[str, object]:
-    fields: dict[str, object] = {"name": component.name, "description": "", "position": 1, "showcase": "on"}
+    fields: dict[str, object] = {
+        "name": component.name,
+        "description": "",
+        "position": 1,
+        "base_status": 0,
+        "showcase": "on",
+    }
     return fields | changes
 
 
@@ -31,7 +37,7 @@ def test_a_changed_component_raises_the_generation_and_is_audited(
 
 
 def test_a_component_added_in_the_admin_starts_operational(client: Client, administrator: User, acme: Page) -> None:
-    client.post("/admin/components/component/add/", {"page": acme.pk, "name": "Mail", "position": 1})
+    client.post("/admin/components/component/add/", {"page": acme.pk, "name": "Mail", "position": 1, "base_status": 0})
     component = Component.objects.get()
     assert component.spans.get().status == Status.OPERATIONAL
     acme.refresh_from_db()
