@@ -104,7 +104,7 @@ def request(
     deadline = monotonic() + seconds
     for left in range(redirects, -1, -1):
         place = _take_apart(url)
-        with _turn(place.host, deadline):
+        with _turn(f"{place.host}:{place.port}", deadline):
             answer = _ask(method, place, trust, deadline, body, headers or {}, limit_bytes)
         if answer.status not in REDIRECTS or not left or "location" not in answer.headers:
             return answer
@@ -114,6 +114,8 @@ def request(
 
 def _take_apart(url: str) -> _Place:
     parts = urlsplit(url)
+    if not url.isprintable():  # urlsplit drops what it should refuse
+        raise ValueError("This address holds characters that none has.")
     if parts.scheme not in PORTS or not parts.hostname or parts.username is not None:
         raise ValueError("This is no http or https address.")
     target = f"{parts.path or '/'}?{parts.query}".rstrip("?")
@@ -149,7 +151,10 @@ def _ask(
         connection.request(
             method, place.target, body or None, ours | dict(headers), preload_content=False, decode_content=False
         )
-        return _read(connection.getresponse(), limit_bytes)
+        answer = _read(connection.getresponse(), limit_bytes)
+        if monotonic() >= deadline:  # without a length, what was cut short looks whole
+            raise TimeoutError
+        return answer
     except (OSError, HTTPError, HTTPException, ValueError) as error:
         what = "took too long" if monotonic() >= deadline else f"did not answer: {_name(error)}"
         raise NoAnswerError(f"{place.host} {what}") from error
@@ -231,7 +236,8 @@ def _turn(host: str, deadline: float) -> Iterator[None]:
     mine = object()
     with _free:
         if not _free.wait_for(lambda: len(_turns.get(host, ())) < AT_ONCE, max(0.0, deadline - monotonic())):
-            raise NotReachedError(f"{host} cannot be reached: too many requests are waiting for it")
+            name = host.rpartition(":")[0]
+            raise NotReachedError(f"{name} cannot be reached: too many requests are waiting for it")
         _turns.setdefault(host, []).append(mine)
     try:
         yield

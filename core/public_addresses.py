@@ -9,10 +9,9 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 # IPv4 that is not the public internet, beyond what `is_global` says: protocol assignments and multicast.
 _NOT_PUBLIC_4 = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "224.0.0.0/4", "240.0.0.0/4")))
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
-# Inside it: Teredo, benchmarking, ORCHID, documentation (two), and 6to4, which is judged by the address it carries.
-_NOT_PUBLIC_6 = tuple(
-    map(IPv6Network, ("2001::/32", "2001:2::/48", "2001:10::/28", "2001:20::/28", "2001:db8::/32", "3fff::/20"))
-)
+# Inside it: protocol assignments (Teredo, benchmarking, ORCHID and others) and documentation. 6to4 is judged by the
+# address it carries.
+_NOT_PUBLIC_6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 
 

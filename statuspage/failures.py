@@ -12,7 +12,12 @@ def explain(error: Exception, argv: Sequence[str]) -> str:
     """One or two sentences; "" for what only a traceback can tell. With --traceback that is what is shown."""
     if "--traceback" in argv:
         return ""
-    if isinstance(error, OperationalError | ProgrammingError) and any(words in str(error) for words in NO_TABLES):
+    is_old = isinstance(error, ProgrammingError) or "no such" in str(error)
+    if (
+        isinstance(error, OperationalError | ProgrammingError)
+        and is_old
+        and any(words in str(error) for words in NO_TABLES)
+    ):
         return f"The database is not as this version needs it: run “manage.py migrate” first. ({_first_line(error)})"
     if isinstance(error, OperationalError):
         return f"The database does not answer: is it running, and is DATABASE_URL right? ({_first_line(error)})"

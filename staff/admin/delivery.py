@@ -62,13 +62,12 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def save(self, commit: bool = True) -> Account:  # noqa: FBT001, FBT002 (Django's)
         account = self.instance
-        before = account.credentials
         if self.cleaned_data.get("disconnect"):
             account.credentials = {}
         written = {name: value.strip() for name, value in self._given(SECRET).items() if value}
         account.credentials = account.credentials | written
         account.options = account.options | self._given(OPTION)
-        if account.credentials != before:
+        if written or self.cleaned_data.get("disconnect"):  # the same keys again: perhaps they are taken by now
             account.refusal = ""
             if account.is_connected:
                 account.refusal = registry.load(account.channel).verify(account)[:255]

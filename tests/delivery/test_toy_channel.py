@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -14,6 +15,7 @@ from delivery.metrics import collect_deliveries
 from delivery.models import Account, Delivery, Notice
 from delivery.receipt import build_receipt
 from pages.models import AuditEntry, Page
+from tests.delivery.toy_channel import Toy
 from tests.http_servers import Reply, Sent, listening
 
 if TYPE_CHECKING:
@@ -102,3 +104,19 @@ def test_eight_are_under_way_at_once(toy: str, toy_account: Account, notice: Not
         outbox.expand(notice.pk)
         sender.drain("toy", 30)
     assert set(notice.deliveries.values_list("state", flat=True)) == {Delivery.State.SENT}
+
+
+def test_the_same_secrets_again_are_tried_again(
+    toy: str, toy_account: Account, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were right; something on the other side was not."""
+    client.force_login(User.objects.create_superuser("ann", "ann@acme.example", "correct horse battery"))
+    fields = {"name": "our toy", "enabled": "on", "option_address": "https://toy.example/", "secret_token": "hush-hush"}
+    monkeypatch.setattr(Toy, "verify", lambda account: "the account is locked")
+    client.post(f"{ACCOUNTS}{toy_account.pk}/change/", fields)
+    toy_account.refresh_from_db()
+    assert not toy_account.is_connected
+    monkeypatch.setattr(Toy, "verify", lambda account: "")
+    client.post(f"{ACCOUNTS}{toy_account.pk}/change/", fields)
+    toy_account.refresh_from_db()
+    assert toy_account.is_connected

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from hypothesis import HealthCheck
@@ -23,6 +24,7 @@ from hypothesis.stateful import (
 from components.effects import set_base_status
 from components.models import Component, Effect
 from components.status import Impact, Status
+from delivery.models import Notice
 from incidents.models import CLOSED, Affected, Incident, Phase, Post
 from incidents.phases import phases_after
 from pages.models import AuditEntry, Page
@@ -266,3 +268,15 @@ def test_whatever_happens_in_whatever_order_the_worst_is_shown(db: None) -> None
     run_state_machine_as_test(
         Everything, settings=hypothesis_settings(deadline=None, suppress_health_check=list(HealthCheck), **size)
     )
+
+
+def test_what_changed_while_a_post_was_written_is_seen(acme: Page, chat: Component, website: Component) -> None:
+    """Deleted: the post is refused in words. Hidden: nobody is told its name."""
+    stale = {Component.objects.get(pk=each.pk): DOWN for each in (chat, website)}
+    Component.objects.filter(pk=website.pk).update(hidden=True)
+    update = Incident.open(acme, "A", Post("a", components=stale))
+    assert [each["name"] for each in Notice.objects.get(code=update.code).components] == [chat.full_name]
+    chat.delete()
+    with pytest.raises(ValidationError, match="was deleted meanwhile"):
+        Incident.open(acme, "B", Post("b", components=stale))
+    assert not Incident.objects.filter(name="B").exists()

@@ -44,7 +44,9 @@ def one_visit(serve: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.join(10)
 
 
-@pytest.mark.parametrize("rest", ["/services/se cret", "/services/secret?a b", "/services/secret\x7f"])
+@pytest.mark.parametrize(
+    "rest", ["/services/se cret", "/services/secret?a b", "/services/secret\x7f", "/services/se\tcret"]
+)
 def test_an_address_that_cannot_be_used_is_not_repeated(rest: str):
     with listening() as server, pytest.raises(ValueError, match="address") as caught:
         request("GET", server.url + rest, trust=Trust.OPERATOR, seconds=2)
@@ -104,6 +106,8 @@ def test_the_words_of_an_answer_are_printable():
         ("64:ff9b:1::1", False),
         ("2002:a9fe:a9fe::1", False),  # 6to4 of the metadata
         ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),  # Teredo
+        ("2001:1::1", False),
+        ("2001:30::1", False),
         ("2001:db8::1", False),
         ("3fff::1", False),
         ("fe80::1", False),
@@ -203,10 +207,11 @@ def test_a_redirect_is_an_answer_unless_it_is_asked_for():
 # What the other side cannot do to us
 
 
-def test_a_drip_ends_at_the_deadline():
+@pytest.mark.parametrize("length", [b"Content-Length: 1000\r\n", b""], ids=["with a length", "without one"])
+def test_a_drip_ends_at_the_deadline_and_is_no_answer(length: bytes):
     def drip(connection: socket.socket) -> None:
         connection.recv(1000)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n")
         with suppress(OSError):
             for _ in range(400):
                 connection.sendall(b"x")
