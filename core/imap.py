@@ -5,7 +5,6 @@ deleted comes again. Mails are handed over as bytes; nothing a stranger sends ca
 """
 
 import contextlib
-import imaplib
 import re
 import ssl
 from collections.abc import Iterable, Iterator
@@ -14,17 +13,21 @@ from email import message_from_bytes
 from email.message import Message
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import unquote, urlsplit
+
+from imapclient import DELETED, FLAGGED, SEEN, IMAPClient
+from imapclient.exceptions import CapabilityError, IMAPClientAbortError, IMAPClientError, LoginError
 
 PORTS = {"imap": 143, "imap+tls": 143, "imaps": 993}
 TIMEOUT_SECONDS = 10.0
 # Reports begin with what they report; what is cut off is the end of a returned mail.
 LIMIT_BYTES = 256 * 1024
 WHOLE = f"BODY.PEEK[]<0.{LIMIT_BYTES}>"
+# As the server names it in its answer.
+BROUGHT = b"BODY["
 # Printable ASCII, as it is written into a command. Others write a folder's name as their server does (RFC 3501 §5.1.3).
 PLAIN = re.compile(r"[\x20-\x7e]+")
-Answer = tuple[str, list[Any]]
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -95,7 +98,7 @@ class Mailbox:
         try:
             self._sign_in()
             with self._errors("open the folder"):
-                self._done(self._imap.select(_quoted(self.url.folder)))
+                self._imap.select_folder(self.url.folder)
         except BaseException:
             self._hang_up()
             raise
@@ -106,7 +109,7 @@ class Mailbox:
     ) -> None:
         # A connection that broke would make us wait once more.
         if kind is None or not issubclass(kind, MailboxError):
-            with contextlib.suppress(imaplib.IMAP4.error, OSError):
+            with contextlib.suppress(IMAPClientError, OSError):
                 self._imap.logout()
         self._hang_up()
 
@@ -120,32 +123,24 @@ class Mailbox:
             if content := self._fetch(uid, part):
                 yield Mail(uid, content)
 
-    def mark_read(self, uids: Iterable[int]) -> None:
-        self._store(uids, r"\Seen")
-
     def flag(self, uids: Iterable[int]) -> None:
         """Leave them, unread, for a person to look at: `unread` passes them by from now on."""
-        self._store(uids, r"\Flagged")
+        self._mark(uids, FLAGGED)
 
     def delete(self, uids: Iterable[int]) -> None:
         """Where the server cannot remove single mails (RFC 4315) they stay, marked as deleted."""
-        numbers = _number_set(uids)
-        if not numbers:
-            return
-        self._store(numbers, r"\Deleted \Seen")
+        numbers = sorted(set(uids))
+        self._mark(numbers, DELETED, SEEN)
         with self._errors("delete"):
-            # Asked anew: some tell all they can only to who has signed in.
-            _, (capabilities, *_) = self._done(self._imap.capability())
-            if b"UIDPLUS" in (capabilities or b"").upper().split():
-                self._done(self._imap.uid("EXPUNGE", numbers))
+            if numbers and self._imap.has_capability("UIDPLUS"):
+                self._imap.uid_expunge(numbers)
 
-    def _connect(self) -> imaplib.IMAP4:
-        host, port, scheme = self.url.host, self.url.port, self.url.scheme
-        if scheme == "imaps":
-            context = ssl.create_default_context()
-            return imaplib.IMAP4_SSL(host, port, timeout=self._timeout, ssl_context=context)
-        imap = imaplib.IMAP4(host, port, timeout=self._timeout)
-        if scheme == "imap+tls":
+    def _connect(self) -> IMAPClient:
+        is_tls = self.url.scheme == "imaps"
+        context = ssl.create_default_context() if is_tls else None
+        imap = IMAPClient(self.url.host, self.url.port, ssl=is_tls, ssl_context=context, timeout=self._timeout)
+        imap.folder_encode = False  # the URL has the name as the server writes it
+        if self.url.scheme == "imap+tls":
             try:
                 self._encrypt(imap)
             except BaseException:
@@ -154,72 +149,63 @@ class Mailbox:
                 raise
         return imap
 
-    def _encrypt(self, imap: imaplib.IMAP4) -> None:
-        if "STARTTLS" not in imap.capabilities:
-            raise MailboxError(f"{self.url.host}: it offers no encryption (STARTTLS), so it was not told our password.")
-        imap.starttls(ssl.create_default_context())
+    def _encrypt(self, imap: IMAPClient) -> None:
+        try:
+            imap.starttls(ssl.create_default_context())
+        except CapabilityError:
+            raise MailboxError(
+                f"{self.url.host}: it offers no encryption (STARTTLS), so it was not told our password."
+            ) from None
 
     def _sign_in(self) -> None:
         """PLAIN where it is offered: it takes passwords of any letters. The server's words are not passed on."""
         user, password = self.url.user, self.url.password
         with self._errors("sign in"):
             try:
-                if "AUTH=PLAIN" in self._imap.capabilities:
-                    self._imap.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())
+                if self._imap.has_capability("AUTH=PLAIN"):
+                    self._imap.plain_login(user, password)
                 else:
                     self._imap.login(user, password)
-            except imaplib.IMAP4.abort:
-                raise
-            except (imaplib.IMAP4.error, UnicodeError):
+            except LoginError as error:
+                if isinstance(error.__context__, IMAPClientAbortError):  # it hung up
+                    raise
+                raise MailboxError(f"{self.url.host}: our sign-in is refused.") from None
+            except UnicodeError:
                 raise MailboxError(f"{self.url.host}: our sign-in is refused.") from None
 
     def _find(self, criteria: str, limit: int) -> list[int]:
         with self._errors("search"):
-            _, answer = self._done(self._imap.uid("SEARCH", criteria))
-        return sorted(int(uid) for uid in (answer[0] or b"").split())[:limit]
+            return sorted(self._imap.search(criteria))[:limit]
 
     def _fetch(self, uid: int, part: str) -> bytes:
         """Empty when it is gone by now."""
         with self._errors("fetch"):
-            _, answer = self._done(self._imap.uid("FETCH", str(uid), f"({part})"))
-        return next((each[1][:LIMIT_BYTES] for each in answer if isinstance(each, tuple)), b"")
+            answer = self._imap.fetch([uid], [part]).get(uid, {})
+        brought = [value for name, value in answer.items() if name.startswith(BROUGHT) and isinstance(value, bytes)]
+        return brought[0][:LIMIT_BYTES] if brought else b""
 
-    def _store(self, uids: Iterable[int] | str, flags: str) -> None:
-        if numbers := uids if isinstance(uids, str) else _number_set(uids):
+    def _mark(self, uids: Iterable[int], *flags: bytes) -> None:
+        if numbers := sorted(set(uids)):
             with self._errors("mark"):
-                self._done(self._imap.uid("STORE", numbers, "+FLAGS.SILENT", f"({flags})"))
+                self._imap.add_flags(numbers, flags, silent=True)
 
     def _hang_up(self) -> None:
         with contextlib.suppress(OSError):
             self._imap.shutdown()
-
-    @staticmethod
-    def _done(answer: Answer) -> Answer:
-        status, said = answer
-        if status != "OK":
-            raise imaplib.IMAP4.error(str(said[0]) if said else status)
-        return answer
 
     @contextlib.contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
         """Whatever goes wrong inside becomes a MailboxError."""
         try:
             yield
+        except MailboxError:
+            raise
         except ssl.SSLCertVerificationError as error:
             raise MailboxError(f"{self.url.host}: the certificate is not trusted: {error.verify_message}.") from None
         except OSError as error:
             raise MailboxError(
                 f"{self.url.host}: could not {doing}: {error.strerror or type(error).__name__}."
             ) from None
-        except (imaplib.IMAP4.error, ValueError) as error:
+        except Exception as error:  # what a stranger's server says in code of others: whatever it raises
             said = str(error)[:200] or type(error).__name__
             raise MailboxError(f"{self.url.host}: could not {doing}: {said}") from None
-
-
-def _quoted(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _number_set(uids: Iterable[int]) -> str:
-    return ",".join(str(uid) for uid in sorted(set(uids)))

@@ -29,6 +29,7 @@ QUIET = (
     "celery.worker.strategy",
     "celery.app.trace",
     "redis",
+    "imapclient",
     "markdown_it",
     "asyncio",
     "axes.apps",

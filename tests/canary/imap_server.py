@@ -95,7 +95,10 @@ def imap_server(tls: str = "", certificate: Path | None = None) -> Iterator[Imap
 
 
 class ReadsAlong:
-    """Between a client and the server: keeps all that the client says, and changes what the server answers."""
+    """Between a client and the server: keeps all that the client says, and changes what the server answers.
+
+    `change` hangs up on the client by raising OSError.
+    """
 
     def __init__(self, server: ImapServer, change: Callable[[bytes], bytes]) -> None:
         self.overheard = bytearray()
@@ -137,6 +140,8 @@ class ReadsAlong:
         with suppress(OSError):
             while said := server.recv(65536):
                 client.sendall(self._change(said))
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
