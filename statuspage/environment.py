@@ -22,6 +22,16 @@ SQLITE = "django.db.backends.sqlite3"
 POSTGRESQL = "django.db.backends.postgresql"
 
 
+# libpq's: how soon a process notices that a database's host has vanished, seconds and (the last) milliseconds. Without
+# them it waits for an answer until the system gives up, after 15 minutes to 2 hours, and keeps what it had claimed.
+LOST_CONNECTION = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+
+
 class Environment(environ.FileAwareEnv):  # type: ignore[misc]
     """Reads one variable at a time; every error is ImproperlyConfigured and begins with the variable's name."""
 
@@ -135,7 +145,13 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         pool = {"min_size": 0, "max_size": pool_size, "timeout": 5, "max_idle": 60}
         # A process that hangs in the middle of a transaction lets go of its locks: before its deliveries' leases end.
         session = "-c idle_in_transaction_session_timeout=60s"
-        options = {"connect_timeout": 5, "options": session, **config.get("OPTIONS", {}), "pool": pool}
+        options = {
+            "connect_timeout": 5,
+            **LOST_CONNECTION,
+            "options": session,
+            **config.get("OPTIONS", {}),
+            "pool": pool,
+        }
         return config | {"OPTIONS": options, "CONN_MAX_AGE": 0}
 
     def broker(self, name: str, embedded: Path) -> str:

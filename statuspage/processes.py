@@ -90,7 +90,7 @@ def commands(plan: ProcessPlan, broker_url: str) -> Iterator[Child]:
     celery = [*python, "celery", "--quiet", "--app", "statuspage"]
     yield Child("web", [*python, "statuspage.web"], shared)
     threads = str(len(plan.queues) + OTHER_THREADS)
-    options = ["--queues", ",".join(plan.queues), "--pool", "threads", "--concurrency", threads, "--beat"]
+    options = ["--queues", ",".join(plan.queues), "--pool", "threads", "--concurrency", threads, "--with-beat"]
     yield Child("worker", [*celery, "worker", *options, "--without-gossip", "--without-mingle"], shared)
     if plan.watched:
         yield Child("watch", [sys.executable, str(Path(plan.base_dir) / "manage.py"), "watch"], shared)

@@ -49,11 +49,9 @@ class ComponentAdmin(AtTheEnd, StaffModelAdmin):
     )
 
     def save_model(self, request: HttpRequest, obj: Component, form: Any, change: bool) -> None:  # noqa: FBT001  # Django's
-        """A post may have moved the component since the form was shown: what is shown is derived anew."""
+        """What is shown is derived anew from what others say and from the base status."""
         with transaction.atomic():
             obj.page.lock()
-            if change:
-                obj.refresh_from_db(fields=["status"])
             super().save_model(request, obj, form, change)
             show_worst([obj])
 

@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 
 from incidents.models import Incident, Template, Update
@@ -76,11 +75,9 @@ class IncidentAdmin(MayPublish, StaffModelAdmin):
         """No deleting of many at once: it would not ask each whether it is closed."""
         return {name: action for name, action in super().get_actions(request).items() if name != "delete_selected"}
 
-    def save_model(self, request: HttpRequest, obj: Incident, form: ModelForm, change: bool) -> None:  # type: ignore[type-arg]  # noqa: FBT001  # Django's
+    def complete(self, obj: Incident, form: ModelForm) -> None:  # type: ignore[type-arg]
         if "impact_override" in form.changed_data:
             obj.override_impact(obj.impact_override)
-        obj.updated_at = timezone.now()
-        super().save_model(request, obj, form, change)
 
 
 @admin.register(Update)

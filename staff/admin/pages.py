@@ -6,10 +6,12 @@ from django.conf import settings
 from django.contrib import admin
 from django.db import models, transaction
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 
 from pages.models import AuditEntry, Page, record_audit, zone_title
+from staff.admin.changes import ChangesForm
 
 ADMINISTER = "pages.administer"
 PUBLISH = "pages.publish"
@@ -49,6 +51,7 @@ class StaffModelAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]
     must not enter the audit log, and override `page_of` where the page is further away than `obj.page`.
     """
 
+    form: type[ModelForm] = ChangesForm  # type: ignore[type-arg]
     is_public = True
     secret_fields: frozenset[str] = frozenset()
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
@@ -71,10 +74,19 @@ class StaffModelAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001  # Django's
         with transaction.atomic():
             self._tell_public(obj)
+            if change and isinstance(form, ChangesForm):
+                form.take_the_rest_as_stored()
+            self.complete(obj, form)
             if change and hasattr(obj, "updated_at"):
                 obj.updated_at = timezone.now()
             super().save_model(request, obj, form, change)
             self._audit(request, obj, "change" if change else "add", fields=self._describe_changes(form, change=change))
+
+    def complete(self, obj: Any, form: Any) -> None:
+        """Set what follows from the changed fields; called under the page's lock, just before saving."""
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, **{"form": ChangesForm, **kwargs})
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with transaction.atomic():

@@ -111,6 +111,15 @@ def test_postgresql_uses_a_pool_and_no_persistent_connections(load) -> None:
     assert database["CONN_MAX_AGE"] == 0
 
 
+def test_a_database_host_that_vanished_is_noticed_before_a_lease_ends(load) -> None:
+    options = load(DATABASE_URL="postgresql://u:p@db.example/name")["DATABASES"]["default"]["OPTIONS"]
+    silent = options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"]
+    assert silent <= 30
+    assert options["tcp_user_timeout"] <= 30_000
+    other = load(DATABASE_URL="postgresql://u:p@db.example/name?tcp_user_timeout=5000")["DATABASES"]["default"]
+    assert int(other["OPTIONS"]["tcp_user_timeout"]) == 5000
+
+
 @pytest.mark.parametrize(
     ("url", "port", "tls", "ssl"),
     [

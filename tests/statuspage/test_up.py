@@ -174,20 +174,20 @@ def test_a_busy_port_is_named(first_run: Process, data: Path, port: int, tmp_pat
 
 
 def test_a_killed_worker_and_a_killed_redis_come_back(first_run: Process) -> None:
-    worker, redis = find(first_run, "worker", "--beat"), find(first_run, "redis-server")
+    worker, redis = find(first_run, "worker", "--with-beat"), find(first_run, "redis-server")
     worker.kill()
     redis.kill()
     said = "worker ended (killed by SIGKILL), starting it again"
     wait_until(lambda: "celery@" in first_run.output.partition(said)[2], within=120, what="the worker's return")
     assert "redis ended (killed by SIGKILL), starting it again" in first_run.output
-    assert find(first_run, "worker", "--beat").pid != worker.pid
+    assert find(first_run, "worker", "--with-beat").pid != worker.pid
     assert find(first_run, "redis-server").pid != redis.pid
 
 
 def test_ctrl_c_stops_every_part(first_run: Process, data: Path) -> None:
     parts = family(first_run)
     socket = (data / "redis.sock").resolve()
-    assert len(parts) >= 4
+    assert len(parts) >= 3
     first_run.send(signal.SIGINT)
     assert first_run.wait(30) == 0
     assert not any(map(runs, parts))

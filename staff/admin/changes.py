@@ -1,0 +1,27 @@
+"""Saving only what staff changed in a form: it may have been open for an hour, and others worked meanwhile."""
+
+from typing import Any
+
+from django.forms import ModelForm
+from django.http import Http404
+
+
+class ChangesForm(ModelForm):  # type: ignore[type-arg]
+    """Sends along what each field held when the form was shown, so that "changed" means: changed by this person.
+
+    A program that posts without these values is compared with what is stored.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            shown = self.add_initial_prefix(name)
+            field.show_hidden_initial = not self.is_bound or any(key.startswith(shown) for key in self.data)
+
+    def take_the_rest_as_stored(self) -> None:
+        """Give every field that was not changed here its present value. Call it under the page's lock."""
+        stored = type(self.instance)._default_manager.filter(pk=self.instance.pk)
+        if not stored.exists():
+            raise Http404("It was deleted while the form was open.")
+        fields = [field for field in self.instance._meta.concrete_fields if not field.primary_key]
+        self.instance.refresh_from_db(fields=[field.name for field in fields if field.name not in self.changed_data])
