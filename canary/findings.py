@@ -11,7 +11,7 @@ from django.utils import timezone
 from canary.heartbeats import destinations
 from canary.models import Heartbeat, Probe
 from delivery.ledger.pauses import describe, paused
-from delivery.models import Delivery, Pause
+from delivery.models import Delivery, MailboxReading, Pause
 from delivery.overview import late
 from delivery.registry import CHANNELS
 from pages.models import Page
@@ -21,6 +21,8 @@ State = Delivery.State
 JUDGED = 3
 SHARE_OF = 20
 STUCK_AFTER_PERIODS = 1.5
+# What came back waits in the mailbox: nobody needs to get up for a server that is away for a moment.
+BOUNCES_PATIENCE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,15 @@ def look_at_ledger(watching_since: datetime) -> list[Finding]:
     found += [Finding("delivery.late", sentence) for sentence in late()]
     if sentences := paused():
         found.append(Finding("delivery.paused", "\n".join(sentences)))
-    return found
+    return [*found, *_unread_bounces(watching_since)]
+
+
+def _unread_bounces(watching_since: datetime) -> list[Finding]:
+    reading = MailboxReading.objects.current()
+    since = reading.in_trouble_since if reading else None
+    if reading is None or since is None or timezone.now() - max(since, watching_since) < BOUNCES_PATIENCE:
+        return []
+    return [Finding("delivery.bounces", reading.trouble)]
 
 
 def _missing_heartbeats(watching_since: datetime) -> list[Finding]:

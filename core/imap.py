@@ -32,7 +32,11 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class MailboxError(Exception):
-    """The mailbox could not be read. The text says why, and holds no credentials."""
+    """The mailbox could not be read. The text says why, on one line, and holds no credentials."""
+
+    def __init__(self, message: str) -> None:
+        # It may repeat the server's words; PostgreSQL refuses a NUL, and nobody would hear of it.
+        super().__init__("".join(character for character in message if character.isprintable()))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Labels are channels, states, accounts and the SHOWN newest notices, so there are
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.db.models import Count, Min, Sum
 from django.utils import timezone
@@ -12,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from delivery import registry
 from delivery.ledger import counting
-from delivery.models import Account, Delivery, Notice, Pause
+from delivery.models import Account, Delivery, MailboxReading, Notice, Pause
 
 SHOWN = 10
 STATES = ("pending", "sent", "suppressed", "dead", "unknown")
@@ -25,6 +26,7 @@ def collect_deliveries() -> Iterator[Metric]:
     yield from _queues()
     yield _pauses()
     yield from _letters()
+    yield from _bounce_mailbox()
 
 
 def _totals() -> Iterator[Metric]:
@@ -141,3 +143,23 @@ def _letters() -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "statuspage_oldest_letter_seconds", "How long the longest waiting of them has waited.", value=waited
     )
+
+
+def _bounce_mailbox() -> Iterator[Metric]:
+    """Without samples where no mailbox is named, or none was tried yet."""
+    failing = GaugeMetricFamily(
+        "statuspage_bounce_mailbox_failing_seconds",
+        "For how long the bounce mailbox could not be read; 0 when the last try read it.",
+    )
+    age = GaugeMetricFamily(
+        "statuspage_bounce_mailbox_age_seconds", "How long ago the bounce mailbox was last read; absent: never."
+    )
+    if reading := MailboxReading.objects.current():
+        failing.add_metric([], _seconds_since(reading.failing_since or timezone.now()))
+        if reading.read_at:
+            age.add_metric([], _seconds_since(reading.read_at))
+    yield from (failing, age)
+
+
+def _seconds_since(moment: datetime) -> float:
+    return max(0.0, (timezone.now() - moment).total_seconds())

@@ -13,7 +13,7 @@ from delivery import registry
 from delivery.ledger.counting import Line, brief_lines
 from delivery.ledger.outbox import unconnected_accounts
 from delivery.ledger.pauses import explain, on_the_way_of
-from delivery.mail.bounces.models import BounceEvent, EventKind
+from delivery.mail.bounces.models import BounceEvent, EventKind, MailboxReading
 from delivery.models import Delivery, Notice, Pause
 from pages.models import Page
 from subscribers.models import Suppression
@@ -140,7 +140,8 @@ more_warnings: list[Callable[[], list[str]]] = []
 def delivery_warnings(pages: Iterable[Page]) -> list[str]:
     """Sentences on what keeps messages from reaching people, the worst first."""
     others = [sentence for warn in more_warnings for sentence in warn()]
-    return [*others, *late(), *miscounted(), *explain(Pause.objects.order_by("since")), *_unusual(pages)]
+    pauses = explain(Pause.objects.order_by("since"))
+    return [*others, *late(), *miscounted(), *pauses, *unread_bounces(), *_unusual(pages)]
 
 
 def miscounted() -> list[str]:
@@ -151,6 +152,12 @@ def miscounted() -> list[str]:
     more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
     wrong_by = f"The receipt of “{wrong[0]}”{more} disagrees with its deliveries ({wrong[0].miscounted:,} of them)."
     return [f"{wrong_by} “manage.py reconcile --repair” corrects it; please report this."]
+
+
+def unread_bounces() -> list[str]:
+    """What is wrong with the reading of the bounce mailbox, and what to do; else none."""
+    reading = MailboxReading.objects.current()
+    return [reading.trouble] if reading and reading.trouble else []
 
 
 def late() -> list[str]:

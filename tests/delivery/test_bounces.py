@@ -130,6 +130,7 @@ def test_a_forged_report_and_other_mail_stay_and_come_once(bounce_mailbox: ImapS
     assert reasons() == []
 
 
+@pytest.mark.django_db
 def test_a_mailbox_that_is_away_costs_a_line_in_the_log(settings: Settings, caplog: pytest.LogCaptureFixture):
     settings.BOUNCE_MAILBOX = MailboxUrl.parse("imap://jane:hunter2@127.0.0.1:1/INBOX")
 

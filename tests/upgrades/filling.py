@@ -26,7 +26,7 @@ def _fill() -> None:
     from delivery.ledger import outbox, outcomes
     from delivery.ledger.claims import claim
     from delivery.mail.bounces.events import note
-    from delivery.mail.bounces.models import EventKind
+    from delivery.mail.bounces.models import EventKind, MailboxReading
     from delivery.models import Account, Bucket, Notice, Pause
     from incidents.models import Draft, Incident, Phase, Post, Template
     from pages.models import Page
@@ -59,6 +59,7 @@ def _fill() -> None:
     if batch := claim("email", 5):
         outcomes.record(batch, [Outcome(pk) for pk in list(batch.recipients)])
     note(source="mailgun", event_id="1", kind=EventKind.HARD, address="bob@example.com")
+    MailboxReading.objects.note_failure("imap.acme.example: our sign-in is refused.")
     Pause.objects.begin("account:1", "it answered 500")
     Bucket.objects.create(key="email", tokens=3.0, filled_at=NOW, booked_until=NOW)
     template = Template.objects.create(page=page, name="Outage", title="Outage", body="We are looking into it.")

@@ -1,7 +1,18 @@
-"""What came back after a mail was handed over. Addresses are kept as hashes only, and for 90 days."""
+"""What came back after a mail was handed over, and how the mailbox was read that it comes to.
 
+Addresses are kept as hashes only, and for 90 days.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
 from django.db import models
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
+
+# The mailbox is read once a minute.
+NOT_READ_AFTER = timedelta(minutes=10)
 
 
 class EventKind(models.TextChoices):
@@ -42,3 +53,62 @@ class BounceEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}: {self.get_kind_display()}"
+
+
+class MailboxReadingQuerySet(models.QuerySet["MailboxReading"]):
+    def note_success(self) -> None:
+        self.update_or_create(pk=MailboxReading.ONLY, defaults={"read_at": timezone.now(), "failing_since": None})
+
+    def note_failure(self, reason: str) -> None:
+        now = timezone.now()
+        self.get_or_create(pk=MailboxReading.ONLY)
+        self.filter(pk=MailboxReading.ONLY).update(
+            failed_at=now, failing_since=Coalesce("failing_since", Value(now)), reason=reason[:255]
+        )
+
+    def current(self) -> "MailboxReading | None":
+        """None when settings name no mailbox, or nobody has tried to read it yet."""
+        return self.first() if settings.BOUNCE_MAILBOX else None
+
+
+class MailboxReading(models.Model):
+    """How the bounce mailbox was read last: the only row."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
+    read_at = models.DateTimeField(null=True, help_text="When it was last read.")
+    failing_since = models.DateTimeField(
+        null=True, help_text="Since when each try has failed; empty: the last did not."
+    )
+    failed_at = models.DateTimeField(null=True, help_text="When a try last failed.")
+    reason = models.CharField(max_length=255, blank=True, help_text="Why it did.")
+
+    objects = MailboxReadingQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.trouble or "The bounce mailbox is read."
+
+    @property
+    def in_trouble_since(self) -> datetime | None:
+        """Since when nobody could read it, or nobody did; None while all is well."""
+        if self.failing_since or self.read_at is None:
+            return self.failing_since
+        return self.read_at if timezone.now() - self.read_at > NOT_READ_AFTER else None
+
+    @property
+    def trouble(self) -> str:
+        """A sentence on what is wrong and one on what to do; "" while all is well."""
+        if self.in_trouble_since is None:
+            return ""
+        at = timezone.localtime(self.in_trouble_since)
+        since = f"{at:%H:%M %Z}" if timezone.now() - at < timedelta(hours=12) else f"{at:%-d %B, %H:%M %Z}"
+        if self.failing_since:
+            return (
+                f"The bounce mailbox could not be read since {since}: {self.reason} Check BOUNCE_IMAP_URL; until then "
+                "nobody knows which addresses are gone."
+            )
+        return (
+            f"Nobody has read the bounce mailbox since {since}. Look at the clock (beat), at Redis, and at the worker of "
+            "the queue “default”."
+        )

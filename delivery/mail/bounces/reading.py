@@ -10,7 +10,7 @@ from core.imap import Mail, Mailbox, MailboxError
 from delivery.mail import message_ids
 from delivery.mail.bounces import reports
 from delivery.mail.bounces.events import MAILBOX, note
-from delivery.mail.bounces.models import EventKind
+from delivery.mail.bounces.models import EventKind, MailboxReading
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 200
@@ -35,6 +35,9 @@ def read_mailbox(seconds: float) -> Counter[str]:
                     break
     except MailboxError as error:
         log.warning("the bounce mailbox could not be read: %s", error)
+        MailboxReading.objects.note_failure(str(error))
+    else:
+        MailboxReading.objects.note_success()
     if counts:
         log.info("bounce mailbox read: %s", dict(counts))
     return counts
