@@ -1,17 +1,27 @@
 """Which network addresses a stranger may make us talk to: the public internet, and nothing that only looks like it.
 
 `ipaddress` calls several addresses global that lead inside (a NAT64 or 6to4 form of a private address, site-local ones),
-so what is public is said here, and everything else is refused.
+so what is public is said here, and everything else is refused: all that stands in IANA's registries of special-purpose
+addresses, also what is reachable from everywhere, such as the AS112 servers that throw away what they are sent.
 """
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
-# IPv4 that is not the public internet, beyond what `is_global` says: protocol assignments and multicast.
-_NOT_PUBLIC_4 = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "224.0.0.0/4", "240.0.0.0/4")))
+# IPv4 that is not the public internet, beyond what `is_global` says: protocol assignments, AS112 (two), AMT, 6to4 relays,
+# multicast and what is reserved.
+_NOT_PUBLIC_4 = tuple(
+    map(
+        ip_network,
+        (
+            "192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.175.48.0/24", "224.0.0.0/4",
+            "240.0.0.0/4",
+        ),
+    )
+)  # fmt: skip
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
-# Inside it: protocol assignments (Teredo, benchmarking, ORCHID and others) and documentation. 6to4 is judged by the
-# address it carries.
-_NOT_PUBLIC_6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "3fff::/20")))
+# Inside it: protocol assignments (Teredo, benchmarking, ORCHID and others), documentation and AS112. 6to4 is judged by
+# the address it carries.
+_NOT_PUBLIC_6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20")))
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 
 
