@@ -4,6 +4,7 @@ and never retries by itself; when and whether to try again is decided by deliver
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
@@ -15,6 +16,7 @@ from django import forms
 if TYPE_CHECKING:  # the models name the channels' kinds, so nothing here may need them
     from delivery.models import Account, Notice
 
+log = logging.getLogger(__name__)
 Remote = Mapping[str, Any]
 """The other side's ids of a message, such as {"id": "17"}; JSON. Empty when it has none."""
 
@@ -49,6 +51,11 @@ class DeliveryError(Exception):
         self.skip = skip
         self.pause = pause
         self.retry_after = retry_after
+
+
+def internal_error(error: Exception) -> DeliveryError:
+    """Of a mistake in our own code: nobody knows whether the message left."""
+    return DeliveryError(f"internal error: {type(error).__name__}", ambiguous=True)
 
 
 class Recipient(NamedTuple):
@@ -178,6 +185,10 @@ class Channel:
             return Outcome(recipient.delivery_id, remote=self.send(notice, recipient))
         except DeliveryError as error:
             return Outcome(recipient.delivery_id, error)
+        except Exception as error:
+            # A mistake in a channel's code must not end the batch, whose other messages may be under way. This one, too.
+            log.exception("channel failed: delivery=%d notice=%s", recipient.delivery_id, notice.code)
+            return Outcome(recipient.delivery_id, internal_error(error))
 
     def close(self) -> None:
         """Let go of connections."""

@@ -78,6 +78,24 @@ def test_a_mistake_in_a_channels_code_costs_one_row_an_attempt_and_loses_none(sc
     assert list(states(ten).values()).count("pending") == 1
 
 
+def test_a_mistake_in_one_of_several_at_once_leaves_the_others_outcomes(
+    scripted: type[Scripted], ten: Notice, monkeypatch: pytest.MonkeyPatch
+):
+    scripted.answers = {
+        "person0003@example.com": TypeError("a mistake"),
+        "person0004@example.com": DeliveryError("no such person", permanent=True),
+    }
+    monkeypatch.setattr(scripted, "concurrency", 4)
+
+    sender.drain("email", SECONDS)
+
+    assert {state for name, state in states(ten).items() if name not in ("0003", "0004")} == {"sent"}
+    assert states(ten)["0004"] == "dead"
+    row = ten.deliveries.get(address="person0003@example.com")
+    assert (row.state, row.ambiguous, row.error) == ("pending", True, "internal error: TypeError")
+    assert len(scripted.sent) == 8
+
+
 def test_out_of_time_a_sender_gives_back_what_it_has_not_tried(
     scripted: type[Scripted], ten: Notice, monkeypatch: pytest.MonkeyPatch
 ):
