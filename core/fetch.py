@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from core.outbound import REDIRECTS, NoAnswerError, NotReachedError, Trust, request
+from core.outbound import REDIRECTS, OutboundError, Trust, request
 
 MOST_REDIRECTS = 5
 
@@ -28,7 +28,7 @@ def fetch(url: str, *, limit_bytes: int, timeout: float) -> bytes:
             limit_bytes=limit_bytes,
             redirects=MOST_REDIRECTS,
         )
-    except (NotReachedError, NoAnswerError, ValueError) as error:
+    except OutboundError as error:
         raise FetchError(f"{url} could not be read: {error}.") from None
     if answer.status in REDIRECTS:
         raise FetchError(f"{url} redirects more than {MOST_REDIRECTS} times.")

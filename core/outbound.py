@@ -6,52 +6,47 @@ followed only where that is asked for, each under the same rules. No proxy and n
 """
 
 import contextlib
-import re
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from enum import Enum
+from functools import lru_cache
 from http.client import HTTPException
+from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
-from core.public_addresses import is_public
+from core.outbound_errors import (
+    InvalidAddressError,
+    NoAnswerError,
+    NoAnswerInTimeError,
+    NotReachedError,
+    NotReachedInTimeError,
+    OutboundError,
+    RedirectRefusedError,
+    RefusedAddressError,
+    TooLargeError,
+    TooSlowError,
+    UntrustedCertificateError,
+)
+from core.resolver import Trust, resolve
+from core.web_requests import REDIRECTS, Place, Request, take_apart
+
+__all__ = [
+    "REDIRECTS", "Answer", "InvalidAddressError", "NoAnswerError", "NoAnswerInTimeError", "NotReachedError",
+    "NotReachedInTimeError", "OutboundError", "RedirectRefusedError", "RefusedAddressError", "TooLargeError",
+    "TooSlowError", "Trust", "UntrustedCertificateError", "one_line", "request",
+]  # fmt: skip
 
 LIMIT_BYTES = 1024 * 1024
-USER_AGENT = "statuspage/1"
 # How many requests of this process may be under way to one host.
 AT_ONCE = 8
-PORTS = {"http": 80, "https": 443}
-# urllib3 refuses other characters too, but repeats the address, which may hold a secret, as it does so.
-TARGET = re.compile(r"[\x21-\x7e]+")
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-
-class Trust(Enum):
-    """Who named the address."""
-
-    OPERATOR = "operator"
-    STRANGER = "stranger"
-
-
-class NotReachedError(Exception):
-    """There was no connection: nothing was sent. The text holds no part of the address but the host."""
-
-
-class RefusedAddressError(NotReachedError):
-    """A stranger's address that leads, or may lead, into a private network."""
-
-
-class NoAnswerError(Exception):
-    """The request left, and no whole answer came: it may have been acted upon."""
+# What a connection can raise while it is set up and used.
+FAILURES = (OSError, HTTPError, HTTPException, ValueError)
 
 
 @dataclass(frozen=True)
@@ -71,18 +66,18 @@ class Answer:
         return one_line(self.body[:400].decode("utf-8", "replace"))
 
 
-class _Place(NamedTuple):
-    """An address taken apart."""
+@dataclass(frozen=True)
+class Limits:
+    """What bounds one request: `deadline` is one of `monotonic`."""
 
-    scheme: str
-    host: str
-    port: int
-    target: str
+    deadline: float
+    bytes: int
+    whole_body: bool
 
     @property
-    def host_header(self) -> str:
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        return name if self.port == PORTS[self.scheme] else f"{name}:{self.port}"
+    def left(self) -> float:
+        """Seconds; 0 when there are none."""
+        return max(0.0, self.deadline - monotonic())
 
 
 def request(
@@ -95,135 +90,162 @@ def request(
     headers: Mapping[str, str] | None = None,
     limit_bytes: int = LIMIT_BYTES,
     redirects: int = 0,
+    whole_body: bool = True,
 ) -> Answer:
     """The answer, whatever its status. `seconds` for all of it: name, connection, redirects, the last byte.
 
-    Raises NotReachedError, NoAnswerError; ValueError for what is no http or https address. A redirect beyond
-    `redirects` is the answer; one from https to http is a NoAnswerError.
+    Without `whole_body` the status is an answer, and the body is as much as came of it: nothing if it is compressed.
+    Raises OutboundError; its types say what went wrong. A redirect beyond `redirects` is the answer.
     """
-    deadline = monotonic() + seconds
+    limits = Limits(monotonic() + seconds, limit_bytes, whole_body)
+    asked = Request(method, url, body, headers or {})
     for left in range(redirects, -1, -1):
-        place = _take_apart(url)
-        with _turn(f"{place.host}:{place.port}", deadline):
-            answer = _ask(method, place, trust, deadline, body, headers or {}, limit_bytes)
+        place = take_apart(asked.url)
+        with _turn(f"{place.host}:{place.port}", limits):
+            answer = _ask(asked, place, trust, limits)
         if answer.status not in REDIRECTS or not left or "location" not in answer.headers:
             return answer
-        url = _follow(url, answer.headers["location"])
+        asked = asked.redirected(answer.status, answer.headers["location"])
     raise AssertionError("the last round returns")
 
 
-def _take_apart(url: str) -> _Place:
-    parts = urlsplit(url)
-    if not url.isprintable():  # urlsplit drops what it should refuse
-        raise ValueError("This address holds characters that none has.")
-    if parts.scheme not in PORTS or not parts.hostname or parts.username is not None:
-        raise ValueError("This is no http or https address.")
-    target = f"{parts.path or '/'}?{parts.query}".rstrip("?")
-    if not TARGET.fullmatch(target):
-        raise ValueError("This address holds characters that none has.")
-    return _Place(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], target)
-
-
-def _follow(url: str, location: str) -> str:
-    onward = urljoin(url, location)
-    before, after = urlsplit(url), urlsplit(onward)
-    if after.scheme not in ("https", before.scheme):
-        raise NoAnswerError(f"{before.hostname} redirects to {after.scheme or 'nowhere'}, which is not followed")
-    return onward
-
-
-def _ask(
-    method: str,
-    place: _Place,
-    trust: Trust,
-    deadline: float,
-    body: bytes,
-    headers: Mapping[str, str],
-    limit_bytes: int,
-) -> Answer:
-    connection = _connect(place, trust, deadline)
-    assert connection.sock is not None  # noqa: S101 (it is connected)
-    end = threading.Timer(max(0.0, deadline - monotonic()), _cut, [connection.sock])
-    end.daemon = True
-    end.start()
-    ours = {"Host": place.host_header, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-    try:
-        connection.request(
-            method, place.target, body or None, ours | dict(headers), preload_content=False, decode_content=False
-        )
-        answer = _read(connection.getresponse(), limit_bytes)
-        if monotonic() >= deadline:  # without a length, what was cut short looks whole
-            raise TimeoutError
-        return answer
-    except (OSError, HTTPError, HTTPException, ValueError) as error:
-        what = "took too long" if monotonic() >= deadline else f"did not answer: {_name(error)}"
-        raise NoAnswerError(f"{place.host} {what}") from error
-    finally:
-        end.cancel()
-        connection.close()
-
-
-def _connect(place: _Place, trust: Trust, deadline: float) -> HTTPConnection:
-    """To the first address that lets itself be reached."""
-    failure: Exception | None = None
-    for address in resolve(place.host, place.port, trust, deadline):
-        left = deadline - monotonic()
-        if left <= 0:
-            break
-        connection = _open(place, address, left)
+def _ask(asked: Request, place: Place, trust: Trust, limits: Limits) -> Answer:
+    headers = asked.all_headers(place)
+    with _connected(place, trust, limits) as sock:
+        connection = HTTPConnection(place.host, place.port, timeout=limits.left or 0.001)
+        connection.sock = sock
         try:
-            connection.connect()
-        except (OSError, HTTPError, HTTPException, ValueError) as error:  # the last: a certificate for another name
+            connection.request(
+                asked.method, place.target, asked.body or None, headers, preload_content=False, decode_content=False
+            )
+            response = connection.getresponse()
+            if not limits.left:  # a head that was cut short looks whole
+                raise TimeoutError
+            return _read_whole(response, limits) if limits.whole_body else _read_some(response, limits)
+        except FAILURES as error:
+            if not limits.left:
+                raise NoAnswerInTimeError(f"{place.host} took too long") from error
+            raise NoAnswerError(f"{place.host} did not answer: {_name(error)}") from error
+        finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def _connected(place: Place, trust: Trust, limits: Limits) -> Iterator[socket.socket]:
+    """A connection that is closed at the end, and useless from the deadline on."""
+    sock = _reach(place, trust, limits)
+    try:
+        with _cut_at_deadline(sock, place, limits):
+            if place.scheme == "https":
+                try:
+                    sock = tls_context().wrap_socket(sock, server_hostname=place.host)
+                except FAILURES as error:
+                    raise not_reached(place, error, limits.left) from error
+            yield sock
+    finally:
+        sock.close()
+
+
+def _reach(place: Place, trust: Trust, limits: Limits) -> socket.socket:
+    """A connection to the first address that lets itself be reached; each has its share of the time that is left."""
+    failure: Exception | None = None
+    addresses = resolve(place.lookup, trust, limits.deadline)
+    for tried, address in enumerate(addresses):
+        if not limits.left:
+            break
+        try:
+            sock = _dial(address, place.port, limits.left / (len(addresses) - tried))
+            sock.settimeout(limits.left or 0.001)
+        except FAILURES as error:
             failure = error
         else:
-            return connection
-    reason = _name(failure) if failure else "it took too long"
-    raise NotReachedError(f"{place.host} cannot be reached: {reason}") from failure
+            return sock
+    raise not_reached(place, failure, limits.left) from failure
 
 
-def _open(place: _Place, address: str, seconds: float) -> HTTPConnection:
-    if place.scheme == "http":
-        return HTTPConnection(address, place.port, timeout=seconds)
-    return HTTPSConnection(
-        address, place.port, timeout=seconds, server_hostname=place.host, assert_hostname=place.host,
-        cert_reqs="CERT_REQUIRED",
-    )  # fmt: skip
+def _dial(address: str, port: int, seconds: float) -> socket.socket:
+    return socket.create_connection((address, port), timeout=seconds)
 
 
-def resolve(host: str, port: int, trust: Trust, deadline: float) -> list[str]:
-    """The addresses of a host, as the resolver has them now; of a stranger's, only if all are public.
+@contextlib.contextmanager
+def _cut_at_deadline(sock: socket.socket, place: Place, limits: Limits) -> Iterator[None]:
+    """Ends the connection when time is up, whatever it is doing then: a time-out of a socket begins anew with each byte.
 
-    Strings are never judged: "0x7f.1" and "①②⑦.0.0.1" are this machine, too. Raises NotReachedError.
+    The timer has a handle of its own: TLS takes the socket's, and shutting TLS down would wait for its lock.
     """
+    handle = sock.dup()
+    timer = threading.Timer(limits.left, _cut, [handle])
+    timer.daemon = True
     try:
-        found = _RESOLVER.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM).result(
-            max(0.0, deadline - monotonic())
-        )
-    except FutureTimeoutError:
-        raise NotReachedError(f"{host} cannot be reached: its name was not resolved in time") from None
-    except (OSError, UnicodeError) as error:
-        raise NotReachedError(f"{host} cannot be reached: {_name(error)}") from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if trust is Trust.STRANGER and not all(map(is_public, addresses)):
-        raise RefusedAddressError(f"{host} is no public address")
-    return addresses
+        timer.start()
+    except RuntimeError as error:
+        handle.close()
+        raise NotReachedError(f"{place.host} cannot be reached: this machine starts no more threads") from error
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # else it might cut a connection that gets the handle's number next
+        handle.close()
 
 
-# A name that hangs must not hold its asker beyond the deadline; the thread ends when the resolver gives up.
-_RESOLVER = ThreadPoolExecutor(16, thread_name_prefix="resolver")
+def _cut(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
-def _read(response: BaseHTTPResponse, limit_bytes: int) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers.items()}
+def tls_context() -> ssl.SSLContext:
+    """Trusts what the system trusts, as it stands on disk now."""
+    paths = ssl.get_default_verify_paths()
+    changed_at = Path(paths.cafile).stat().st_mtime_ns if paths.cafile else 0
+    return _tls_context(paths.cafile, paths.capath, changed_at)
+
+
+@lru_cache(maxsize=2)
+def _tls_context(_file: str | None, _directory: str | None, _changed_at: int) -> ssl.SSLContext:
+    """Reading the certificates takes longer than most requests."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def not_reached(place: Place, failure: Exception | None, left: float) -> NotReachedError:
+    """What to raise when there was no connection; `left` is how many seconds there still are."""
+    where = f"{place.host} cannot be reached"
+    if isinstance(failure, ssl.SSLCertVerificationError):
+        return UntrustedCertificateError(f"{where}: {_name(failure)}")
+    if failure is None or not left:
+        return NotReachedInTimeError(f"{where}: it took too long")
+    return NotReachedError(f"{where}: {_name(failure)}")
+
+
+def _read_whole(response: BaseHTTPResponse, limits: Limits) -> Answer:
+    headers = _headers(response)
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPError("it is compressed, though that was not asked for")
-    body = response.read(limit_bytes + 1, decode_content=False)
-    if len(body) > limit_bytes:
-        raise HTTPError(f"more than {limit_bytes} bytes")
+    body = response.read(limits.bytes + 1, decode_content=False)
+    if len(body) > limits.bytes:
+        raise TooLargeError(f"the answer has more than {limits.bytes} bytes")
     if missing := response.length_remaining:
         raise HTTPError(f"it broke off {missing} bytes before its end")
+    if not limits.left:  # without a length, what was cut short looks whole
+        raise TimeoutError
     return Answer(response.status, headers, body)
+
+
+def _read_some(response: BaseHTTPResponse, limits: Limits) -> Answer:
+    """Whatever becomes of the body, the other side has said what it thinks of the request."""
+    headers, pieces, room = _headers(response), [], limits.bytes
+    if headers.get("content-encoding", "identity").lower() == "identity":
+        with contextlib.suppress(*FAILURES):
+            while room and (piece := response.read1(room, decode_content=False)):
+                pieces.append(piece)
+                room -= len(piece)
+    return Answer(response.status, headers, b"".join(pieces))
+
+
+def _headers(response: BaseHTTPResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
 
 
 _turns: dict[str, list[object]] = {}
@@ -231,13 +253,13 @@ _free = threading.Condition()
 
 
 @contextlib.contextmanager
-def _turn(host: str, deadline: float) -> Iterator[None]:
+def _turn(host: str, limits: Limits) -> Iterator[None]:
     """At most AT_ONCE requests to one host; whoever comes later waits, within the deadline."""
     mine = object()
     with _free:
-        if not _free.wait_for(lambda: len(_turns.get(host, ())) < AT_ONCE, max(0.0, deadline - monotonic())):
+        if not _free.wait_for(lambda: len(_turns.get(host, ())) < AT_ONCE, limits.left):
             name = host.rpartition(":")[0]
-            raise NotReachedError(f"{name} cannot be reached: too many requests are waiting for it")
+            raise NotReachedInTimeError(f"{name} cannot be reached: too many requests are waiting for it")
         _turns.setdefault(host, []).append(mine)
     try:
         yield
@@ -249,13 +271,10 @@ def _turn(host: str, deadline: float) -> Iterator[None]:
             _free.notify_all()
 
 
-def _cut(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
-
-
 def _name(error: Exception) -> str:
     """What went wrong, without the address: urllib3 puts its connection before the words."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return one_line(error.verify_message)
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     words = getattr(cause, "strerror", None) or str(cause).rpartition(">: ")[2] or str(cause)
     return one_line(words) or type(error).__name__

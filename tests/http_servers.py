@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -81,3 +82,23 @@ def listening(answer: Callable[[Sent], Reply] | None = None) -> Iterator[Listene
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@contextmanager
+def one_visit(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """The port of a server that serves one connection as it is told to."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        with suppress(OSError):
+            connection, _ = server.accept()
+            with connection:
+                serve(connection)
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        server.close()
+        thread.join(10)

@@ -61,6 +61,7 @@ def post_json(url: str, content: Mapping[str, Any]) -> Answer:
             trust=Trust.OPERATOR,
             seconds=SECONDS,
             limit_bytes=64 * 1024,
+            whole_body=False,
         )
     except (NotReachedError, NoAnswerError) as error:
         raise AlarmError(str(error)) from error

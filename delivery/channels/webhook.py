@@ -11,7 +11,7 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from core.outbound import Answer, NoAnswerError, NotReachedError, Trust, request
+from core.outbound import Answer, NoAnswerError, OutboundError, Trust, request
 from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 from delivery.models import Notice
 
@@ -46,15 +46,14 @@ class Webhook(Channel):
                 trust=Trust.OPERATOR,
                 seconds=SECONDS,
                 limit_bytes=LIMIT_BYTES,
+                whole_body=False,
             )
-        except NotReachedError as error:
-            raise DeliveryError(str(error)) from error
-        except NoAnswerError as error:
-            raise DeliveryError(str(error), ambiguous=True) from error
         except (ValueError, EmptyWebhookSecretError) as error:  # its words may hold a part of the address or the secret
             raise DeliveryError(
                 "the address or the secret cannot be used", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS
             ) from error
+        except OutboundError as error:
+            raise DeliveryError(str(error), ambiguous=isinstance(error, NoAnswerError)) from error
         return read_answer(answer, heartbeat=notice.is_heartbeat)
 
 

@@ -145,6 +145,15 @@ def test_pagerduty_resolves_what_it_triggered(rigs):
     assert trigger["dedup_key"] == resolve["dedup_key"] == "statuspage/status.acme.example/arrival.email"
 
 
+@pytest.mark.parametrize(
+    "answer", [Reply(202, b"x" * 100_000), Reply(202, b"\x1f\x8b", {"Content-Encoding": "gzip"})], ids=["long", "gzip"]
+)
+def test_pagerduty_has_the_alarm_whatever_the_body_of_its_answer_is(answer: Reply, rigs):
+    with rigs["PagerDuty"](answer) as rig:
+        next(kind for kind in KINDS if kind.name == "PagerDuty")().tell(ALARM)
+    assert len(rig.texts()) == 1
+
+
 def test_slack_takes_200_without_ok_for_a_failure(rigs):
     slack = next(kind for kind in KINDS if kind.name == "Slack")()
     with rigs["Slack"](Reply(200, b"<html>a proxy's page</html>")), pytest.raises(AlarmError):

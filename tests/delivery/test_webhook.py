@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from core.outbound import NoAnswerError, NotReachedError, Trust, request
@@ -56,6 +58,26 @@ def test_what_each_answer_means(status: int, expected: dict[str, object], notice
 
     assert {name: getattr(caught.value, name) for name in expected} == expected
     assert len(server.requests) == 1, "a redirect is not followed"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(200, gzip.compress(b"thanks"), {"Content-Encoding": "gzip"}),
+        Reply(202, b"<p>thanks</p>" * 10_000),
+        Reply(201, b"than", {"Content-Length": "900"}),
+    ],
+    ids=["compressed", "long", "broken off"],
+)
+def test_a_webhook_that_is_taken_is_sent_whatever_the_body_is(reply: Reply, notice: Notice, webhook_account: Account):
+    with listening(lambda sent: reply) as server:
+        webhook_account.credentials = webhook_account.credentials | {"url": server.url}
+        webhook_account.save(update_fields=["credentials"])
+        outbox.expand(notice.pk)
+        sender.drain("webhook", 20)
+
+    assert notice.deliveries.get().state == Delivery.State.SENT
+    assert len(server.requests) == 1
 
 
 def test_a_refusal_in_words_that_no_database_takes_is_recorded_like_any_other(notice: Notice, webhook_account: Account):
