@@ -1,13 +1,14 @@
 """Posts on X, by tweepy, as replies to the first post of an incident.
 
-tweepy sets no time-out and lets some answers end in errors of its own, so the adapter below sets one and
-keeps the answer, and what the answer means is decided here. Rules, prices and sources: docs/delivery.md.
+tweepy sets no time-out and lets some answers end in errors of its own, so the adapter below takes its requests by our own
+way out, keeps the answer, and what the answer means is decided here. Rules, prices and sources: docs/delivery.md.
 """
 
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from html import unescape
+from io import BytesIO
 from typing import Any
 
 import requests
@@ -17,24 +18,27 @@ from django.db.models import TextChoices
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import strip_tags
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
 
+from core.outbound import Answer, NoAnswerError, OutboundError, Trust, UntrustedCertificateError, request
 from delivery.channels.weighted import LIMIT, cut, weigh, without_mentions
 from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 from delivery.models import Account, Delivery, Notice
 
 HOST = "https://api.twitter.com"  # as tweepy has it; the signature covers it
-CONNECT_SECONDS, READ_SECONDS = 3.05, 12.0
+SECONDS = 12.0  # for all of it
+LIMIT_BYTES = 256 * 1024
 CONFIGURATION_RETRY_SECONDS = 300.0
 RATE_LIMIT_SECONDS = 15 * 60.0
 SHORTEST_BODY = 30
 REASON_LIMIT = 150
-# What urllib3 calls the errors of a connection that was never made; requests keeps only their text.
-NEVER_CONNECTED = ("NewConnectionError", "NameResolutionError")
+# Headers of a session that the way out says itself: an answer that is compressed would not be read.
+OURS = frozenset({"accept-encoding", "connection", "content-length"})
 
 
-class ApiAdapter(HTTPAdapter):
-    """Sends a session's requests with a time-out, and remembers the answer whatever tweepy makes of it."""
+class ApiAdapter(BaseAdapter):
+    """Sends a session's requests by the way out, and remembers the answer whatever tweepy makes of it."""
 
     base_url = HOST
 
@@ -42,13 +46,42 @@ class ApiAdapter(HTTPAdapter):
         super().__init__()
         self.answer: requests.Response | None = None
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
+        """Raises OutboundError. `_args`: what requests would set for its own connections."""
         self.answer = None
-        kwargs["timeout"] = (CONNECT_SECONDS, READ_SECONDS)
-        assert request.url  # noqa: S101 (a prepared request has one)
-        request.url = request.url.replace(HOST, self.base_url, 1)
-        self.answer = super().send(request, *args, **kwargs)
+        self.answer = _respond(request, _forward(request, self.base_url))
         return self.answer
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def _forward(prepared: requests.PreparedRequest, base_url: str) -> Answer:
+    assert prepared.method  # noqa: S101 (a prepared request has one)
+    assert prepared.url  # noqa: S101 (and one of these)
+    body = prepared.body or b""
+    return request(
+        prepared.method,
+        prepared.url.replace(HOST, base_url, 1),
+        body=body.encode() if isinstance(body, str) else body,
+        headers={name: _text(value) for name, value in prepared.headers.items() if name.lower() not in OURS},
+        trust=Trust.OPERATOR,
+        seconds=SECONDS,
+        limit_bytes=LIMIT_BYTES,
+        whole_body=False,
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _respond(prepared: requests.PreparedRequest, answer: Answer) -> requests.Response:
+    """The answer as tweepy reads it."""
+    response = requests.Response()
+    response.status_code, response.headers = answer.status, CaseInsensitiveDict(answer.headers)
+    response.request, response.url, response.raw = prepared, prepared.url or "", BytesIO(answer.body)
+    return response
 
 
 class Links(TextChoices):
@@ -150,7 +183,7 @@ def _ask(account: Account, call: Callable[[tweepy.Client], Any]) -> requests.Res
     client.session.max_redirects = 0
     try:
         call(client)
-    except Exception as error:  # tweepy lets errors of requests, json and its own code through
+    except Exception as error:  # tweepy lets errors of the way out, of requests, json and its own code through
         if adapter.answer is None:
             raise _no_answer(error) from error
     finally:
@@ -160,10 +193,10 @@ def _ask(account: Account, call: Callable[[tweepy.Client], Any]) -> requests.Res
 
 
 def _no_answer(error: Exception) -> DeliveryError:
-    name = type(error).__name__
-    if isinstance(error, requests.exceptions.SSLError):
+    name = type(error).__name__.removesuffix("Error")
+    if isinstance(error, UntrustedCertificateError):
         return DeliveryError("X's certificate is not trusted", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS)
-    if isinstance(error, requests.ConnectTimeout) or any(each in str(error) for each in NEVER_CONNECTED):
+    if isinstance(error, OutboundError) and not isinstance(error, NoAnswerError):
         return DeliveryError(f"X cannot be reached ({name})")
     return DeliveryError(f"X did not answer ({name})", ambiguous=True)
 

@@ -85,7 +85,7 @@ def rigs(
         }[answer]
         with fake_x(account.credentials) as server:
             server.script = script
-            monkeypatch.setattr(x_module, "READ_SECONDS", 0.2)
+            monkeypatch.setattr(x_module, "SECONDS", 0.2)
             monkeypatch.setattr(x_module.ApiAdapter, "base_url", server.url)
             yield Rig(
                 lambda: [each["text"] for each in server.posts],

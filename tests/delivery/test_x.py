@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from delivery.ledger import outbox, sender
 from delivery.models import Account, Delivery, Notice, Pause
 from tests.delivery.fake_x import Answer, FakeX, fake_x
 from tests.delivery.ledger import assert_ledger_balances
+from tests.http_servers import one_visit
 
 if TYPE_CHECKING:
     from tests.delivery.conftest import MakeNotice
@@ -136,18 +139,47 @@ def test_markup_becomes_plain_text_and_nobody_is_mentioned(make_notice: MakeNoti
 def test_silence_is_ambiguous_and_the_identical_retry_settles_it(
     x: FakeX, notice: Notice, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(x_module, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(x_module, "SECONDS", 0.2)
     x.script = [Answer(posts=True, seconds=0.6)]
 
     row = post(notice)
     assert (row.state, row.ambiguous, row.attempts) == (Delivery.State.PENDING, True, 1)
-    assert row.error == "X did not answer (ReadTimeout)"
+    assert row.error == "X did not answer (NoAnswerInTime)"
 
     make_due(notice)
     row = post(notice)
     assert row.state == Delivery.State.SENT
     assert len(x.posts) == 1
     assert x.requests == 2
+
+
+def test_an_answer_that_drips_ends_at_one_deadline(x_account: Account, notice: Notice, monkeypatch: pytest.MonkeyPatch):
+    def drip(connection: socket.socket) -> None:
+        connection.recv(5000)
+        with suppress(OSError):
+            for _ in range(200):
+                connection.sendall(b"HTTP/1.1 201 Created\r\n" if _ == 0 else b"X-Header: 1\r\n")
+                time.sleep(0.05)
+
+    monkeypatch.setattr(x_module, "SECONDS", 0.3)
+    began = time.monotonic()
+    with one_visit(drip) as port:
+        monkeypatch.setattr(x_module.ApiAdapter, "base_url", f"http://127.0.0.1:{port}")
+        row = post(notice)
+
+    assert time.monotonic() - began < 6
+    assert (row.state, row.ambiguous, row.error) == (Delivery.State.PENDING, True, "X did not answer (NoAnswerInTime)")
+
+
+def test_an_answer_is_read_up_to_a_limit_and_its_status_counts(
+    x: FakeX, x_account: Account, notice: Notice, caplog: pytest.LogCaptureFixture
+):
+    x.script = [Answer(402, b" " * (x_module.LIMIT_BYTES + 100) + b'{"detail": "never read"}')]
+
+    row = post(notice)
+
+    assert (row.state, row.attempts) == (Delivery.State.PENDING, 0)
+    assert Pause.objects.get().reason == "X's credits are used up (402)"
 
 
 def test_a_refused_duplicate_counts_as_sent_only_after_an_attempt_without_answer(x: FakeX, make_notice: MakeNotice):
@@ -274,7 +306,7 @@ def test_an_unreachable_server_is_no_ambiguous_attempt(
     row = post(notice)
 
     assert (row.state, row.ambiguous, row.attempts) == (Delivery.State.PENDING, False, 1)
-    assert row.error == "X cannot be reached (ConnectionError)"
+    assert row.error == "X cannot be reached (NotReached)"
 
 
 def test_the_daily_cap_is_kept_and_spares_critical_incidents(x: FakeX, x_account: Account, make_notice: MakeNotice):
