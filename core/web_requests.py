@@ -103,7 +103,9 @@ class Request:
             onward = urljoin(self.url, location)
             after = take_apart(onward)
         except ValueError:
-            raise RedirectRefusedError(f"{before.host} redirects to what is no http or https address, which is not followed") from None
+            raise RedirectRefusedError(
+                f"{before.host} redirects to what is no http or https address, which is not followed"
+            ) from None
         if after.scheme not in ("https", before.scheme):
             raise RedirectRefusedError(f"{before.host} redirects to {after.scheme}, which is not followed")
         method, body, headers = self.method, self.body, dict(self.headers)
