@@ -118,10 +118,10 @@ def _ask(asked: Request, place: Place, trust: Trust, limits: Limits) -> Answer:
             connection.request(
                 asked.method, place.target, asked.body or None, headers, preload_content=False, decode_content=False
             )
-            response = connection.getresponse()
-            if not limits.left:  # a head that was cut short looks whole
-                raise TimeoutError
-            return _read_whole(response, limits) if limits.whole_body else _read_some(response, limits)
+            with contextlib.closing(connection.getresponse()) as response:
+                if not limits.left:  # a head that was cut short looks whole
+                    raise TimeoutError
+                return _read_whole(response, limits) if limits.whole_body else _read_some(response, limits)
         except FAILURES as error:
             if not limits.left:
                 raise NoAnswerInTimeError(f"{place.host} took too long") from error
