@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -58,13 +58,20 @@ def post_update(incident: Incident, post: Post) -> Update:
         incident.page.lock()
         if posted := _posted_with(post.token):
             return posted
-        incident.refresh_from_db()
+        _read_again(incident)
         newest = incident.updates.order_by("-pk").first()
         if post.seen is not None and (newest is None or newest.code != post.seen):
             _refuse_stale(incident, post.seen)
         phase = check_phase(incident.kind, post.status or incident.status, incident.status)
         incident.move_window(post.window)
         return _tell(incident, post, phase, newest=newest)
+
+
+def _read_again(incident: Incident) -> None:
+    try:
+        incident.refresh_from_db()
+    except ObjectDoesNotExist:
+        raise ValidationError("This incident was deleted meanwhile. Post your text as a new incident.") from None
 
 
 def _posted_with(token: str | None) -> Update | None:

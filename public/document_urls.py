@@ -23,5 +23,6 @@ urlpatterns: list[URLPattern] = [
     path("api/banner.json", documents.banner_json, name="banner"),
     path("embed.js", documents.embed_js, name="embed"),
     path("embed/script.js", documents.embed_script, name="embed-script"),
+    path("se-v2.js", documents.statuspage_helper, name="statuspage-helper"),
     path("embed/frame", documents.embed_frame, name="embed-frame"),
 ]

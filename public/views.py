@@ -138,9 +138,12 @@ def favicon(snapshot: Snapshot) -> Rendered:
 
 
 def one_slash(request: HttpRequest, path: str) -> HttpResponse:
-    """Answer //api/v2/summary.json as /api/v2/summary.json."""
+    """Answer //api/v2/summary.json as /api/v2/summary.json; anything but a public document has one spelling, on
+    which the rules of proxies rely."""
     request.path_info = f"/{path}"
     match = request.resolver_match = resolve(request.path_info)
+    if not hasattr(match.func, "params"):
+        raise Http404("This address begins with one slash.")
     return match.func(request, *match.args, **match.kwargs)
 
 

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from public.documents import api_v2 as api
 from public.documents import archive, badge, banner, calendar, feeds
 from public.documents.api_v2 import Json, to_json
-from public.serving.edition import POLLED, Rendered, View, published
+from public.serving.edition import POLLED, Param, Rendered, View, published
 from public.shapes import Snapshot
 
 JSON_TYPE = "application/json; charset=utf-8"
@@ -44,7 +44,7 @@ def unknown_document(request: HttpRequest, path: str = "") -> HttpResponse:
     return response
 
 
-@published(cors=True, params={"page": r"[1-9]\d{0,2}"})
+@published(cors=True, params={"page": Param("[1-9][0-9]{0,2}", wanted="a whole number from 1 to 999")})
 def history_json(snapshot: Snapshot, page: str | None) -> Rendered:
     return _json(archive.history(snapshot, int(page or 1)))
 
@@ -61,17 +61,17 @@ def _dates(asked: str | None) -> feeds.Dates:
     return feeds.Dates(asked or feeds.Dates.UPDATES)
 
 
-@published(cors=True, params={"dates": "statuspage"})
+@published(cors=True, params={"dates": Param("statuspage")})
 def rss(snapshot: Snapshot, dates: str | None) -> Rendered:
     return Rendered(feeds.rss(snapshot, _dates(dates)), content_type=feeds.RSS_TYPE)
 
 
-@published(cors=True, params={"dates": "statuspage"})
+@published(cors=True, params={"dates": Param("statuspage")})
 def atom(snapshot: Snapshot, dates: str | None) -> Rendered:
     return Rendered(feeds.atom(snapshot, _dates(dates)), content_type=feeds.ATOM_TYPE)
 
 
-@published(cors=True, params={"dates": "statuspage"})
+@published(cors=True, params={"dates": Param("statuspage")})
 def json_feed(snapshot: Snapshot, dates: str | None) -> Rendered:
     return _json(feeds.json_feed(snapshot, _dates(dates)), feeds.JSON_FEED_TYPE)
 
@@ -113,7 +113,7 @@ def banner_json(snapshot: Snapshot) -> Rendered:
     return replace(_json(banner.banner(snapshot)), headers=POLLED)
 
 
-@published(framed=True, params={"mobile": "true"})
+@published(framed=True, params={"mobile": Param("true")})
 def embed_frame(snapshot: Snapshot, mobile: str | None) -> Rendered:
     """The banner as a page for an iframe; the same on a phone, where its style sheet adapts."""
     context = {"page": snapshot.page, "snapshot": snapshot, "chosen": banner.choose(snapshot)}
@@ -133,3 +133,8 @@ def embed_js(snapshot: Snapshot) -> Rendered:
 @published(cors=True)
 def embed_script(snapshot: Snapshot) -> Rendered:
     return _script("embed-script.js")
+
+
+@published(cors=True)
+def statuspage_helper(snapshot: Snapshot) -> Rendered:
+    return _script("se-v2.js")

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from django.core.exceptions import BadRequest
 from django.http import QueryDict
 from django.urls import Resolver404, resolve
 
-from public.serving.edition import read_params
+from public.serving.params import Param, read_params
 
 
 class Target(NamedTuple):
@@ -21,18 +22,21 @@ class Target(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def find_params(path: str) -> Mapping[str, str] | None:
+def find_params(path: str) -> Mapping[str, Param] | None:
     """The query parameters of the document published at `path`; None when none is."""
     try:
         view = resolve(path).func
     except Resolver404:
         return None
-    params: Mapping[str, str] | None = getattr(view, "params", None)
+    params: Mapping[str, Param] | None = getattr(view, "params", None)
     return params
 
 
 @lru_cache(maxsize=1024)
-def canonical_query(query: str, params: tuple[tuple[str, str], ...]) -> str:
-    """`query` with nothing but what counts, so that made-up parameters make no new document."""
-    known = read_params(QueryDict(query), dict(params))
+def canonical_query(query: str, params: tuple[tuple[str, Param], ...]) -> str | None:
+    """`query` with nothing but what counts, so that made-up parameters make no new document; None for a wrong one."""
+    try:
+        known = read_params(QueryDict(query), dict(params))
+    except BadRequest:
+        return None
     return "&".join(f"{name}={value}" for name, value in sorted(known.items()) if value is not None)

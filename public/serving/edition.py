@@ -25,30 +25,31 @@ how many seconds that has been so. In front of these views public/serving/fast_p
 """
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple, overload
 
 from csp.utils import build_policy
+from django.core.exceptions import BadRequest
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotModified, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotModified, JsonResponse
 from django.template.loader import render_to_string
 
 from public.serving.edition_cache import POLLED, Key, Rendered
 from public.serving.negotiation import choose_encoding, has_tag
+from public.serving.params import Param, read_params
 from public.serving.render_cache import Editions, Served, UnknownHostError, editions
 
 __all__ = [
     "POLLED",
     "Document",
     "Editions",
+    "Param",
     "Rendered",
     "UnknownHostError",
     "View",
     "editions",
     "published",
-    "read_params",
     "unavailable",
 ]
 
@@ -72,7 +73,7 @@ View = Callable[..., HttpResponse]
 def published(document: Document, /) -> View: ...
 @overload
 def published(
-    *, cors: bool = False, framed: bool = False, params: Mapping[str, str] | None = None
+    *, cors: bool = False, framed: bool = False, params: Mapping[str, Param] | None = None
 ) -> Callable[[Document], View]: ...
 def published(
     document: Document | None = None,
@@ -80,12 +81,12 @@ def published(
     *,
     cors: bool = False,
     framed: bool = False,
-    params: Mapping[str, str] | None = None,
+    params: Mapping[str, Param] | None = None,
 ) -> View | Callable[[Document], View]:
     """Make a view of a document (see the top of this file).
 
     `cors`: scripts of any other site may read it, without credentials. `framed`: any site may show it in a frame.
-    `params`: query parameters it knows, each with the pattern that a value must match to count.
+    `params`: query parameters it knows.
     """
 
     def decorate(document: Document) -> View:
@@ -93,7 +94,10 @@ def published(
         def view(request: HttpRequest, **parts: Any) -> HttpResponse:
             if request.method not in ("GET", "HEAD"):
                 return _answer_other_method(request, cors=cors)
-            parts |= read_params(request.GET, params or {})
+            try:
+                parts |= read_params(request.GET, params or {})
+            except BadRequest as error:
+                return _refuse(str(error), cors=cors)
             name = _name(request, parts)
             try:
                 served = editions.fetch(request.get_host(), name, lambda snapshot: document(snapshot, **parts))
@@ -117,10 +121,10 @@ def _name(request: HttpRequest, parts: Mapping[str, Any]) -> Key:
     return (match.route if match else request.path_info, *sorted(parts.items(), key=str))
 
 
-def read_params(given: QueryDict, patterns: Mapping[str, str]) -> dict[str, str | None]:
-    """The query parameters that a document knows; None for one that is absent or not of its pattern."""
-    values = {name: given.get(name, "") for name in patterns}
-    return {name: value if re.fullmatch(patterns[name], value) else None for name, value in values.items()}
+def _refuse(message: str, *, cors: bool) -> HttpResponse:
+    response = JsonResponse({"error": "bad request", "message": message}, status=400)
+    response["Cache-Control"] = "public, max-age=10"
+    return _allow(response, cors=cors, framed=False)
 
 
 def hand_over(request: HttpRequest, document: Handed) -> None:

@@ -118,7 +118,7 @@ class FastPath:
         if answers is None or not answers.params or not query:
             return answers
         known = canonical_query(query, tuple(answers.params.items()))
-        return self.table.get(Target(page_id, secure, path, known))
+        return None if known is None else self.table.get(Target(page_id, secure, path, known))
 
     async def _answer(self, scope: Scope) -> "HttpReply | Recorded | None":
         headers = read_headers(scope, self._proto_header)
@@ -131,7 +131,10 @@ class FastPath:
             page_id = self.page_for(host)
             if params is None or page_id is None:
                 return None
-            target = Target(page_id, secure, path, canonical_query(query, tuple(params.items())) if params else "")
+            known = canonical_query(query, tuple(params.items())) if params else ""
+            if known is None:
+                return None
+            target = Target(page_id, secure, path, known)
             recorded = await self.load(target, host)
             if recorded.answers is None:
                 return recorded if recorded.status in (404, 503) else None

@@ -28,6 +28,8 @@ IDLE_LINE = re.compile(
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+",
     re.IGNORECASE,
 )
+# The server's full parser has bounds of its own for longer ones.
+LONGEST_HEAD = 8 * 1024
 READ = frozenset((b"host", b"accept-encoding", b"if-none-match", b"x-forwarded-proto", b"connection"))
 
 
@@ -91,7 +93,7 @@ def find_essence(data: bytes) -> Essence | None:
     The request line and the two empty parts at the end always matter, and so does whatever is not well-formed. The
     check of both ends is what makes this safe: a request line stands nowhere but first, and nothing follows the head.
     """
-    if data[:5] != b"GET /" or data[-4:] != b"\r\n\r\n":
+    if data[:5] != b"GET /" or data[-4:] != b"\r\n\r\n" or len(data) > LONGEST_HEAD:
         return None
     lines = data.split(b"\r\n")
     return tuple(compress(lines, map(_matters, lines)))

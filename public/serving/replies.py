@@ -7,6 +7,7 @@ from time import monotonic
 from public.serving.edition_cache import Edition
 from public.serving.head import Essence
 from public.serving.negotiation import choose_encoding, has_tag
+from public.serving.params import Param
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -57,7 +58,7 @@ class Answers:
     """
 
     def __init__(
-        self, edition: Edition, headers: Headers, *, params: Mapping[str, str], host: str, old_since: float | None
+        self, edition: Edition, headers: Headers, *, params: Mapping[str, Param], host: str, old_since: float | None
     ) -> None:
         self.edition = edition
         self.headers = headers

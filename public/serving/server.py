@@ -10,7 +10,7 @@ tests/public/test_server.py compares the two ways byte for byte.
 
 import asyncio
 import weakref
-from typing import Any
+from typing import Any, NoReturn
 
 from uvicorn._types import HTTPScope
 from uvicorn.config import Config
@@ -20,6 +20,12 @@ from uvicorn.server import ServerState
 from public.serving.fast_path import FastPath
 from public.serving.head import find_essence, read_head
 from public.serving.replies import HttpReply
+
+# A browser sends some 20 headers and 2 kB; cookies and a proxy's own headers make it 10 kB at worst.
+HEAD_BYTES = 32 * 1024
+HEADERS = 200
+TOO_LARGE = f"The request's address and headers may have {HEAD_BYTES} bytes and {HEADERS} headers."
+NO_HOST = "An HTTP/1.1 request needs a Host header."
 
 
 class Protocol(HttpToolsProtocol):
@@ -41,6 +47,9 @@ class Protocol(HttpToolsProtocol):
         """Requests answered by the short cut; the sweep sees by it whether anything happens here."""
         self.swept: tuple[int, int, int] | None = None
         self._heads: dict[bytes, HttpReply] = {}
+        self._head_bytes: int | None = None
+        """Received of a head that is not complete; None between heads."""
+        self._refusal = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -63,7 +72,45 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(reply.data)
 
     def _hand_on(self, data: bytes) -> None:
+        self._head_bytes = None if self._head_bytes is None else self._head_bytes + len(data)
         super().data_received(data)
+        if self._head_bytes is not None and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self._refusal = TOO_LARGE
+            self.send_400_response(TOO_LARGE)
+
+    # Callbacks of uvicorn's parser. Whatever one raises ends in send_400_response().
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0  # what belongs to it of the piece that is being read is bounded by on_header()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > HEADERS or sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
+            self._refuse(TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = None
+        if len(self.url) > HEAD_BYTES:
+            self._refuse(TOO_LARGE)
+        if self.parser.get_http_version() == "1.1" and all(name != b"host" for name, _ in self.headers):
+            self._refuse(NO_HOST)
+        super().on_headers_complete()
+
+    def _refuse(self, reason: str) -> NoReturn:
+        self._refusal = reason
+        raise ValueError(reason)
+
+    def send_400_response(self, msg: str) -> None:
+        if self._refusal != TOO_LARGE:
+            super().send_400_response(self._refusal or msg)
+            return
+        dates = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+        self.transport.write(
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\n%bcontent-type: text/plain; charset=utf-8\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (dates, len(TOO_LARGE), TOO_LARGE.encode())
+        )
+        self.transport.close()
 
     def _find(self, data: bytes) -> HttpReply | None:
         """The answer to a head not met before; None unless it plainly asks for a finished document."""

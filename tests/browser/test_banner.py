@@ -1,5 +1,7 @@
 """The banner in a page of somebody else: another origin, and a content security policy that allows little."""
 
+import json
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -95,3 +97,23 @@ def test_the_frame_shows_the_same_without_script_in_the_page(page: Page, product
     page.goto(f"{product.url}/embed/frame")
     expect(page.locator("body")).to_contain_text("Push notifications delayed")
     assert find_barriers(page) == []
+
+
+def test_a_site_written_for_statuspages_helper_works_with_another_host(
+    page: Page, guest: Watch, product: Product
+) -> None:
+    ask = """([name, filter]) => new Promise((success, error) =>
+        new StatusPage.page({ page: "kctbh9vrtdwd" })[name]({ filter, success, error }))"""
+    page.set_content(f'<!doctype html><title>An old page</title><script src="{guest.own}/se-v2.js"></script>')
+    for name, chosen, path in (
+        ("summary", None, "summary"),
+        ("status", None, "status"),
+        ("components", None, "components"),
+        ("incidents", None, "incidents"),
+        ("incidents", "unresolved", "incidents/unresolved"),
+        ("scheduled_maintenances", None, "scheduled-maintenances"),
+        ("scheduled_maintenances", "active", "scheduled-maintenances/active"),
+        ("scheduled_maintenances", "upcoming", "scheduled-maintenances/upcoming"),
+    ):
+        answer = page.evaluate(ask, [name, chosen])
+        assert answer == json.loads(product.get(f"/api/v2/{path}.json"))

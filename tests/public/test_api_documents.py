@@ -197,6 +197,12 @@ def test_a_doubled_slash_is_tolerated(example: Example, client: Client) -> None:
     assert json.loads(response.content)["page"]["name"] == "Acme"
 
 
+@pytest.mark.parametrize("path", ["//metrics", "//admin/", "///readyz", "//subscribe", "//healthz"])
+def test_only_public_documents_are_found_behind_a_doubled_slash(example: Example, client: Client, path: str) -> None:
+    """A proxy's rule for /metrics does not match //metrics."""
+    assert client.get(f"http://{HOST}{path}", headers={"host": HOST}).status_code == 404
+
+
 def test_an_unknown_document_is_a_404_that_tells_which_there_are(example: Example, client: Client) -> None:
     response = client.get("/api/v2/sumary.json", headers={"host": HOST})
     assert response.status_code == 404
@@ -247,3 +253,18 @@ def test_nothing_is_null_where_a_list_is_expected(db: None) -> None:
     document = api.summary(build(page, NOW))
     assert (document["components"], document["incidents"], document["scheduled_maintenances"]) == ([], [], [])
     assert document["status"] == {"indicator": "none", "description": "All Systems Operational"}
+
+
+@pytest.mark.parametrize(
+    "page", ["-1", "0", "01", "1.5", "1000", str(10**20), "%D9%A1", "1%D9%A2", "%00", "2%00", "two", "1%0A", "+2"]
+)
+def test_a_page_of_history_that_cannot_be_is_refused(example: Example, client: Client, page: str) -> None:
+    response = client.get(f"http://{HOST}/history.json?page={page}", headers={"host": HOST})
+    assert response.status_code == 400
+    assert json.loads(response.content)["error"] == "bad request"
+    assert "whole number from 1 to 999" in json.loads(response.content)["message"]
+    assert response["Access-Control-Allow-Origin"] == "*"
+
+
+def test_a_page_of_history_left_empty_is_the_first(example: Example, client: Client) -> None:
+    assert get(client, "/history.json?page=") == get(client, "/history.json")

@@ -114,7 +114,7 @@ def test_any_site_reads_it_and_no_cookie_is_set(example: Example, client: Client
     assert not response.cookies
 
 
-@pytest.mark.parametrize("path", ["/embed.js", "/embed/script.js"])
+@pytest.mark.parametrize("path", ["/embed.js", "/embed/script.js", "/se-v2.js"])
 def test_the_scripts_can_be_loaded_from_anywhere(example: Example, client: Client, path: str) -> None:
     response = client.get(path, headers={"host": HOST})
     assert response["Content-Type"] == "text/javascript; charset=utf-8"
@@ -123,7 +123,7 @@ def test_the_scripts_can_be_loaded_from_anywhere(example: Example, client: Clien
 
 
 def test_the_scripts_never_make_markup_of_text() -> None:
-    for name in ("embed.js", "embed-script.js", "embed-frame.js"):
+    for name in ("embed.js", "embed-script.js", "embed-frame.js", "se-v2.js"):
         source = (settings.BASE_DIR / "static" / "js" / name).read_text()
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|cookie *=", source)
 

@@ -166,7 +166,7 @@ def test_answers_may_be_kept_and_carry_no_cookie(get: "Get", outage: Incident) -
 
 
 def test_known_parameters_choose_and_others_are_ignored(acme: Page, rf: Any) -> None:
-    @edition.published(params={"number": r"[1-9]\d?"})
+    @edition.published(params={"number": edition.Param(r"[1-9]\d?")})
     def counting(snapshot: Snapshot, number: str | None) -> Rendered:
         return Rendered(f"number {number}")
 

@@ -177,7 +177,7 @@ ODD = {
     "HTTP/1.0 keep-alive": request("/", HOST, "Connection: keep-alive", version="HTTP/1.0"),
     "HTTP/0.9": b"GET /\r\n",
     "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "no host": request("/"),
+    "no host": request("/", version="HTTP/1.0"),
     "two hosts": request("/", HOST, "Host: evil.example"),
     "an unknown host": request("/", "Host: evil.example"),
     "a broken host": request("/", "Host: a b"),
@@ -217,6 +217,7 @@ ODD = {
     "tags in two headers": request("/", HOST, 'If-None-Match: "a"', "If-None-Match: *"),
     "encodings in two headers": request("/", HOST, "Accept-Encoding: gzip", "Accept-Encoding: br"),
     "parameters": request("/history.json?page=2&x=1", HOST),
+    "a page that cannot be": request("/history.json?page=-1", HOST),
     "parameters twice": request("/history.json?page=2&page=1", HOST),
 }
 

@@ -347,3 +347,21 @@ def test_what_is_open_comes_first_where_a_new_incident_begins(signed_in, acme, c
     assert links[0].has_attr("autofocus"), "one key away"
     assert len(page.select("[autofocus]")) == 1
     assert soup(signed_in.get(f"{NEW}?kind=maintenance")).find(id="open-now") is None
+
+
+def test_an_update_of_an_incident_deleted_meanwhile_keeps_its_text(
+    signed_in: Client, follow, incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = again(incident)
+    fields = follow(address) | {"body": "Half an hour of thought."}
+    lock = Page.lock
+
+    def delete_first(page: Page) -> None:
+        lock(page)
+        Incident.objects.filter(pk=incident.pk).delete()
+
+    monkeypatch.setattr(Page, "lock", delete_first)
+    answer = signed_in.post(address, fields)
+    assert answer.status_code == 422
+    assert "was deleted meanwhile" in answer.text
+    assert "Half an hour of thought." in answer.text
