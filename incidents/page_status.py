@@ -38,11 +38,11 @@ class OpenIncident(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PageStatus:
-    """`text` is the sentence that people read, `tone` the component status that it is coloured by. `indicator` and
-    `description` say the same to programs, in Statuspage's words."""
+    """`text` is the sentence that people read, `tone` the component status that it is coloured by; None: by none.
+    `indicator` and `description` say the same to programs, in Statuspage's words."""
 
     text: str
-    tone: Status
+    tone: Status | None
     indicator: Impact
     description: str
 
@@ -55,6 +55,8 @@ def summarise(statuses: Iterable[Status], open_incidents: Collection[OpenInciden
     if worst != Status.OPERATIONAL:
         text = (WHEN_ALL if set(found) == {worst} else WHEN_SOME)[worst]
         return PageStatus(text, worst, known.indicator, known.description)
+    if not found and not open_incidents:
+        return PageStatus("This page is being set up", None, known.indicator, known.description)
     if not open_incidents:
         return PageStatus("All systems are working", worst, known.indicator, known.description)
     if all(each.status == Phase.MONITORING for each in open_incidents):

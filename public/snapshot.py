@@ -55,7 +55,7 @@ def build(page: Page, now: datetime | None = None) -> Snapshot:
         components=components,
         incidents=incidents,
         maintenances=maintenances,
-        days=recent_days(told, page, now),
+        days=recent_days(told, components, page, now),
     )
 
 
@@ -211,11 +211,16 @@ def _describe_update(row: Update, tweets: dict[str, str], *, repeats: bool) -> P
     )
 
 
-def recent_days(incidents: list[PublicIncident], page: Page, now: datetime) -> list[Day]:
-    """The last days in the page's time zone, newest first, quiet ones too."""
+def recent_days(
+    incidents: list[PublicIncident], components: list[PublicComponent], page: Page, now: datetime
+) -> list[Day]:
+    """The last days in the page's time zone, newest first, quiet ones too; none of which nothing is known."""
     today = now.astimezone(page.zone).date()
     told = [each for each in incidents if each.status != Phase.SCHEDULED]
-    return [_day(today - timedelta(days=back), told, page.zone) for back in range(RECENT_DAYS)]
+    begins = [page.created_at, *(each.created_at for each in components), *(each.begins_at for each in told)]
+    known_since = min(begins).astimezone(page.zone).date()
+    days = [today - timedelta(days=back) for back in range(RECENT_DAYS)]
+    return [_day(day, told, page.zone) for day in days if day >= known_since]
 
 
 def _day(when: date, incidents: list[PublicIncident], zone: ZoneInfo) -> Day:

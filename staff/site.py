@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.db import DataError, transaction
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef, Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
@@ -71,13 +71,15 @@ class StaffSite(AdminSite):
 def build_overview() -> dict[str, Any]:
     """Over all pages: open, scheduled (incidents; `latest` holds their updates, newest first), sent, drafts, warnings,
     and how much came back lately."""
-    pages = list(Page.objects.all())
+    shown = Component.objects.public().filter(page=OuterRef("pk"))
+    pages = list(Page.objects.annotate(is_set_up=Exists(shown)))
     rows = Incident.objects.select_related("page").prefetch_related(
         Prefetch("components", Component.objects.select_related("group")),
         Prefetch("updates", Update.objects.order_by("-pk"), to_attr="latest"),
     )
     return {
         "pages": pages,
+        "pages_without_components": [page for page in pages if not page.is_set_up],  # type: ignore[attr-defined]  # annotated
         "open": sorted([*rows.unresolved(), *rows.active_maintenance()], key=_worst_first),
         "scheduled": list(rows.upcoming().order_by("scheduled_for")),
         "sent": recently_told(SHOWN),

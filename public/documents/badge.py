@@ -6,7 +6,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from components.status import Status
-from core.colours import BLUE, GREEN, ORANGE, RED, YELLOW
+from core.colours import BLUE, GREEN, ORANGE, RED, SOFT, YELLOW
 from public.shapes import PublicComponent, PublicGroup, Snapshot
 
 SVG_TYPE = "image/svg+xml; charset=utf-8"
@@ -35,7 +35,8 @@ class Badge:
 
 def page_badge(snapshot: Snapshot) -> Badge:
     """Of the whole page."""
-    return Badge(snapshot.page.name, snapshot.status.text, BY_STATUS[snapshot.status.tone])
+    tone = snapshot.status.tone
+    return Badge(snapshot.page.name, snapshot.status.text, SOFT.light if tone is None else BY_STATUS[tone])
 
 
 def component_badge(snapshot: Snapshot, code: str) -> Badge | None:

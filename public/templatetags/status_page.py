@@ -39,13 +39,16 @@ register.filter("troubled_days", presentation.list_troubled_days)
 def moment(context: Context, when: datetime, part: str = "") -> SafeString:
     """<time> in the page's zone: "20 Nov, 17:20 UTC". The script may show it in the visitor's own.
 
-    `part`: "clock" leaves the day out, "ago" asks the script to add "3 minutes ago".
+    `part`: "clock" leaves the day out, "ago" keeps room in which the script writes "(3 minutes ago)".
     """
     local = when.astimezone(_zone(context))
     clock = f"{local:%H:%M} {_zone_label(local, _zone(context))}"
     text = clock if part == "clock" else f"{_short_day(local.date(), _today(context))}, {clock}"
     mark = mark_safe(f' data-{part}=""') if part else ""  # noqa: S308  # `part` is written in a template
-    return format_html('<time datetime="{}"{}>{}</time>', f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", mark, text)
+    room = mark_safe("<span class=age></span>") if part == "ago" else ""
+    return format_html(
+        '<time datetime="{}"{}>{}{}</time>', f"{when.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", mark, text, room
+    )
 
 
 @register.simple_tag(takes_context=True)

@@ -27,12 +27,29 @@ function remember(own) {
 
 let own = remembered();
 
-function format(when, withDay) {
-  const day = withDay ? { day: "numeric", month: "short" } : {};
-  const year = withDay && when.getFullYear() !== new Date().getFullYear() ? { year: "numeric" } : {};
-  return when.toLocaleString("en-GB", {
-    ...day, ...year, hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short",
-  });
+const clock = (when) => when.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+function zoneLabel(when) {
+  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(when);
+  return parts.find(({ type }) => type === "timeZoneName").value;
+}
+
+function dayText(when, names) {
+  const year = when.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
+  return when.toLocaleDateString("en-GB", { ...names, day: "numeric", ...year });
+}
+
+/** "20 Nov, 17:20 CET"; as `moment` of the server. */
+function momentText(when, withDay) {
+  const time = `${clock(when)} ${zoneLabel(when)}`;
+  return withDay ? `${dayText(when, { month: "short" })}, ${time}` : time;
+}
+
+/** "Sun 12 December, 02:00 to 03:00 CET"; as `window` of the server: what both ends share is said once. */
+function windowText(start, end) {
+  const [first, last] = [start, end].map((when) => dayText(when, { weekday: "short", month: "long" }).replace(",", ""));
+  const begin = start.getTimezoneOffset() === end.getTimezoneOffset() ? clock(start) : `${clock(start)} ${zoneLabel(start)}`;
+  return `${first}, ${begin} to ${first === last ? "" : `${last}, `}${clock(end)} ${zoneLabel(end)}`;
 }
 
 function ago(when) {
@@ -46,14 +63,15 @@ function ago(when) {
 }
 
 function showTime(element) {
-  element.dataset.page ??= element.textContent;
+  const [words, age] = [element.firstChild, element.querySelector(".age")];
+  element.dataset.page ??= words.data;
   const when = new Date(element.dateTime);
   const until = element.dataset.window && new Date(element.dataset.window);
   let text = element.dataset.page;
-  if (own) text = until ? `${format(when, true)} to ${format(until, true)}` : format(when, !("clock" in element.dataset));
-  const passed = "ago" in element.dataset ? ago(when) : "";
-  const shown = passed ? `${text}, ${passed}` : text;
-  if (element.textContent !== shown) element.textContent = shown;
+  if (own && !sameTime) text = until ? windowText(when, until) : momentText(when, !("clock" in element.dataset));
+  if (words.data !== text) words.data = text;
+  const passed = age && ago(when);
+  if (age) age.textContent = passed && `(${passed})`;
 }
 
 function showTimes(root = document) {
@@ -66,11 +84,29 @@ const zoneName = document.getElementById("zone-name");
 const pageZone = zoneName?.dataset.zone;
 const pageZoneShown = zoneName?.textContent;
 
+const ownZoneShown = ownZone().replaceAll("_", " ");
+const sameTime = !pageZone || keepsTimeWith(pageZone);
+
+/** Whether clocks there show what the visitor's own show, all year: then there is nothing to choose. */
+function keepsTimeWith(zone) {
+  const here = new Intl.DateTimeFormat("en-GB", { dateStyle: "short", timeStyle: "short" });
+  const there = new Intl.DateTimeFormat("en-GB", { dateStyle: "short", timeStyle: "short", timeZone: zone });
+  const year = new Date().getFullYear();
+  return [...Array(24)].every((_, half) => {
+    const when = new Date(Date.UTC(year, half / 2, half % 2 ? 15 : 1));
+    return here.format(when) === there.format(when);
+  });
+}
+
 function showZone() {
   if (!zoneButton) return;
-  zoneName.textContent = own ? ownZone().replaceAll("_", " ") : pageZoneShown;
+  if (sameTime) {
+    if (ownZone() !== pageZone) zoneName.textContent = `${pageZoneShown}, the same as in ${ownZoneShown}`;
+    return;
+  }
+  zoneName.textContent = own ? ownZoneShown : pageZoneShown;
   zoneButton.textContent = own ? `Use ${pageZoneShown}` : "Use my time";
-  zoneButton.hidden = !own && ownZone() === pageZone;
+  zoneButton.hidden = false;
 }
 
 zoneButton?.addEventListener("click", () => {
@@ -78,6 +114,7 @@ zoneButton?.addEventListener("click", () => {
   remember(own);
   showZone();
   showTimes();
+  announcer.textContent = `Times are in ${zoneName.textContent}.`;
 });
 
 // Refreshing in place

@@ -119,3 +119,55 @@ def test_no_poll_is_answered_with_what_the_browser_kept(page: Page, staff: Page,
         wait_until(lambda: "Polls are fresh" in product.get("/"), within=5, what="the update on the page")
         for path in polled:
             assert "Polls are fresh" in page.evaluate(ask, path), path
+
+
+SHIFTS = """() => new Promise((done) => {
+    let sum = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) sum += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+    requestAnimationFrame(() => requestAnimationFrame(() => done(sum)));
+})"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 412, 1280])
+def test_nothing_moves_while_a_page_with_an_open_incident_loads(
+    new_context: NewContext, staff: Page, product: Product, width: int
+) -> None:
+    with posted(staff, "Sign-in fails for some people", "We are looking into it.", {"Sign-in": "Major outage"}) as code:
+        wait_until(lambda: "Sign-in fails" in product.get("/"), what="the incident")
+        page = new_context(viewport={"width": width, "height": 823}).new_page()
+        for path in ("/", f"/incidents/{code}"):
+            page.goto(path)
+            expect(page.locator("time .age").first).to_have_text(re.compile(r"\(.+\)"))
+            assert page.evaluate(SHIFTS) == 0, path
+
+
+def test_a_phone_shows_as_many_bars_as_the_words_say_days(new_context: NewContext) -> None:
+    page = new_context(viewport={"width": 320, "height": 640}).new_page()
+    page.goto("/")
+    bars = page.locator(".bars").first.locator("i")
+    expect(bars).to_have_count(90)
+    assert all(bars.nth(index).bounding_box()["width"] >= 1.5 for index in (0, 45, 89))  # type: ignore[index]
+
+
+def test_own_times_keep_the_weekday_and_say_a_shared_date_once(new_context: NewContext) -> None:
+    page = new_context(timezone_id="America/St_Johns").new_page()
+    page.goto("/")
+    window = page.locator("time[data-window]").first
+    server = window.inner_text()
+    page.get_by_role("button", name="Use my time").click()
+    moment = r"\w{3} \d{1,2} \w+( \d{4})?, \d\d:\d\d"
+    assert re.fullmatch(rf"{moment} to ({moment}|\d\d:\d\d) \S+", window.inner_text()), window.inner_text()
+    assert window.inner_text() != server
+    expect(page.locator("#zone-name")).to_have_text("America/St Johns")
+    expect(page.locator("#announcer")).to_have_text("Times are in America/St Johns.")
+    page.get_by_role("button", name="Use UTC").click()
+    expect(window).to_have_text(server)
+
+
+def test_whoever_has_the_same_time_all_year_is_told_so(new_context: NewContext) -> None:
+    page = new_context(timezone_id="Atlantic/Reykjavik").new_page()
+    page.goto("/")
+    expect(page.locator("#zone-name")).to_have_text("UTC, the same as in Atlantic/Reykjavik")
+    expect(page.locator("#zone")).to_be_hidden()

@@ -21,7 +21,7 @@ class Open(NamedTuple):
     ("statuses", "words", "tone", "indicator"),
     [
         ([OK, OK], "All systems are working", OK, "none"),
-        ([], "All systems are working", OK, "none"),
+        ([], "This page is being set up", None, "none"),
         ([OK, WORK], "Maintenance is under way", WORK, "maintenance"),
         ([OK, SLOW], "Some systems are slow or unreliable", SLOW, "minor"),
         ([SLOW, SLOW], "All systems are slow or unreliable", SLOW, "minor"),
@@ -32,7 +32,7 @@ class Open(NamedTuple):
     ],
 )
 def test_it_tells_the_worst_and_how_far_it_goes(
-    statuses: list[Status], words: str, tone: Status, indicator: str
+    statuses: list[Status], words: str, tone: Status | None, indicator: str
 ) -> None:
     status = summarise(statuses, [])
     assert (status.text, status.tone, status.indicator) == (words, tone, indicator)

@@ -31,6 +31,7 @@ def test_page_badge_api_and_notice_agree(client: Client, acme: Page, chat: Compo
 
 
 def test_an_incident_that_is_over_is_no_longer_counted(client: Client, acme: Page) -> None:
+    Component.objects.create(page=acme, name="Chat")
     Incident.open(acme, "Odd answers", Post("Looking.")).incident.post(Post("Over.", Phase.RESOLVED))
     answer = client.get("/badge.json", HTTP_HOST=acme.host).json()
     assert answer["message"] == "All systems are working"
