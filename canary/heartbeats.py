@@ -17,10 +17,7 @@ from delivery.ledger import outbox
 from delivery.models import Account, Delivery, Notice, Pause
 from pages.models import Page
 from subscribers.addresses import normalise_address
-from subscribers.models import Subscriber
 
-# Shorter than any incident's code, so that no incident has it.
-THREAD = "heartbeat"
 ACCOUNT_NAME = "Canary (heartbeats)"
 # What has not left by then says nothing new when it does; it must not pile up while nobody sends.
 GIVE_UP_AFTER = timedelta(minutes=10)
@@ -73,7 +70,7 @@ def _notice(page: Page, code: str) -> Notice:
     return Notice(
         page=page,
         code=code,
-        thread=THREAD,
+        thread=code,
         stage=Notice.Stage.MIDDLE,
         title=f"heartbeat-{code}",
         status_label="Heartbeat",
@@ -86,33 +83,25 @@ def _notice(page: Page, code: str) -> Notice:
 
 
 def _prepare(page: Page) -> None:
-    """Make the canary a subscriber and an account of the page, as its settings have it now."""
-    subscribers = Subscriber.objects.filter(incident_code=THREAD, incident_code__gt="")
-    if settings.CANARY_MAIL_TO:
-        mailbox, _ = Subscriber.objects.get_or_create(
-            page=page, channel="email", address=normalise_address(settings.CANARY_MAIL_TO), incident_code=THREAD
-        )
-        if not mailbox.is_active:
-            mailbox.confirm(timezone.now())
-        subscribers = subscribers.exclude(pk=mailbox.pk)
-    subscribers.delete()
-    accounts = Account.objects.filter(audience=Notice.Audience.CANARY)
-    if settings.CANARY_WEBHOOK_URL:
-        accounts = accounts.exclude(pk=_prepare_account(page).pk)
-    accounts.delete()
+    """Make the canary's destinations accounts of the page, as its settings have them now."""
+    kept = [_prepare_account(page, destination).pk for destination in destinations()]
+    Account.objects.filter(audience=Notice.Audience.CANARY).exclude(pk__in=kept).delete()
 
 
-def _prepare_account(page: Page) -> Account:
-    credentials: Any = {"url": settings.CANARY_WEBHOOK_URL, "secret": hook_secret()}
+def _prepare_account(page: Page, destination: Probe.Destination) -> Account:
+    wanted: dict[str, Any] = {"options": {}, "credentials": {}}
+    if destination == Probe.Destination.MAIL:
+        wanted["options"] = {"address": normalise_address(settings.CANARY_MAIL_TO)}
+    else:
+        wanted["credentials"] = {"url": settings.CANARY_WEBHOOK_URL, "secret": hook_secret()}
     account, _ = Account.objects.get_or_create(
         page=page,
-        channel="webhook",
+        channel=destination.value,
         audience=Notice.Audience.CANARY,
-        defaults={"name": ACCOUNT_NAME, "credentials": credentials},
+        defaults={"name": ACCOUNT_NAME} | wanted,
     )
-    if account.credentials != credentials:
-        account.credentials = credentials
-        account.save(update_fields=["credentials"])
+    if {name: getattr(account, name) for name in wanted} != wanted:
+        Account.objects.filter(pk=account.pk).update(**wanted)
         Pause.objects.filter(key=account.address).delete()
     return account
 

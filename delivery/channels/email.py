@@ -12,6 +12,7 @@ from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 from typing import Protocol
 
+from django import forms
 from django.conf import settings
 from django.template.loader import render_to_string
 
@@ -62,9 +63,12 @@ class Email(Channel):
     for_subscribers = True
     batch_size = 500
 
+    class Options(Channel.Options):
+        address = forms.EmailField(label="Address", help_text="Of ours: it has nothing to unsubscribe from.")
+
     def __init__(self) -> None:
         self.transport = open_transport()
-        self._mails: dict[int, NoticeMail] = {}
+        self._mails: dict[tuple[int, bool], NoticeMail] = {}
 
     @classmethod
     def where(cls) -> str:
@@ -100,30 +104,36 @@ class Email(Channel):
 
     def _messages(self, notice: Notice, recipients: Iterable[Recipient], refused: list[Outcome]) -> Iterator[Message]:
         """One message for each recipient; who cannot be written to goes into `refused`."""
-        template = LetterMail() if notice.is_letter else self._template(notice)
         for recipient in recipients:
             try:
                 if not ADDRESS.fullmatch(recipient.address):
                     raise DeliveryError("this address cannot be written to", permanent=True)
-                message = template.fill(recipient)
+                message = self._template(notice, recipient).fill(recipient)
             except DeliveryError as error:
                 refused.append(Outcome(recipient.delivery_id, error))
             else:
                 yield message
 
-    def _template(self, notice: Notice) -> "NoticeMail":
-        if notice.pk not in self._mails:
+    def _template(self, notice: Notice, recipient: Recipient) -> "NoticeMail | LetterMail":
+        if notice.is_letter:
+            return LetterMail()
+        key = notice.pk, recipient.account is None
+        if key not in self._mails:
             if len(self._mails) >= CACHED_NOTICES:
                 self._mails.clear()
-            self._mails[notice.pk] = NoticeMail(notice)
-        return self._mails[notice.pk]
+            self._mails[key] = NoticeMail(notice, is_subscribed=recipient.account is None)
+        return self._mails[key]
 
 
 class NoticeMail:
-    """The mail of a notice; whatever is the same for every recipient is made once."""
+    """The mail of a notice; whatever is the same for every recipient is made once.
 
-    def __init__(self, notice: Notice) -> None:
-        self._mail = prebuild_notice(notice).stuffed()
+    `is_subscribed`: who gets it has asked for it, and can leave.
+    """
+
+    def __init__(self, notice: Notice, *, is_subscribed: bool = True) -> None:
+        self._mail = prebuild_notice(notice, is_subscribed=is_subscribed).stuffed()
+        self._is_subscribed = is_subscribed
         self._sender = sender_address()
         self._domain = domain_of(self._sender)
         self._unsubscribe_url = notice.page.absolute_url(PATHS[Purpose.UNSUBSCRIBE])
@@ -133,16 +143,17 @@ class NoticeMail:
         self._sign_manage = signer(Purpose.MANAGE)
 
     def fill(self, recipient: Recipient) -> Message:
-        unsubscribe = self._sign_unsubscribe(recipient.subscriber_code)
-        mail = self._mail.fill(
-            headers={
-                "To": f"<{recipient.address}>",
-                "Message-ID": message_ids.of_delivery(self._code, recipient.delivery_id, self._domain),
-                "Date": _date_header(int(time.time())),
-                "List-Unsubscribe": f"<{self._unsubscribe_url}{unsubscribe}>",
-            },
-            slots={"unsubscribe": unsubscribe, "manage": self._sign_manage(recipient.subscriber_code)},
-        )
+        headers = {
+            "To": f"<{recipient.address}>",
+            "Message-ID": message_ids.of_delivery(self._code, recipient.delivery_id, self._domain),
+            "Date": _date_header(int(time.time())),
+        }
+        slots = {}
+        if self._is_subscribed:
+            unsubscribe = self._sign_unsubscribe(recipient.subscriber_code)
+            headers["List-Unsubscribe"] = f"<{self._unsubscribe_url}{unsubscribe}>"
+            slots = {"unsubscribe": unsubscribe, "manage": self._sign_manage(recipient.subscriber_code)}
+        mail = self._mail.fill(headers, slots)
         name = f"{self._name}-{recipient.delivery_id:09d}"
         return Message(recipient.delivery_id, self._sender, recipient.address, mail, name)
 
@@ -179,10 +190,14 @@ def _date_header(seconds: int) -> str:
     return format_datetime(datetime.fromtimestamp(seconds, UTC))
 
 
-def prebuild_notice(notice: Notice) -> PrebuiltMail:
+def prebuild_notice(notice: Notice, *, is_subscribed: bool = True) -> PrebuiltMail:
     """The mail of a notice, without what differs for each recipient."""
     names = SlotNames()
     page = notice.page
+    links = {
+        "unsubscribe_url": page.absolute_url(PATHS[Purpose.UNSUBSCRIBE]) + names.mark("unsubscribe"),
+        "manage_url": page.absolute_url(PATHS[Purpose.MANAGE]) + names.mark("manage"),
+    }
     tone = "over" if notice.stage == Notice.Stage.LAST else notice.severity
     context = {
         "notice": notice,
@@ -193,8 +208,7 @@ def prebuild_notice(notice: Notice) -> PrebuiltMail:
         "plain_body": plain_paragraphs(notice.body),
         "tone": tone,
         "colour": COLOURS[tone],
-        "unsubscribe_url": page.absolute_url(PATHS[Purpose.UNSUBSCRIBE]) + names.mark("unsubscribe"),
-        "manage_url": page.absolute_url(PATHS[Purpose.MANAGE]) + names.mark("manage"),
+        **(links if is_subscribed else {}),
     }
     text = render_to_string("delivery/email/notice.txt", context).rstrip() + "\n"
     html = render_to_string("delivery/email/notice.html", context)
@@ -204,10 +218,10 @@ def prebuild_notice(notice: Notice) -> PrebuiltMail:
         "Subject": f"[{page.name}] {notice.status_label}: {notice.title}",
         # One invented ancestor for all mails of an incident: mail programs show them as one conversation.
         "References": f"<t-{notice.thread}@{domain}>",
-        "List-Id": f"<{page.code}.{domain}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Auto-Submitted": "auto-generated",
     }
+    if is_subscribed:
+        headers |= {"List-Id": f"<{page.code}.{domain}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return prebuild(headers, text, html, names)
 
 

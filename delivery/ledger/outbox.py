@@ -40,7 +40,7 @@ def count_audience(page: Page, component_codes: list[str], incident_code: str) -
     )
     told = audience.order_by().values("channel").annotate(people=Count("address", distinct=True))
     counts = {row["channel"]: row["people"] for row in told}
-    for account in page.accounts.for_people().filter(channel__in=registry.account_kinds()):
+    for account in page.accounts.for_people().filter(channel__in=registry.CHANNELS):
         counts[account.channel] = counts.get(account.channel, 0) + account.is_connected
     return counts
 
@@ -129,8 +129,9 @@ def _lock(notice_id: int) -> Notice | None:
 
 
 def _insert_chunk(notice: Notice, listing: Moves) -> list[str]:
-    """Insert the next rows and move the cursor; the channels that got any. Accounts come first."""
-    end = None if notice.cancelled_at else _chunk_end(notice)
+    """Insert the next rows and move the cursor; the channels that got any. Accounts come first, and are all that a
+    heartbeat goes to."""
+    end = None if notice.cancelled_at or notice.is_heartbeat else _chunk_end(notice)
     inserted: Counter[str] = Counter()
     if notice.cursor == 0 and not notice.cancelled_at:
         inserted.update(_insert_accounts(notice, listing))
@@ -153,7 +154,7 @@ def _insert_accounts(notice: Notice, listing: Moves) -> dict[str, int]:
     """One row for each enabled account; one without credentials is on record as not told."""
     known = set(notice.deliveries.filter(account__isnull=False).values_list("account_id", flat=True))
     of_page = notice.page.accounts.filter(enabled=True, audience=notice.audience)
-    accounts = of_page.filter(channel__in=registry.account_kinds()).exclude(pk__in=known).order_by("pk")
+    accounts = of_page.filter(channel__in=registry.CHANNELS).exclude(pk__in=known).order_by("pk")
     rows = [
         Delivery(
             notice=notice,
@@ -179,8 +180,6 @@ def _chunk_end(notice: Notice) -> int | None:
     """The last subscriber of the next chunk; None after the last one. Counted before any choice is looked
     at, so that a chunk costs the same however few of them want to hear of this."""
     people = Subscriber.objects.active().filter(page=notice.page_id)
-    if notice.is_heartbeat:
-        people = Subscriber.objects.following(notice.page, notice.thread)
     ahead = people.filter(pk__gt=notice.cursor)
     ids = ahead.order_by("pk").values_list("pk", flat=True)
     return ids[CHUNK - 1 : CHUNK].first() or ahead.aggregate(last=Max("pk"))["last"]
@@ -189,8 +188,6 @@ def _chunk_end(notice: Notice) -> int | None:
 def _insert_subscribers(notice: Notice, channel: str, end: int) -> int:
     """INSERT … SELECT of the subscribers after the cursor, up to `end`; how many rows that made."""
     people = Subscriber.objects.about(notice.page, notice.component_codes, notice.thread)
-    if notice.is_heartbeat:
-        people = Subscriber.objects.following(notice.page, notice.thread)
     audience = (
         people.filter(channel=channel, pk__gt=notice.cursor, pk__lte=end)
         .order_by("pk")

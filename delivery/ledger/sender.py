@@ -99,14 +99,14 @@ class _Shift:
             if self.paused and self._pause_key(recipient) in self.paused:
                 continue
             self.taken.add(recipient.delivery_id)
-            if recipient.account:
+            if recipient.account and self.channel.for_accounts:
                 first_post = Delivery.objects.first_post(recipient.account, notice.thread)
                 recipient = recipient._replace(first_post=first_post)  # noqa: PLW2901 (the same, knowing more)
             yield recipient
 
     def _pause_key(self, recipient: Recipient) -> str:
-        """An account's trouble is its own; a subscriber channel's is everybody's."""
-        return recipient.address if recipient.account else self.batch.channel
+        """An account's trouble is its own; that of a channel that writes to people is everybody's."""
+        return recipient.address if self.channel.for_accounts else self.batch.channel
 
     def _pause_when_most_are_refused(self, least: int, reason: str = "the probe was refused") -> None:
         """A relay that calls everything spam, or all addresses unknown, must not use up a million people."""

@@ -52,7 +52,9 @@ class Account(models.Model):
 
     @property
     def address(self) -> str:
-        """How deliveries and pauses call it."""
+        """How deliveries and pauses call it: “account:7”. On a channel that writes to people, the option of that name."""
+        if self.channel in registry.CHANNELS and not registry.load(self.channel).for_accounts:
+            return str(self.option("address"))
         return f"{ACCOUNT}{self.pk}"
 
     @property

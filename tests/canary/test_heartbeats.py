@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from canary import heartbeats
 from canary.models import Heartbeat, Probe
-from delivery.models import Account, Delivery, Notice
+from delivery.models import Account, Delivery, Notice, Pause
 from subscribers.models import Subscriber
 from tests.http_servers import Sent
 
@@ -150,16 +150,35 @@ def test_without_a_destination_nothing_is_published(page: Page, settings):
 
 def test_the_canary_follows_its_settings(page: Page, wires: Wires, settings):
     heartbeats.publish()
-    Subscriber.objects.get().unsubscribe(timezone.now())
-    Account.objects.get()
     heartbeats.publish()
-    assert Subscriber.objects.get().is_active, "a click in the canary's mailbox must not blind it"
+    assert sorted(Account.objects.values_list("channel", flat=True)) == ["email", "webhook"]
+    assert not Subscriber.objects.exists()
 
-    settings.CANARY_MAIL_TO, settings.CANARY_WEBHOOK_URL = "other@mailbox.example", ""
+    settings.CANARY_MAIL_TO, settings.CANARY_WEBHOOK_URL = "Other@mailbox.example", ""
     heartbeats.publish()
 
-    assert Subscriber.objects.get().address == "other@mailbox.example"
-    assert not Account.objects.exists()
+    account = Account.objects.get()
+    assert (account.address, account.audience) == ("other@mailbox.example", "canary")
+
+
+def test_a_heartbeat_by_mail_has_nothing_to_unsubscribe_from(page: Page, wires: Wires, deliver: Callable[[], None]):
+    """A click in the canary's mailbox would blind it."""
+    heartbeats.beat()
+    deliver()
+
+    for mail in wires.relay.messages:
+        assert "unsubscribe" not in mail.as_string().lower()
+        assert "Choose what you hear about" not in mail.as_string()
+
+
+def test_a_relay_that_refuses_a_heartbeat_pauses_mail_for_everybody(
+    page: Page, wires: Wires, deliver: Callable[[], None], settings
+):
+    settings.EMAIL_PORT = 1
+    heartbeats.beat()
+    deliver()
+
+    assert list(Pause.objects.values_list("key", flat=True)) == ["email"]
 
 
 def test_what_nobody_sends_is_called_off_and_what_is_done_with_goes(
