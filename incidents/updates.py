@@ -6,6 +6,7 @@ from itertools import groupby
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from components.models import Component
@@ -36,12 +37,15 @@ class Update(models.Model):
     token = models.CharField(max_length=64, null=True, blank=True, unique=True, editable=False)
     deliver_notifications = models.BooleanField(default=True)
     display_at = models.DateTimeField(default=timezone.now, help_text="The time shown to visitors.")
+    listed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Its place among the others, where that is not its time."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         app_label = "incidents"
-        ordering = ("-display_at", "-pk")
+        ordering = (Coalesce("listed_at", "display_at").desc(), "-pk")
 
     def __str__(self) -> str:
         return f"{self.get_status_display()} on {self.incident}"

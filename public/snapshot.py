@@ -145,7 +145,7 @@ def _recent(page: Page) -> QuerySet[Incident]:
 def build_incidents(rows: QuerySet[Incident], components: dict[str, PublicComponent]) -> list[PublicIncident]:
     """Incidents in the order of `rows`, each with all its updates. `components`: by code, public ones."""
     affected = Affected.objects.exclude(component__hidden=True)
-    updates = Update.objects.order_by("-display_at", "-pk").prefetch_related(Prefetch("affected", affected))
+    updates = Update.objects.prefetch_related(Prefetch("affected", affected))
     found = list(
         rows.select_related("page").prefetch_related(
             Prefetch("updates", updates), Prefetch("components", Component.objects.public().order_by("position", "pk"))
