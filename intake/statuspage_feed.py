@@ -5,7 +5,6 @@ and no impact. What can be worked out is; the rest is reported.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -28,6 +27,7 @@ from intake.recordings import (
     PageRecord,
     Recording,
     RecordingError,
+    Remarks,
     UpdateRecord,
     derive_code,
     keep_code,
@@ -89,9 +89,9 @@ def parse_feed(content: bytes, find_zone: Callable[[str], str | None]) -> Record
     zone = ZoneInfo(page.time_zone)
     for element in items:
         try:
-            recording.incidents.append(_parse_item(read_item(element), zone, recording.notes))
+            recording.incidents.append(_parse_item(read_item(element), zone, recording.remarks))
         except EntryError as error:
-            recording.notes[f"left out: {error}"] += 1
+            recording.remarks.lose(str(error))
     return recording
 
 
@@ -103,11 +103,11 @@ def _read_xml(content: bytes) -> Any:
         raise RecordingError(f"This is not a feed: {error.msg} (an HTML page, perhaps?).") from None
 
 
-def _choose_zone(known: str | None, content: bytes, updated_at: datetime) -> str:
+def _choose_zone(known: str | None, content: bytes, updated_at: datetime | None) -> str:
     if known:
         return known
     abbreviations = set(re.findall(rb"\b(\w{1,40})\s*(?:</small>|&lt;/small&gt;)", content))
-    if updated_at.utcoffset() == timedelta(0) and abbreviations <= {b"UTC"}:
+    if (updated_at is None or updated_at.utcoffset() == timedelta(0)) and abbreviations <= {b"UTC"}:
         return "Etc/UTC"
     raise RecordingError("A feed does not tell its time zone by name: say it with --time-zone, such as Europe/London.")
 
@@ -188,7 +188,7 @@ def _read_atom_item(element: Any) -> Item:
 # One item
 
 
-def _parse_item(item: Item, zone: ZoneInfo, notes: Counter[str]) -> IncidentRecord:
+def _parse_item(item: Item, zone: ZoneInfo, notes: Remarks) -> IncidentRecord:
     code = keep_code(urlsplit(item.link).path.rpartition("/")[2], notes)
     html = re.sub(r"</?var[^<>]*>", "", item.body)
     window = WINDOW.search(html)
@@ -229,9 +229,7 @@ def _first(updates: list[UpdateRecord], phases: frozenset[Phase]) -> datetime | 
     return next((update.display_at for update in updates if update.status in phases), None)
 
 
-def _parse_updates(
-    paragraphs: list[str], item: Item, code: str, zone: ZoneInfo, notes: Counter[str]
-) -> list[UpdateRecord]:
+def _parse_updates(paragraphs: list[str], item: Item, code: str, zone: ZoneInfo, notes: Remarks) -> list[UpdateRecord]:
     """Oldest first. Raises EntryError when there is none, or one that is not worded as they are."""
     found = [UPDATE.fullmatch(paragraph) for paragraph in paragraphs]
     if not found or None in found:
@@ -294,17 +292,17 @@ def _place(month: str, day: str, time: str, zone: ZoneInfo, latest: datetime) ->
     raise EntryError(f"not a date: {month} {day}, {time}")
 
 
-def _to_source(html: str, notes: Counter[str]) -> str:
+def _to_source(html: str, notes: Remarks) -> str:
     """The Markdown that such HTML came from."""
     for pattern, replacement in KEPT_MARKUP:
         html = pattern.sub(replacement, html)
     for tag in TAG.findall(html):
-        notes[f"markup left out of updates: {tag[:20]}"] += 1
+        notes.note(f"markup left out of updates: {tag[:20]}")
     return unescape(TAG.sub("", html)).strip()
 
 
 def _find_window(
-    item: Item, updates: list[UpdateRecord], window: re.Match[str] | None, zone: ZoneInfo, notes: Counter[str]
+    item: Item, updates: list[UpdateRecord], window: re.Match[str] | None, zone: ZoneInfo, notes: Remarks
 ) -> tuple[datetime, datetime]:
     """When maintenance starts and ends: as told, else as it went, else an hour."""
     ends = item.ends
@@ -316,7 +314,7 @@ def _find_window(
         start = min(working, default=item.dated)
         ends = ends or _first(updates, CLOSED)
     if ends is None or ends <= start:
-        notes["the feed does not say when maintenance ends: one hour is assumed"] += 1
+        notes.note("the feed does not say when maintenance ends: one hour is assumed")
         ends = start + timedelta(hours=1)
     return start, ends
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from incidents.models import Incident
-from intake.recordings import RecordingError
+from incidents.models import Incident, Update
 from intake.statuspage import store
 from intake.statuspage_feed import parse_feed
 from intake.statuspage_json import parse_json
@@ -38,32 +37,53 @@ def test_an_incident_without_updates_can_be_shown() -> None:
 def test_a_time_at_the_ends_of_the_calendar_leaves_its_entry_out(moment: str) -> None:
     recording = parse_json(make_document(created_at=moment))
     assert recording.incidents == []
-    assert any("not a time of our age" in note for note in recording.notes)
-    with pytest.raises(RecordingError, match="not a time of our age"):
-        parse_json(make_document(page={"updated_at": moment}))
+    assert any("not a time of our age" in loss for loss in recording.remarks.losses)
+    page = parse_json(make_document(page={"updated_at": moment}))
+    assert page.page.updated_at is None
+    assert any("page" in loss and "not a time of our age" in loss for loss in page.remarks.losses)
 
 
 UPDATE = {"id": "u" * 12, "status": "investigating", "body": "Looking.", "created_at": NOW, "updated_at": NOW,
           "display_at": NOW, "affected_components": []}  # fmt: skip
 
 
-def test_two_updates_of_one_id_are_refused() -> None:
-    with pytest.raises(RecordingError, match="2 updates have the id uuuuuuuuuuuu"):
-        parse_json(make_document(incident_updates=[UPDATE, UPDATE | {"body": "Another."}]))
-
-
-def test_two_incidents_of_one_id_are_refused() -> None:
-    document = json.loads(make_document())
-    with pytest.raises(RecordingError, match="2 incidents have the id iiiiiiiiiiii"):
-        parse_json(json.dumps(document | {"incidents": document["incidents"] * 2}).encode())
+@pytest.mark.django_db
+def test_two_updates_of_one_id_are_both_kept_and_said() -> None:
+    document = make_document(incident_updates=[UPDATE, UPDATE | {"body": "Another."}])
+    report = store(parse_json(document))[1]
+    assert report.remarks.losses == {}
+    assert any("2 updates have the id uuuuuuuuuuuu: all are kept" in note for note in report.remarks.notes)
+    assert list(Update.objects.values_list("body", flat=True)) == ["Looking.", "Another."]
+    assert store(parse_json(document))[1].changes == 0
 
 
 @pytest.mark.django_db
-def test_an_update_that_another_incident_has_already_is_refused_and_changes_nothing() -> None:
+def test_of_two_incidents_of_one_id_the_later_is_kept_and_all_updates() -> None:
+    first, second = (UPDATE | {"id": letter * 12, "body": letter} for letter in "uv")
+    document = json.loads(make_document(incident_updates=[first]))
+    later = {"name": "Renamed", "updated_at": "2026-01-02T00:00:00Z", "incident_updates": [second]}
+    document["incidents"].insert(0, document["incidents"][0] | later)
+    content = json.dumps(document).encode()
+    report = store(parse_json(content))[1]
+    assert list(report.remarks.losses) == [
+        "incident iiiiiiiiiiii “Renamed”: it stands twice; where they differ, the later counts"
+    ]
+    assert Incident.objects.get().name == "Renamed"
+    assert sorted(Update.objects.values_list("body", flat=True)) == ["u", "v"]
+    assert store(parse_json(content))[1].changes == 0
+
+
+@pytest.mark.django_db
+def test_an_update_whose_id_another_incident_has_already_is_kept_under_another() -> None:
     store(parse_json(make_document(incident_updates=[UPDATE])))
-    with pytest.raises(RecordingError, match="belongs to something else"):
-        store(parse_json(make_document(id="j" * 12, incident_updates=[UPDATE])))
-    assert list(Incident.objects.values_list("code", flat=True)) == ["i" * 12]
+    document = make_document(id="j" * 12, incident_updates=[UPDATE])
+    report = store(parse_json(document))[1]
+    assert any("its id is another incident's" in note for note in report.remarks.notes)
+    assert sorted(Update.objects.values_list("incident__code", "body")) == [
+        ("i" * 12, "Looking."),
+        ("j" * 12, "Looking."),
+    ]
+    assert store(parse_json(document))[1].changes == 0
 
 
 def make_feed(body: str, updated: str = NOW) -> bytes:
@@ -95,5 +115,5 @@ def test_a_feed_of_one_thing_over_and_over_is_read_in_time(body: str) -> None:
 def test_a_feeds_time_at_the_ends_of_the_calendar_leaves_its_entry_out(moment: str) -> None:
     recording = parse_feed(make_feed(f"{HEAD}Looking.</p>", moment), lambda url: None)
     assert recording.incidents == []
-    assert any("not a time of our age" in note for note in recording.notes)
+    assert any("not a time of our age" in loss for loss in recording.remarks.losses)
     assert len(parse_feed(make_feed(f"{HEAD}Looking.</p>"), lambda url: None).incidents) == 1

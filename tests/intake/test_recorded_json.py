@@ -1,6 +1,7 @@
 """Pages recorded elsewhere, imported here: our v2 JSON equals the recording, but for what is named below."""
 
 import json
+from contextlib import nullcontext, suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,18 @@ ONLY_IN_WEBHOOKS = {
 }  # fmt: skip
 
 
+CUT_BY_HAND = "docs__htx-huobi-summary.json"
+
+
 def import_files(*names: str | Path) -> str:
     """What the command printed to stderr. A name is that of a recording; a whole path is taken as it is."""
     errors = StringIO()
-    call_command("import_statuspage", *(str(SAMPLES / name) for name in names), stdout=StringIO(), stderr=errors)
+    paths = [str(SAMPLES / name) for name in names]
+    try:
+        call_command("import_statuspage", *paths, stdout=StringIO(), stderr=errors)
+    except CommandError as losses:
+        if losses.returncode != 3 or CUT_BY_HAND not in names:
+            raise
     return errors.getvalue()
 
 
@@ -95,7 +104,7 @@ def test_a_summary_with_an_open_incident_comes_back() -> None:
 def test_a_summary_that_was_cut_by_hand_comes_back_but_for_the_cuts() -> None:
     """Its list has one component of many, without its group; the incident brings a second one along, and
     the first in a later state, which is what counts. With two components the roll-up is still the recorded one."""
-    name = "docs__htx-huobi-summary.json"
+    name = CUT_BY_HAND
     assert "its group is not in the document" in import_files(name)
     ours, recorded = serve("summary"), load(name)
     market = ours["components"].pop()
@@ -142,13 +151,14 @@ def test_an_old_incident_and_an_old_maintenance_come_back(name: str, document: s
     assert {where.rpartition(".")[2] for where, _, _ in found} <= {"shortlink", "reminder_intervals", "body"}
 
 
-@pytest.mark.parametrize("name", [*COMPONENTS, "checkstatuspage__instructure-summary.json", "docs__htx-huobi-summary.json",
+@pytest.mark.parametrize("name", [*COMPONENTS, "checkstatuspage__instructure-summary.json", CUT_BY_HAND,
                                   "stactus__github-incidents-2024.json", "docs__discord-scheduled-maintenances.json"])  # fmt: skip
 def test_importing_the_same_again_changes_nothing(name: str) -> None:
     import_files(name)
     before = Page.objects.get()
     output = StringIO()
-    call_command("import_statuspage", str(SAMPLES / name), stdout=output, stderr=StringIO())
+    with suppress(CommandError) if name == CUT_BY_HAND else nullcontext():
+        call_command("import_statuspage", str(SAMPLES / name), stdout=output, stderr=StringIO())
     assert " new" not in output.getvalue()
     assert " changed" not in output.getvalue().replace("unchanged", "")
     after = Page.objects.get()

@@ -1,7 +1,10 @@
 """manage.py import_statuspage SOURCE …: take a page over from Statuspage, or from whatever speaks its formats."""
 
+import re
 from argparse import ArgumentParser
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,10 +12,11 @@ from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from core.fetch import FetchError, fetch
-from intake.recordings import Recording, RecordingError
-from intake.statuspage import ImportReport, host_of, store
+from intake.recordings import Recording, RecordingError, Remarks
+from intake.statuspage import host_of, store
 from intake.statuspage_feed import is_feed, parse_feed
 from intake.statuspage_json import parse_json
 from pages.models import Page
@@ -24,14 +28,30 @@ IMPORTED_PATHS = (
     "/history.atom",
 )
 LIMIT_BYTES = 20 * 1024 * 1024
+FILE_LIMIT_BYTES = 50 * 1024 * 1024
 TIMEOUT_SECONDS = 30
+NOTHING_STORED = 1
+SOMETHING_LEFT_OUT = 3  # 2 is Django's, for a wrong command line
+
+
+@dataclass
+class Outcome:
+    """What became of all documents so far."""
+
+    total: Counter[tuple[str, str]] = field(default_factory=Counter)
+    pages: list[Page] = field(default_factory=list)
+    new_page: Page | None = None
+    losses: int = 0
+    failures: list[str] = field(default_factory=list)
+    """Of documents of which nothing was imported: which, and why."""
 
 
 class Command(BaseCommand):
     help = (
         "Import a status page from documents of Statuspage's public API: summary.json or components.json, "
         "incidents.json, scheduled-maintenances.json, history.atom or history.rss. Nobody is notified, and "
-        "importing the same again changes nothing."
+        "importing the same again changes nothing. Exit status: 0 when all was kept, 3 when something was left out "
+        "(it is listed), 1 when nothing was stored."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,51 +63,94 @@ class Command(BaseCommand):
             "--page", metavar="URL", help="the public address of the page to import into, if not the recorded one"
         )
         parser.add_argument(
-            "--time-zone", metavar="NAME", help="the page's IANA time zone, for feeds: they do not tell it"
+            "--time-zone", metavar="NAME", help="the recorded page's IANA time zone, for documents that do not tell it"
+        )
+        parser.add_argument(
+            "--strict", action="store_true", help="store nothing at all when anything would have to be left out"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         zone, address = options["time_zone"], options["page"]
         if zone and zone not in available_timezones():
             raise CommandError(f"“{zone}” is not an IANA time zone; write one such as Europe/London.")
-        names = [document for source in options["sources"] for document in list_documents(source)]
-        documents = [(name, self._read(name)) for name in names]
-        # The JSON first: it knows the page's id, which feeds do not tell.
-        documents.sort(key=lambda document: is_feed(document[1]))
-        total: Counter[tuple[str, str]] = Counter()
-        is_new = False
-        for number, (name, content) in enumerate(documents, start=1):
-            self.stderr.write(f"[{number}/{len(documents)}] {name}")
-            page, report = self._import(name, content, address, zone)
-            is_new = is_new or bool(report.counts["page", "new"])
-            total += report.counts
-            self._tell(report)
-            self.stdout.write(f"{name}: {describe(report.counts)}; page {page.name} ({page.url})")
+        outcome = Outcome()
+        documents = self._read_all([each for source in options["sources"] for each in list_documents(source)], outcome)
+        whole: AbstractContextManager[Any] = transaction.atomic() if options["strict"] else nullcontext()
+        with whole:
+            self._import_all(documents, address, zone, outcome)
+            if options["strict"] and (outcome.losses or outcome.failures):
+                raise CommandError(
+                    f"{describe_losses(outcome)} Nothing is stored (--strict).", returncode=NOTHING_STORED
+                )
+        if not outcome.pages:
+            raise CommandError(" ".join(outcome.failures), returncode=NOTHING_STORED)
         if len(documents) > 1:
-            self.stdout.write(f"In all: {describe(total)}")
-        if is_new:
-            self.stdout.write(next_steps(page))
+            self.stdout.write(f"In all: {describe(outcome.total)}")
+        if outcome.new_page:
+            self.stdout.write(next_steps(outcome.new_page))
+        if outcome.losses or outcome.failures:
+            raise CommandError(f"{describe_losses(outcome)} The rest is stored.", returncode=SOMETHING_LEFT_OUT)
+
+    def _read_all(self, names: list[str], outcome: Outcome) -> list[tuple[str, bytes]]:
+        documents = []
+        for name in names:
+            try:
+                documents.append((name, self._read(name)))
+            except FetchError as error:
+                self._fail(str(error), outcome)
+            except OSError as error:
+                self._fail(f"{name} cannot be read: {error.strerror}.", outcome)
+        return documents
 
     def _read(self, name: str) -> bytes:
-        try:
-            if is_address(name):
-                self.stderr.write(f"reading {name}")
-                return fetch(name, limit_bytes=LIMIT_BYTES, timeout=TIMEOUT_SECONDS)
-            return Path(name).read_bytes()
-        except FetchError as error:
-            raise CommandError(str(error)) from None
-        except OSError as error:
-            raise CommandError(f"{name} cannot be read: {error.strerror}.") from None
+        if is_address(name):
+            self.stderr.write(f"reading {name}")
+            return fetch(name, limit_bytes=LIMIT_BYTES, timeout=TIMEOUT_SECONDS)
+        with Path(name).open("rb") as file:
+            content = file.read(FILE_LIMIT_BYTES + 1)
+        if len(content) > FILE_LIMIT_BYTES:
+            raise FetchError(f"{name} has more than {FILE_LIMIT_BYTES} bytes.")
+        return content
 
-    def _import(self, name: str, content: bytes, address: str | None, zone: str | None) -> tuple[Page, ImportReport]:
-        try:
-            return store(parse(content, address, zone), address=address)
-        except RecordingError as error:
-            raise CommandError(f"{name}: {error} Nothing of it was imported.") from None
+    def _fail(self, reason: str, outcome: Outcome) -> None:
+        self.stderr.write(f"  {reason}")
+        outcome.failures.append(reason)
 
-    def _tell(self, report: ImportReport) -> None:
-        for note, times in sorted(report.notes.items()):
-            self.stderr.write(f"  {note}" + (f" ({times} times)" if times > 1 else ""))
+    def _import_all(
+        self, documents: list[tuple[str, bytes]], address: str | None, zone: str | None, outcome: Outcome
+    ) -> None:
+        for number, (name, content) in enumerate(order(documents), start=1):
+            self.stderr.write(f"[{number}/{len(documents)}] {name}")
+            try:
+                page, report = store(parse(content, address, zone), address=address)
+            except RecordingError as error:
+                self._fail(f"{name}: {error} Nothing of it was imported.", outcome)
+                continue
+            outcome.pages.append(page)
+            outcome.new_page = outcome.new_page or (page if report.counts["page", "new"] else None)
+            outcome.total += report.counts
+            outcome.losses += report.remarks.losses.total()
+            self._tell(report.remarks)
+            self.stdout.write(f"{name}: {describe(report.counts)}; page {page.name} ({page.url})")
+
+    def _tell(self, remarks: Remarks) -> None:
+        for lead, counter in (("left out: ", remarks.losses), ("", remarks.notes)):
+            for words, times in sorted(counter.items()):
+                self.stderr.write(f"  {lead}{words}" + (f" ({times} times)" if times > 1 else ""))
+
+
+def order(documents: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """Those with groups first, for what belongs to them; feeds last: they do not tell the page's id."""
+    return sorted(documents, key=lambda document: (is_feed(document[1]), not has_groups(document[1])))
+
+
+def describe_losses(outcome: Outcome) -> str:
+    """ "2 things were left out, as listed above." and the documents that could not be imported."""
+    words = []
+    if outcome.losses:
+        were = "thing was" if outcome.losses == 1 else "things were"
+        words.append(f"{outcome.losses} {were} left out, as listed above.")
+    return " ".join(words + outcome.failures)
 
 
 def list_documents(source: str) -> list[str]:
@@ -97,20 +160,22 @@ def list_documents(source: str) -> list[str]:
     return [source]
 
 
+def has_groups(content: bytes) -> bool:
+    return re.search(rb'"group"\s*:\s*true', content) is not None
+
+
 def is_address(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
 def parse(content: bytes, address: str | None, zone: str | None) -> Recording:
     """Raises RecordingError."""
-    if not is_feed(content):
-        return parse_json(content)
 
     def find_zone(url: str) -> str | None:
         page = Page.objects.filter(host=host_of(address or url)).first()
         return page.time_zone if page else zone
 
-    return parse_feed(content, find_zone)
+    return parse_feed(content, find_zone) if is_feed(content) else parse_json(content, find_zone)
 
 
 def describe(counts: Counter[tuple[str, str]]) -> str:
