@@ -1,10 +1,8 @@
-"""Markdown as plain text that reads well in a mail: paragraphs, lists and addresses stay, markup goes."""
+"""Rendered Markdown as plain text that reads well in a mail: paragraphs, lists and addresses stay, markup goes."""
 
 from html.parser import HTMLParser
 
-from core.markdown import render_markdown
-
-BLOCKS = frozenset({"p", "h3", "h4", "ul", "ol", "pre", "blockquote", "hr"})
+BLOCKS = frozenset({"p", "h3", "h4", "ul", "ol", "pre", "blockquote", "hr", "table"})
 
 
 class _Writer(HTMLParser):
@@ -28,6 +26,10 @@ class _Writer(HTMLParser):
             self._begin_item()
         elif tag == "br":
             self.lines.append("  " * len(self._lists))
+        elif tag == "tr" and self.lines[-1].strip():
+            self.lines.append("")
+        elif tag in ("th", "td") and self.lines[-1].strip():
+            self.lines[-1] = self.lines[-1].rstrip() + " | "
         elif tag == "hr":
             self.lines[-1] += "--"
         elif tag == "pre":
@@ -71,10 +73,10 @@ class _Writer(HTMLParser):
             self._lists[-1] = number + 1
 
 
-def plain_paragraphs(source: str) -> str:
-    """The words of `source`, several lines; not HTML: write it as text."""
+def plain_paragraphs(html: str) -> str:
+    """The words of what render_markdown gave, several lines; not HTML: write it as text."""
     writer = _Writer()
-    writer.feed(render_markdown(source))
+    writer.feed(html)
     writer.close()
     kept: list[str] = []
     for line in (line.rstrip() for line in writer.lines):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from core.markdown import render_markdown
+from core.markdown import absolute_links, render_markdown
 from delivery.ledger.outbox import publish
 from delivery.models import Notice
 from incidents.record import is_public, record_affected, record_incident
@@ -21,12 +21,12 @@ def publish_notice(update: Update, affected: Sequence[Affected], *, is_first: bo
 
     Hidden components are left out of it: neither their names nor their codes leave the house.
     """
-    incident = update.incident
+    incident, page = update.incident, update.incident.page
     record = record_incident(incident)
     body = _body(update)
     return publish(
         Notice(
-            page=incident.page,
+            page=page,
             code=update.code,
             thread=incident.code,
             stage=_stage(update, is_first=is_first),
@@ -35,8 +35,8 @@ def publish_notice(update: Update, affected: Sequence[Affected], *, is_first: bo
             status_label=update.get_status_display(),
             severity=incident.impact,
             body=body,
-            body_html=update.body_html if body == update.body else render_markdown(body),
-            link=incident.page.absolute_url(incident.path),
+            body_html=absolute_links(update.body_html if body == update.body else render_markdown(body), page.url),
+            link=page.absolute_url(incident.path),
             component_codes=[each["code"] for each in record["components"]],
             components=[
                 record_affected(each, is_announced=update.is_announcement) for each in affected if is_public(each)

@@ -205,7 +205,7 @@ def prebuild_notice(notice: Notice, *, is_subscribed: bool = True) -> PrebuiltMa
         "page": page,
         # In words: a template would show it in the process's own zone.
         "posted_at": f"{notice.created_at.astimezone(page.zone):%-d %B %Y, %H:%M %Z}",
-        "plain_body": plain_paragraphs(notice.body),
+        "plain_body": plain_paragraphs(notice.body_html),
         "tone": tone,
         "colour": COLOURS[tone],
         **(links if is_subscribed else {}),

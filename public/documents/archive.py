@@ -47,7 +47,7 @@ def _describe(incident: PublicIncident, zone: ZoneInfo) -> Json:
         "name": incident.name,
         "impact": incident.impact,
         "timestamp": _window(incident, zone),
-        "message": render_line(latest),
+        "message": render_line(latest, links_addresses=False),
     }
 
 

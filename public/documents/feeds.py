@@ -5,6 +5,7 @@ window in title and body: readers ignore or misplace what is dated in the future
 so do we where `?dates=statuspage` asks for it. An item's id never changes. Reference: docs/api.md.
 """
 
+import re
 from datetime import datetime
 from email.utils import format_datetime
 from enum import StrEnum
@@ -17,7 +18,7 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
-from core.markdown import render_line
+from core.markdown import absolute_links, render_line
 from incidents.notices import describe_window as in_words
 from incidents.phases import Phase
 from public.documents.api_v2 import Json, zone_of
@@ -27,6 +28,7 @@ from public.shapes import PublicIncident, PublicPage, PublicUpdate, Snapshot
 ITEMS = 25
 RSS_TYPE = "application/rss+xml; charset=utf-8"
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
+BLOCK = re.compile("<(?:ul|ol|table|pre|blockquote|h3|h4|hr)[ >]")
 JSON_FEED_TYPE = "application/feed+json; charset=utf-8"
 
 
@@ -62,7 +64,7 @@ def json_feed(snapshot: Snapshot, dates: Dates = Dates.UPDATES) -> Json:
                 "id": incident.url,
                 "url": incident.url,
                 "title": item_title(incident, zone, dates),
-                "content_html": item_html(incident, zone),
+                "content_html": item_html(incident, zone, page.url, dates),
                 "date_published": timestamp(item_date(incident, dates), zone),
                 "date_modified": timestamp(incident.updated_at, zone),
                 "tags": [incident.kind, incident.impact],
@@ -108,17 +110,30 @@ def item_date(incident: PublicIncident, dates: Dates = Dates.UPDATES) -> datetim
     return max(told, default=incident.created_at)
 
 
-def item_html(incident: PublicIncident, zone: ZoneInfo) -> str:
-    """One paragraph per update, newest first; while maintenance has not begun, its window before them."""
-    paragraphs = [_window(incident, zone)] if incident.status == Phase.SCHEDULED else []
-    paragraphs += [_paragraph(update, zone) for update in incident.updates]
-    return "".join(paragraphs)
+def item_html(incident: PublicIncident, zone: ZoneInfo, base: str, dates: Dates = Dates.UPDATES) -> str:
+    """One paragraph per update, newest first; while maintenance has not begun, its window before them.
+
+    Lists, tables and the like follow their update's paragraph. Statuspage has all of an update in the one paragraph.
+    """
+    parts = [_window(incident, zone)] if incident.status == Phase.SCHEDULED else []
+    for update in incident.updates:
+        when = f"{_day_and_time(update.display_at, zone)} {zone_name(update.display_at, zone)}"
+        first, more = _split_body(update, base, dates)
+        parts.append(f"<p><small>{when}</small><br><strong>{update.label}</strong> - {first}</p>{more}")
+    return "".join(parts)
 
 
-def _paragraph(update: PublicUpdate, zone: ZoneInfo) -> str:
-    when = f"{_day_and_time(update.display_at, zone)} {zone_name(update.display_at, zone)}"
-    label, text = update.label, render_line(update.body)
-    return f"<p><small>{when}</small><br><strong>{label}</strong> - {text}</p>"
+def _split_body(update: PublicUpdate, base: str, dates: Dates) -> tuple[str, str]:
+    """What stands in the update's own paragraph, and the blocks after it."""
+    is_ours = dates != Dates.STATUSPAGE
+    if not (is_ours and BLOCK.search(update.body_html)):
+        line = render_line(update.body, links_addresses=is_ours)
+        return absolute_links(line, base).replace("<br>", "<br />"), ""
+    html = absolute_links(update.body_html, base)
+    if not html.startswith("<p>"):
+        return "", html
+    first, _, more = html.removeprefix("<p>").partition("</p>")
+    return first, more.strip()
 
 
 def _window(incident: PublicIncident, zone: ZoneInfo) -> str:
@@ -184,7 +199,7 @@ def _generate(snapshot: Snapshot, form: Literal["rss", "atom"], dates: Dates) ->
     feed.lastBuildDate(updated)
     feed.pubDate(updated)
     for incident in feed_items(snapshot, dates):
-        entry = _add_entry(feed, incident, zone, dates)
+        entry = _add_entry(feed, incident, zone, page.url, dates)
         if form == "rss":
             entry.guid(incident.url, permalink=True)
         else:
@@ -192,11 +207,11 @@ def _generate(snapshot: Snapshot, form: Literal["rss", "atom"], dates: Dates) ->
     return feed
 
 
-def _add_entry(feed: FeedGenerator, incident: PublicIncident, zone: ZoneInfo, dates: Dates) -> FeedEntry:
+def _add_entry(feed: FeedGenerator, incident: PublicIncident, zone: ZoneInfo, base: str, dates: Dates) -> FeedEntry:
     entry = feed.add_entry(order="append")
     entry.title(item_title(incident, zone, dates))
     entry.link(href=incident.url)
-    entry.content(item_html(incident, zone), type="html")
+    entry.content(item_html(incident, zone, base, dates), type="html")
     entry.published(_local(item_date(incident, dates), zone))
     entry.updated(_local(incident.updated_at, zone))
     if incident.scheduled_until:

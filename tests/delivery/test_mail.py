@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
+from core.markdown import render_markdown
 from core.text import clean_text
 from delivery.channels.email import Email, prebuild_notice
 from delivery.ledger import outbox, sender
@@ -261,6 +262,6 @@ def test_a_mail_says_the_time_in_the_zone_of_the_page(make_notice: MakeNotice, p
 
 def test_plain_mail_has_words_and_no_markup(make_notice: MakeNotice):
     words = "We see **errors**.\n\n- Chat\n- [Calls](https://acme.example/calls)"
-    plain = part(read_notice(make_notice(body=words)), "plain")
+    plain = part(read_notice(make_notice(body=words, body_html=render_markdown(words))), "plain")
     assert "We see errors.\n\n- Chat\n- Calls (https://acme.example/calls)" in plain
     assert "**" not in plain

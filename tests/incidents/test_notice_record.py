@@ -55,3 +55,10 @@ def test_a_hidden_component_is_in_no_part_of_the_record(acme: Page, chat: Compon
         assert "Zebra" not in words
         assert secret.code not in words
         assert chat.code in words
+
+
+def test_links_of_a_notice_lead_to_the_page_from_anywhere(acme: Page) -> None:
+    update = Incident.open(acme, "Slow", Post("See [history](/history) and https://other.example/x."))
+    notice = Notice.objects.get(code=update.code)
+    assert f'href="{acme.url}/history"' in notice.body_html
+    assert 'href="https://other.example/x"' in notice.body_html

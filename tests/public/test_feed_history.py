@@ -65,15 +65,15 @@ def test_atom_ids_are_tags_with_a_number_that_stays(example: Example) -> None:
 def test_an_item_tells_its_updates_newest_first_in_statuspages_words(example: Example) -> None:
     (outage, _, resolved) = feeds.feed_items(example.snapshot())
     zone = example.page.zone
-    assert feeds.item_html(outage, zone) == (
+    assert feeds.item_html(outage, zone, example.page.url) == (
         "<p><small>Mar <var data-var='date'>10</var>, <var data-var='time'>04:30</var> MDT</small><br>"
         "<strong>Update</strong> - Still looking.<br /><br />"
         'More <a href="https://acme.example/x" rel="noopener nofollow">here</a>.</p>'
         "<p><small>Mar <var data-var='date'>10</var>, <var data-var='time'>04:00</var> MDT</small><br>"
         "<strong>Investigating</strong> - We are looking into it.</p>"
     )
-    assert "Mar <var data-var='date'> 9</var>" in feeds.item_html(resolved, zone)
-    assert "<strong>Resolved</strong> - All is well again." in feeds.item_html(resolved, zone)
+    assert "Mar <var data-var='date'> 9</var>" in feeds.item_html(resolved, zone, example.page.url)
+    assert "<strong>Resolved</strong> - All is well again." in feeds.item_html(resolved, zone, example.page.url)
 
 
 def test_maintenance_shows_its_window_until_it_begins(example: Example) -> None:
@@ -82,11 +82,11 @@ def test_maintenance_shows_its_window_until_it_begins(example: Example) -> None:
         "<p><strong>THIS IS A SCHEDULED EVENT Mar <var data-var='date'>12</var>, <var data-var='time'>00:00</var>"
         " - <var data-var='time'>01:00</var> MDT</strong></p>"
     )
-    assert feeds.item_html(planned, example.page.zone).startswith(window)
+    assert feeds.item_html(planned, example.page.zone, example.page.url).startswith(window)
     with time_machine.travel(at(12, 6, 1)):
         example.planned.post(Post("Begun.", "in_progress"))
     running = feeds.feed_items(example.snapshot(at(12, 6, 2)))[0]
-    html = feeds.item_html(running, example.page.zone)
+    html = feeds.item_html(running, example.page.zone, example.page.url)
     assert "SCHEDULED EVENT" not in html
     assert "<strong>In progress</strong> - Begun." in html
     assert feeds.item_date(running).replace(microsecond=0) == at(12, 6, 1)
@@ -219,3 +219,35 @@ def test_who_relies_on_statuspages_dates_can_have_them(example: Example, client:
     for content, is_theirs in ((plain, False), (theirs, True)):
         assert ("Thu, 12 Mar 2026 00:00:00" in content or "2026-03-12T00:00:00" in content) == is_theirs
         assert ("(scheduled for Thu 12 March 2026" in content) != is_theirs
+
+
+BLOCKS = "Known:\n\n- EU\n- US\n\n| Region | State |\n|---|---|\n| EU | down |\n\nSee [history](/history)."
+
+
+def test_lists_and_tables_stay_what_they_are(example: Example) -> None:
+    update = example.outage.post(Post(BLOCKS, "investigating", at=at(10, 11)))
+    snapshot = example.snapshot()
+    told = next(each for each in snapshot.incidents if each.code == update.incident.code)
+    html = feeds.item_html(told, example.page.zone, example.page.url)
+    assert "<strong>Update</strong> - Known:</p><ul>\n<li>EU</li>\n<li>US</li>\n</ul>" in html
+    assert "<td>down</td>" in html
+    assert f'<a href="{example.page.url}/history"' in html
+    for content in (feeds.rss(snapshot), feeds.atom(snapshot)):
+        [entry] = [each for each in feedparser.parse(content).entries if each.title == "Messages delayed"]
+        assert "<li>US</li>" in (entry.get("content") or [{"value": entry.summary}])[0]["value"]
+
+
+def test_statuspages_way_keeps_an_update_in_its_one_paragraph(example: Example) -> None:
+    example.outage.post(Post(BLOCKS, "investigating", at=at(10, 11)))
+    told = next(each for each in example.snapshot().incidents if each.code == example.outage.code)
+    html = feeds.item_html(told, example.page.zone, example.page.url, feeds.Dates.STATUSPAGE)
+    assert "- EU<br />- US" in html
+    assert "<ul>" not in html
+    assert f'<a href="{example.page.url}/history"' in html
+
+
+def test_an_update_that_is_a_list_has_its_own_paragraph_all_the_same(example: Example) -> None:
+    example.outage.post(Post("- EU\n- US", "investigating", at=at(10, 11)))
+    told = next(each for each in example.snapshot().incidents if each.code == example.outage.code)
+    html = feeds.item_html(told, example.page.zone, example.page.url)
+    assert "<strong>Update</strong> - </p><ul>" in html

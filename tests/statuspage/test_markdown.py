@@ -1,8 +1,9 @@
 import time
 
 import pytest
+from bs4 import BeautifulSoup
 
-from core.markdown import render_markdown
+from core.markdown import absolute_links, render_line, render_markdown
 
 
 def test_what_staff_write_comes_out_as_they_meant_it() -> None:
@@ -35,7 +36,8 @@ def test_nothing_in_it_runs_or_loads(source: str) -> None:
     assert 'href="javascript' not in html
     assert 'href="data' not in html
     assert 'href="vbscript' not in html
-    assert "<a" not in html or "hx-get=" not in html
+    for element in BeautifulSoup(html, "html.parser").find_all(True):
+        assert set(element.attrs) <= {"href", "rel"}
 
 
 def test_headings_stay_below_those_of_the_page() -> None:
@@ -65,3 +67,70 @@ def test_a_body_of_the_largest_size_cannot_stall_the_server(bomb: str) -> None:
     started = time.process_time()
     render_markdown(bomb[:25_000])
     assert time.process_time() - started < 5  # the worst takes a fraction of a second; quadratic ones took minutes
+
+
+def test_a_table_is_a_table() -> None:
+    html = render_markdown("| Region | Errors |\n|:---|---:|\n| EU | 3 % |")
+    assert html.count("<table>") == html.count("</table>") == 1
+    assert '<th align="left">Region</th>' in html
+    assert '<td align="right">3 %</td>' in html
+    assert "style=" not in html
+
+
+@pytest.mark.parametrize(
+    ("source", "html"),
+    [
+        (
+            "See https://acme.example/a?b=1&c=2.",
+            '<a href="https://acme.example/a?b=1&amp;c=2" rel="noopener nofollow">',
+        ),
+        (
+            "(http://acme.example/x)",
+            '(<a href="http://acme.example/x" rel="noopener nofollow">http://acme.example/x</a>)',
+        ),
+    ],
+)
+def test_a_bare_address_is_a_link(source: str, html: str) -> None:
+    assert html in render_markdown(source)
+    assert html in render_line(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "See README.md",
+        "acme.example",
+        "version 1.2.3",
+        "`https://acme.example`",
+        "javascript://x",
+        "ftp://x.example",
+        "//x.example",
+        "a@b.example",
+    ],
+)
+def test_what_is_no_address_is_no_link(source: str) -> None:
+    assert "<a" not in render_markdown(source)
+
+
+@pytest.mark.parametrize(
+    ("link", "absolute"),
+    [
+        ("/history", "https://status.acme.example/history"),
+        ("incidents/x", "https://status.acme.example/incidents/x"),
+        ("#later", "https://status.acme.example/#later"),
+        ("?a=1", "https://status.acme.example/?a=1"),
+        ("//other.example/x", "https://other.example/x"),
+        ("https://other.example/x", "https://other.example/x"),
+        ("mailto:a@b.example", "mailto:a@b.example"),
+    ],
+)
+def test_links_are_absolute_away_from_the_page(link: str, absolute: str) -> None:
+    html = absolute_links(render_markdown(f"[x]({link})"), "https://status.acme.example")
+    assert f'href="{absolute}"' in html
+
+
+def test_making_links_absolute_changes_nothing_else() -> None:
+    source = (
+        "# A\n\n- b\n\n3. c\n\n| d | e |\n|--:|---|\n| f | g |\n\n> h\n\n```\ni\n```\n\n---\n\n~~j~~ https://k.example"
+    )
+    assert absolute_links(render_markdown(source), "https://status.acme.example") == render_markdown(source)
