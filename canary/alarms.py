@@ -1,22 +1,23 @@
 """Alarms: raised once, told of again each hour, cleared once, however many watchers look.
 
-The row is the state. A watcher claims it for a minute to tell of it; one that dies meanwhile, or an alarm channel
-that cannot be reached, means another try after that minute.
+The row is the state. A watcher claims it for a minute to tell of it; one that dies meanwhile, or an account that cannot
+be reached, means another try after that minute.
 """
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import urlsplit
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from canary.alarm_channels import AlarmChannel, AlarmError, AlarmMessage
+from canary.alarm_accounts import tell
+from canary.alarm_notices import AlarmStage, build_notice
 from canary.findings import Finding
 from canary.models import Alarm
+from delivery.contract import DeliveryError
+from delivery.models import Account
 
 log = logging.getLogger(__name__)
 REMIND_AFTER = timedelta(hours=1)
@@ -26,7 +27,7 @@ CLEAR_AFTER_LOOKS = 3
 RAISED, CLEARED = "raised", "cleared"
 
 
-def settle(findings: Iterable[Finding], channels: Iterable[AlarmChannel]) -> None:
+def settle(findings: Iterable[Finding], accounts: Iterable[Account]) -> None:
     """Raise what is found, clear what is not found any more, tell of both."""
     for finding in findings:
         _raise(finding)
@@ -35,10 +36,10 @@ def settle(findings: Iterable[Finding], channels: Iterable[AlarmChannel]) -> Non
     for key in list(over.values_list("key", flat=True)):
         if over.filter(key=key).update(cleared_at=Now()):
             log.info("all clear: %s", key)
-    channels = list(channels)
+    accounts = list(accounts)
     recent = Alarm.objects.filter(cleared_at__gt=Now() - timedelta(days=1))
     for alarm in [*Alarm.objects.open(), *recent]:
-        _tell_all(alarm, channels)
+        _tell_all(alarm, accounts)
 
 
 def _raise(finding: Finding) -> None:
@@ -49,57 +50,51 @@ def _raise(finding: Finding) -> None:
         Alarm.objects.open().filter(pk=alarm.pk).update(text=finding.text, seen_at=Now())
 
 
-def _tell_all(alarm: Alarm, channels: list[AlarmChannel]) -> None:
-    """Tell each channel what it does not know yet. One that fails stops no other, and is tried again in a minute."""
-    if not any(_untold(alarm, channel) for channel in channels) or not Alarm.objects.claim(alarm.pk, CLAIM_LASTS):
+def _tell_all(alarm: Alarm, accounts: list[Account]) -> None:
+    """Tell each account what it does not know yet. One that fails stops no other, and is tried again in a minute."""
+    if not any(_untold(alarm, account) for account in accounts) or not Alarm.objects.claim(alarm.pk, CLAIM_LASTS):
         return
     alarm.refresh_from_db()  # what another watcher has told since
     troubles = []
-    for channel in channels:
-        if stage := _untold(alarm, channel):
-            try:
-                channel.tell(_message(alarm, channel))
-            except AlarmError as error:
-                troubles.append(f"{channel.name}: {error}")
-            except Exception as error:  # a mistake in one channel must not silence the others
-                log.exception("alarm channel failed: %s", channel.name)
-                troubles.append(f"{channel.name}: internal error ({type(error).__name__})")
+    for account in accounts:
+        if stage := _untold(alarm, account):
+            if trouble := _try_to_tell(alarm, account):
+                troubles.append(f"{account.name}: {trouble}")
             else:
-                alarm.told[channel.name] = [stage, timezone.now().isoformat()]
+                alarm.told[account.name] = [stage, timezone.now().isoformat()]
     for trouble in troubles:
         log.error("alarm not told: %s", trouble)
     released = {} if troubles else {"claimed_until": None}
     Alarm.objects.filter(pk=alarm.pk).update(told=alarm.told, trouble="\n".join(troubles), **released)
 
 
-def _untold(alarm: Alarm, channel: AlarmChannel) -> str:
-    """What this channel should hear of now: RAISED (also as a reminder), CLEARED, or ""."""
-    stage, at = alarm.told.get(channel.name, ["", ""])
+def _try_to_tell(alarm: Alarm, account: Account) -> str:
+    """Why that did not work, for staff; "" when it did."""
+    _, told_at = alarm.told.get(account.name, ["", ""])
+    stage = AlarmStage.of(is_clear=alarm.cleared_at is not None, is_reminder=bool(told_at))
+    finding = Finding(alarm.key, alarm.text)
+    return _hand_over(account, finding, alarm.raised_at, stage, told_at)
+
+
+def _hand_over(account: Account, finding: Finding, since: datetime, stage: AlarmStage, told_at: str) -> str:
+    try:
+        tell(account, build_notice(account.page, finding, since, stage, told_at))
+    except DeliveryError as error:
+        return str(error)
+    except Exception as error:  # a mistake in one channel must not silence the others
+        log.exception("alarm channel failed: %s", account.channel)
+        return f"internal error ({type(error).__name__})"
+    return ""
+
+
+def _untold(alarm: Alarm, account: Account) -> str:
+    """What this account should hear of now: RAISED (also as a reminder), CLEARED, or ""."""
+    stage, at = alarm.told.get(account.name, ["", ""])
     if alarm.cleared_at is not None:
         return CLEARED if stage == RAISED else ""
     if not stage or timezone.now() - datetime.fromisoformat(at) > REMIND_AFTER:
         return RAISED
     return ""
-
-
-def _message(alarm: Alarm, channel: AlarmChannel) -> AlarmMessage:
-    return AlarmMessage(
-        site=site(),
-        key=alarm.key,
-        text=alarm.text,
-        since=alarm.raised_at.astimezone(UTC),
-        is_clear=alarm.cleared_at is not None,
-        is_reminder=channel.name in alarm.told,
-        link=staff_link(),
-    )
-
-
-def site() -> str:
-    return urlsplit(settings.PUBLIC_URL).netloc or "status page"
-
-
-def staff_link() -> str:
-    return f"{settings.PUBLIC_URL.rstrip('/')}/admin/" if settings.PUBLIC_URL else ""
 
 
 def open_sentences() -> list[str]:
@@ -124,27 +119,28 @@ class OfflineBoard:
         self._since: datetime | None = None
         self._told: dict[str, datetime] = {}
 
-    def raise_alarm(self, finding: Finding, since: datetime, channels: Iterable[AlarmChannel]) -> None:
+    def raise_alarm(self, finding: Finding, since: datetime, accounts: Iterable[Account]) -> None:
         self._since = since
-        for channel in channels:
-            told = self._told.get(channel.name)
+        for account in accounts:
+            told = self._told.get(account.name)
             if told is None or timezone.now() - told > REMIND_AFTER:
-                self._tell(channel, finding, since, is_reminder=told is not None)
+                self._tell(account, finding, since, AlarmStage.of(is_clear=False, is_reminder=told is not None))
 
-    def clear(self, finding: Finding, channels: Iterable[AlarmChannel]) -> None:
-        for channel in channels:
-            if self._since and channel.name in self._told and self._tell(channel, finding, self._since, is_clear=True):
-                del self._told[channel.name]
+    def clear(self, finding: Finding, accounts: Iterable[Account]) -> None:
+        for account in accounts:
+            if (
+                self._since
+                and account.name in self._told
+                and self._tell(account, finding, self._since, AlarmStage.CLEAR)
+            ):
+                del self._told[account.name]
 
-    def _tell(self, channel: AlarmChannel, finding: Finding, since: datetime, **kind: Any) -> bool:
-        try:
-            channel.tell(
-                AlarmMessage(site=site(), key=finding.key, text=finding.text, since=since, link=staff_link(), **kind)
-            )
-        except Exception as error:  # whatever it is: the others must still be told
-            log.error("alarm not told: %s: %s", channel.name, error)
+    def _tell(self, account: Account, finding: Finding, since: datetime, stage: AlarmStage) -> bool:
+        told_at = self._told.get(account.name)
+        if trouble := _hand_over(account, finding, since, stage, told_at.isoformat() if told_at else ""):
+            log.error("alarm not told: %s: %s", account.name, trouble)
             return False
-        self._told[channel.name] = timezone.now()
+        self._told[account.name] = timezone.now()
         return True
 
 

@@ -6,25 +6,22 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 (Django's word)
 from django.core.exceptions import ValidationError
 
-from canary.alarm_channels import configured
+from canary.alarm_accounts import configured, mistakes
 from canary.heartbeats import destinations
 from canary.inbox import Inbox
 from subscribers.addresses import normalise_address
 
-PAGERDUTY_KEY_LENGTH = 32
-
 
 @register
 def check_canary(**kwargs: Any) -> list[CheckMessage]:
-    key = settings.ALARM_PAGERDUTY_KEY
     found = {
         "E002": bool(settings.CANARY_IMAP_URL) and not _is_mailbox(settings.CANARY_IMAP_URL),
         "W001": bool(destinations()) and not configured() and not settings.ALARM_DEADMAN_URL,
         "W002": bool(settings.CANARY_MAIL_TO) and not (settings.CANARY_MAIL_SECRET or settings.CANARY_IMAP_URL),
         "W003": bool(destinations()) and settings.CANARY_DEADLINE_SECONDS > 4 * settings.CANARY_PERIOD_SECONDS,
         "E001": bool(settings.CANARY_MAIL_TO) and not _is_address(settings.CANARY_MAIL_TO),
-        "W004": bool(key) and len(key) != PAGERDUTY_KEY_LENGTH,
-        "W005": bool(settings.ALARM_EMAILS) and not (settings.ALARM_SMTP or settings.SMTP),
+        "W004": any(mistakes(account) for account in configured()),
+        "W005": bool(settings.ALARM_EMAILS) and not settings.ALARM_EMAIL_URL,
         "W006": bool(settings.CANARY_MAIL_TO) and not settings.SMTP,
     }
     kinds = {"E": Error, "W": Warning}
@@ -54,7 +51,7 @@ MESSAGES = {
     ),
     "W001": (
         "The canary has nobody to tell.",
-        "Set ALARM_SLACK_URL, ALARM_PAGERDUTY_KEY, ALARM_EMAILS or ALARM_DEADMAN_URL; docs/canary.md.",
+        "Set ALARM_SLACK_URL, ALARM_PAGERDUTY_KEY, ALARM_WEBHOOK_URL, ALARM_EMAILS or ALARM_DEADMAN_URL; docs/canary.md.",
     ),
     "W002": (
         "CANARY_MAIL_TO is set, but nothing says when its mail arrives.",
@@ -66,8 +63,11 @@ MESSAGES = {
     ),
     "E001": ("CANARY_MAIL_TO is not an e-mail address.", "Write one address, such as canary@example.com."),
     "W004": (
-        "ALARM_PAGERDUTY_KEY does not have 32 characters.",
-        "Use the integration key of an “Events API v2” integration, not an API key.",
+        "An account for alarms is not what its channel asks for, so nobody can be told there.",
+        (
+            "ALARM_PAGERDUTY_KEY has the 32 characters of an “Events API v2” integration, ALARM_EMAILS has addresses, "
+            "and ALARM_WEBHOOK_URL needs ALARM_WEBHOOK_SECRET."
+        ),
     ),
     "W005": ("ALARM_EMAILS is set, but there is no mail server.", "Set ALARM_EMAIL_URL, better than EMAIL_URL alone."),
     "W006": ("Heartbeats by mail go to files, for there is no mail server.", "Set EMAIL_URL."),

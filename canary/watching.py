@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from canary import alarms
-from canary.alarm_channels import configured
+from canary.alarm_accounts import configured
 from canary.documents import Reader, addresses
 from canary.findings import Finding, look_at_ledger
 from canary.inbox import Inbox
@@ -34,7 +34,7 @@ PING_SECONDS = 10.0
 class Watch:
     def __init__(self) -> None:
         self.since = timezone.now()
-        self.channels = configured()
+        self.accounts = configured()
         self.readers: list[Reader | Inbox] = [Reader(each) for each in addresses()]
         if settings.CANARY_IMAP_URL:
             self.readers.append(Inbox(settings.CANARY_IMAP_URL))
@@ -55,7 +55,7 @@ class Watch:
         """One round; whether all is well."""
         try:
             findings = [*look_at_ledger(self.since), *filter(None, (each.finding() for each in self.readers))]
-            alarms.settle(findings, self.channels)
+            alarms.settle(findings, self.accounts)
             is_open = alarms.is_anything_open()
         except DatabaseError:
             connection.close()
@@ -73,11 +73,11 @@ class Watch:
     def _without_database(self) -> None:
         self._database_gone_since = self._database_gone_since or timezone.now()
         if timezone.now() - self._database_gone_since > DATABASE_PATIENCE:
-            self.board.raise_alarm(DATABASE_GONE, self._database_gone_since, self.channels)
+            self.board.raise_alarm(DATABASE_GONE, self._database_gone_since, self.accounts)
 
     def _database_is_back(self) -> None:
         self._database_gone_since = None
-        self.board.clear(DATABASE_GONE, self.channels)
+        self.board.clear(DATABASE_GONE, self.accounts)
 
 
 def ping() -> None:

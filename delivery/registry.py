@@ -20,6 +20,8 @@ class Place(NamedTuple):
 CHANNELS = {
     "email": Place("delivery.channels.email.Email", queue="delivery.email"),
     "x": Place("delivery.channels.x.X", queue="delivery.social"),
+    "slack": Place("delivery.channels.slack.Slack", queue="delivery.social"),
+    "pagerduty": Place("delivery.channels.pagerduty.PagerDuty", queue="delivery.social"),
     "webhook": Place("delivery.channels.webhook.Webhook", queue="delivery.webhook"),
 }
 

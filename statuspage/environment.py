@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
 from core.imap import MailboxUrl
+from core.smtp_url import SmtpUrl
 
 SWITCH = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(("false", "off", "no", "0"), False)
 SQLITE = "django.db.backends.sqlite3"
@@ -166,24 +167,28 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
 
     def mail(self, name: str) -> dict[str, Any]:
         """Django's EMAIL_* settings of smtp:// (plain), smtp+tls:// (STARTTLS) or smtps:// (TLS); {} when unset."""
-        url = self.text(name)
+        url = self.mail_url(name)
         if not url:
             return {}
-        try:
-            parts, port = urlsplit(url), urlsplit(url).port
-        except ValueError:
-            raise ImproperlyConfigured(f"{name}: is not a URL such as smtp+tls://user:password@host:587.") from None
-        if parts.scheme not in ("smtp", "smtp+tls", "smtps") or not parts.hostname:
-            raise ImproperlyConfigured(f"{name}: must begin with smtp://, smtp+tls:// or smtps:// and name a host.")
-        config = self.email_url_config(url)
+        server = SmtpUrl.parse(url)
         return {
-            "EMAIL_HOST": parts.hostname,
-            "EMAIL_PORT": port or {"smtp": 25, "smtp+tls": 587, "smtps": 465}[parts.scheme],
-            "EMAIL_HOST_USER": config["EMAIL_HOST_USER"] or "",
-            "EMAIL_HOST_PASSWORD": config["EMAIL_HOST_PASSWORD"] or "",
-            "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
-            "EMAIL_USE_SSL": parts.scheme == "smtps",
+            "EMAIL_HOST": server.host,
+            "EMAIL_PORT": server.port,
+            "EMAIL_HOST_USER": server.user,
+            "EMAIL_HOST_PASSWORD": server.password,
+            "EMAIL_USE_TLS": server.scheme == "smtp+tls",
+            "EMAIL_USE_SSL": server.scheme == "smtps",
         }
+
+    def mail_url(self, name: str) -> str:
+        """The URL of a mail server as it was written; "" when unset. It may hold a password, so no error repeats it."""
+        url = self.text(name)
+        try:
+            if url:
+                SmtpUrl.parse(url)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}") from None
+        return url
 
     def mailbox(self, name: str) -> MailboxUrl | None:
         """An IMAP mailbox; None when unset."""

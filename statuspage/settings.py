@@ -229,11 +229,13 @@ CANARY_READ_URLS = [env.endpoint_of("CANARY_READ_URLS", each) for each in env.wo
 CANARY_READ_SECONDS = env.number("CANARY_READ_SECONDS", 30, least=1, most=3600)
 CANARY_WATCH_SECONDS = env.number("CANARY_WATCH_SECONDS", 5, least=1, most=60)
 ALARM_EMAILS = env.words("ALARM_EMAILS")
-ALARM_SMTP = env.mail("ALARM_EMAIL_URL")
+ALARM_EMAIL_URL = env.mail_url("ALARM_EMAIL_URL") or env.mail_url("EMAIL_URL")
 ALARM_SLACK_URL = env.endpoint("ALARM_SLACK_URL")
 ALARM_PAGERDUTY_KEY = env.text("ALARM_PAGERDUTY_KEY")
 # Accounts in Europe have another.
 ALARM_PAGERDUTY_URL = env.endpoint("ALARM_PAGERDUTY_URL") or "https://events.pagerduty.com/v2/enqueue"
+ALARM_WEBHOOK_URL = env.endpoint("ALARM_WEBHOOK_URL")
+ALARM_WEBHOOK_SECRET = env.text("ALARM_WEBHOOK_SECRET")
 ALARM_DEADMAN_URL = env.endpoint("ALARM_DEADMAN_URL")
 # Whether `manage.py up` runs a watch.
 WATCHED = any(
@@ -244,6 +246,7 @@ WATCHED = any(
         ALARM_EMAILS,
         ALARM_SLACK_URL,
         ALARM_PAGERDUTY_KEY,
+        ALARM_WEBHOOK_URL,
         ALARM_DEADMAN_URL,
     )
 )

@@ -50,6 +50,7 @@ FROM_OUTSIDE = (
     "ALARM_EMAIL_URL",
     "ALARM_SLACK_URL",
     "ALARM_PAGERDUTY_KEY",
+    "ALARM_WEBHOOK_URL",
     "ALARM_DEADMAN_URL",
 )
 # For a night: --hypothesis-profile=long

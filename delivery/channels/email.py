@@ -19,7 +19,8 @@ from django.template.loader import render_to_string
 from components.status import Status
 from core.colours import BLUE, GREEN, ORANGE, RED, SOFT, YELLOW
 from core.plain_text import plain_paragraphs
-from delivery.contract import Channel, DeliveryError, Outcome, Recipient
+from core.smtp_url import SmtpUrl
+from delivery.contract import Channel, DeliveryError, Outcome, Recipient, SecretField
 from delivery.mail import message_ids
 from delivery.mail.files import MailFolder
 from delivery.mail.mime import PrebuiltMail, SlotNames, prebuild
@@ -34,6 +35,8 @@ from subscribers.signing import PATHS, Purpose, signer
 # What can be written into an SMTP command as it is. Others are refused when they subscribe.
 ADDRESS = re.compile(r"[!-;=?-~]+@[A-Za-z0-9.-]+")
 CACHED_NOTICES = 4
+# Of an account's own server, which is there for when the other one fails: who asks it has other things to do.
+OWN_SERVER_SECONDS = 10.0
 # The colour of a notice in light mail programs; the template's style sheet has the dark ones.
 COLOURS = {
     "none": SOFT.light,
@@ -65,6 +68,11 @@ class Email(Channel):
 
     class Options(Channel.Options):
         address = forms.EmailField(label="Address", help_text="Of ours: it has nothing to unsubscribe from.")
+        server = SecretField(
+            label="Mail server, such as smtp+tls://user:password@host:587",
+            required=False,
+            help_text="Empty: that of EMAIL_URL.",
+        )
 
     def __init__(self) -> None:
         self.transport = open_transport()
@@ -95,8 +103,27 @@ class Email(Channel):
     def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
         """Not in order. Several messages are under way at once: see delivery/smtp/pool.py."""
         refused: list[Outcome] = []
-        for message, error in self.transport.carry(self._messages(notice, recipients, refused)):
+        elsewhere: list[Recipient] = []
+        for message, error in self.transport.carry(self._messages(notice, _ours(recipients, elsewhere), refused)):
             yield Outcome(message.key, error)
+        for recipient in elsewhere:
+            yield from self._send_elsewhere(notice, recipient)
+        yield from refused
+
+    def _send_elsewhere(self, notice: Notice, recipient: Recipient) -> Iterator[Outcome]:
+        """To an account that has a mail server of its own."""
+        refused: list[Outcome] = []
+        try:
+            server = SmtpUrl.parse(own_server(recipient))
+        except ValueError as wrong:
+            yield Outcome(recipient.delivery_id, DeliveryError(f"its mail server {wrong}", permanent=True))
+            return
+        relay = Relay(server, timeout=OWN_SERVER_SECONDS)
+        try:
+            for message, error in relay.carry(self._messages(notice, [recipient], refused)):
+                yield Outcome(message.key, error)
+        finally:
+            relay.close()
         yield from refused
 
     def close(self) -> None:
@@ -123,6 +150,20 @@ class Email(Channel):
                 self._mails.clear()
             self._mails[key] = NoticeMail(notice, is_subscribed=recipient.account is None)
         return self._mails[key]
+
+
+def _ours(recipients: Iterable[Recipient], elsewhere: list[Recipient]) -> Iterator[Recipient]:
+    """Those whom the server of EMAIL_URL is for; the others go into `elsewhere`."""
+    for recipient in recipients:
+        if own_server(recipient):
+            elsewhere.append(recipient)
+        else:
+            yield recipient
+
+
+def own_server(recipient: Recipient) -> str:
+    """The URL of an account's own mail server; "" for everybody else."""
+    return recipient.account.credentials.get("server", "") if recipient.account else ""
 
 
 class NoticeMail:

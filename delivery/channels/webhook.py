@@ -11,13 +11,11 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from core.outbound import Answer, NoAnswerError, OutboundError, Trust, request
+from delivery.channels.posting import CONFIGURATION_RETRY_SECONDS, post_json, refuse_trouble
 from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 from delivery.models import Notice
 
-SECONDS = 10.0
-LIMIT_BYTES = 64 * 1024
-CONFIGURATION_RETRY_SECONDS = 300.0
+# A heartbeat's pause is short: it is there to see the end of one.
 HEARTBEAT_RETRY_SECONDS = 10.0
 
 
@@ -38,23 +36,14 @@ class Webhook(Channel):
         name = f"d-{notice.code}-{recipient.delivery_id}"
         try:
             headers = sign(account.credentials["secret"], name, body)
-            answer = request(
-                "POST",
-                account.credentials["url"],
-                body=body.encode(),
-                headers=headers,
-                trust=Trust.OPERATOR,
-                seconds=SECONDS,
-                limit_bytes=LIMIT_BYTES,
-                whole_body=False,
-            )
-        except (ValueError, EmptyWebhookSecretError) as error:  # its words may hold a part of the address or the secret
+        except (ValueError, EmptyWebhookSecretError) as error:  # its words may hold a part of the secret
             raise DeliveryError(
-                "the address or the secret cannot be used", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS
+                "the secret cannot be used", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS
             ) from error
-        except OutboundError as error:
-            raise DeliveryError(str(error), ambiguous=isinstance(error, NoAnswerError)) from error
-        return read_answer(answer, heartbeat=notice.is_heartbeat)
+        answer = post_json(account.credentials["url"], body, headers)
+        wait = HEARTBEAT_RETRY_SECONDS if notice.is_heartbeat else CONFIGURATION_RETRY_SECONDS
+        refuse_trouble(answer, what="the address or the signature", wait=wait)
+        return {}
 
 
 # By audience. Whoever acts on incidents must not take a test for one.
@@ -62,6 +51,7 @@ TYPES = {
     Notice.Audience.PAGE: "notice.posted",
     Notice.Audience.CANARY: "notice.heartbeat",
     Notice.Audience.ACCOUNT: "notice.test",
+    Notice.Audience.STAFF: "notice.alarm",
 }
 
 
@@ -92,26 +82,7 @@ def sign(secret: str, name: str, body: str) -> dict[str, str]:
     """`name` is the same at each attempt, so that the other side can drop the second copy. Raises ValueError."""
     now = datetime.fromtimestamp(int(timezone.now().timestamp()), UTC)
     return {
-        "Content-Type": "application/json",
         "webhook-id": name,
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Signer(secret).sign(name, now, body),
     }
-
-
-def read_answer(answer: Answer, *, heartbeat: bool = False) -> Remote:
-    """Nothing: the other side gives no id. Raises DeliveryError. A heartbeat's pause is short: it is there to see the end of one."""
-    status, words = answer.status, f": {answer.words}" if answer.words else ""
-    wait = HEARTBEAT_RETRY_SECONDS if heartbeat else CONFIGURATION_RETRY_SECONDS
-    if answer.is_good:
-        return {}
-    if 300 <= status < 400:
-        raise DeliveryError(f"it redirects ({status}), which is not followed", pause=True, retry_after=wait)
-    if status in (401, 403, 404, 410):
-        raise DeliveryError(f"the address or the signature is refused ({status})", pause=True, retry_after=wait)
-    if status == 429:
-        after = answer.headers.get("retry-after", "")
-        raise DeliveryError("it asks for a wait (429)", retry_after=float(after) if after.isdecimal() else None)
-    if status >= 500 or status in (408, 425):
-        raise DeliveryError(f"it has trouble ({status})")
-    raise DeliveryError(f"it refuses this ({status}){words}", permanent=True)

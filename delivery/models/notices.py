@@ -45,6 +45,7 @@ class Notice(models.Model):
         CANARY = "canary", "The canary"
         ACCOUNT = "account", "One account"
         PERSON = "person", "One person"
+        STAFF = "staff", "Staff on call"
 
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="notices")
     audience = models.CharField(

@@ -24,7 +24,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "W002": {"CANARY_MAIL_SECRET": ""},
     "W003": {"CANARY_DEADLINE_SECONDS": 121},
     "W004": {"ALARM_PAGERDUTY_KEY": "an API key"},
-    "W005": {"ALARM_EMAILS": ["oncall@example.com"], "SMTP": {}, "CANARY_MAIL_TO": ""},
+    "W005": {"ALARM_EMAILS": ["oncall@example.com"], "ALARM_EMAIL_URL": "", "CANARY_MAIL_TO": ""},
     "W006": {"SMTP": {}},
 }
 
@@ -67,3 +67,15 @@ def test_staff_see_alarms_past_and_present_and_how_to_begin(admin_client):
     assert "No canary is set up" in shown
     assert admin_client.get(f"/admin/canary/alarm/{alarm.pk}/change/").status_code == 200
     assert "Alarm since" in admin_client.get("/admin/").text
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"ALARM_EMAILS": ["oncall"], "ALARM_EMAIL_URL": "smtp://mail.example.com"},
+        {"ALARM_WEBHOOK_URL": "https://x.example"},
+    ],
+    ids=["no address", "no secret"],
+)
+def test_what_a_channel_would_not_take_is_named(settings: Settings, values: dict[str, Any]):
+    assert found(settings, WELL | values) == ["canary.W004"]

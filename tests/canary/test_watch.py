@@ -226,7 +226,7 @@ def test_two_watchers_tell_once(watch: Watch, wires: Wires):
 
 def test_what_one_watcher_alone_sees_is_not_cleared_by_the_other(page: Page, wires: Wires, watch: Watch):
     beat()
-    alarms.settle([Finding("documents", "The page is old.")], watch.channels)
+    alarms.settle([Finding("documents", "The page is old.")], watch.accounts)
 
     assert not watch.look()
     assert Alarm.objects.open().count() == 1
@@ -242,7 +242,7 @@ def test_an_alarm_channel_that_fails_stops_no_other_and_is_tried_again(watch: Wa
     assert len(said(wires)) == 1
     assert len(wires.pagerduty.requests) == 1, "not each few seconds"
     shown = admin_client.get("/admin/").text
-    assert "could not be told by PagerDuty: it answered 500" in shown
+    assert "could not be told by PagerDuty: it has trouble (500)" in shown
     assert "heartbeats by mail did not arrive" in shown
 
     wires.pagerduty.answer = lambda sent: Reply(202)
@@ -255,7 +255,7 @@ def test_an_alarm_channel_that_fails_stops_no_other_and_is_tried_again(watch: Wa
 
 
 def test_a_mistake_in_one_alarm_channel_stops_no_other(watch: Watch, wires: Wires, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("canary.alarm_channels.pagerduty.compose", lambda message: 1 / 0)
+    monkeypatch.setattr("delivery.channels.pagerduty.compose", lambda notice: 1 / 0)
     beat(arriving=0)
 
     watch.look()

@@ -109,6 +109,21 @@ def webhook_account(page: Page) -> Account:
 
 
 @pytest.fixture
+def slack_account(page: Page) -> Account:
+    from delivery.models import Account
+
+    return Account.objects.create(page=page, channel="slack", name="#status", credentials={"url": "http://127.0.0.1:1"})
+
+
+@pytest.fixture
+def pagerduty_account(page: Page) -> Account:
+    from delivery.models import Account
+
+    options, secrets = {"url": "http://127.0.0.1:1"}, {"key": "0123456789abcdef0123456789abcdef"}
+    return Account.objects.create(page=page, channel="pagerduty", name="On call", options=options, credentials=secrets)
+
+
+@pytest.fixture
 def mail_dir(settings: Settings, tmp_path: Path) -> Path:
     """Where mail is written: SMTP is not configured."""
     settings.MAIL_DIR = tmp_path / "mail"

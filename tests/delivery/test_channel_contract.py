@@ -15,7 +15,7 @@ from standardwebhooks import Webhook as Signer
 from standardwebhooks import WebhookVerificationError
 
 from delivery import registry
-from delivery.channels import webhook as webhook_module
+from delivery.channels import posting
 from delivery.channels import x as x_module
 from delivery.ledger import outbox, sender
 from delivery.models import Delivery, Notice, Pause
@@ -114,13 +114,53 @@ def rigs(
             return reply
 
         with listening(check) as server:
-            monkeypatch.setattr(webhook_module, "SECONDS", 0.2)
+            monkeypatch.setattr(posting, "SECONDS", 0.2)
             account.credentials = account.credentials | {"url": f"{server.url}/hooks/{SECRET}"}
             account.save()
             yield Rig(
                 lambda: [each.json["data"]["title"] for each in server.requests if reply.status == 200],
                 hostile=[HOSTILE],
                 secrets=[SECRET, account.credentials["secret"]],
+            )
+
+    @contextmanager
+    def slack(answer: str) -> Iterator[Rig]:
+        account = request.getfixturevalue("slack_account")
+        reply = {
+            OK: Reply(),
+            REFUSED: Reply(400, b"no_text"),
+            TROUBLE: Reply(500),
+            SILENCE: Reply(seconds=0.5),
+            NO_ACCESS: Reply(403, b"invalid_token"),
+        }[answer]
+        with listening(lambda sent: reply) as server:
+            monkeypatch.setattr(posting, "SECONDS", 0.2)
+            account.credentials = {"url": f"{server.url}/services/{SECRET}"}
+            account.save()
+            yield Rig(
+                lambda: [each.json["text"] for each in server.requests if reply.status == 200],
+                hostile=["&lt;script&gt;alert(1)&lt;/script&gt;", "{{ 7*7 }}", '&amp; "quotes"'],
+                secrets=[SECRET],
+            )
+
+    @contextmanager
+    def pagerduty(answer: str) -> Iterator[Rig]:
+        account = request.getfixturevalue("pagerduty_account")
+        reply = {
+            OK: Reply(202, b'{"status": "success"}'),
+            REFUSED: Reply(400, b"no event"),
+            TROUBLE: Reply(500),
+            SILENCE: Reply(seconds=0.5),
+            NO_ACCESS: Reply(403),
+        }[answer]
+        with listening(lambda sent: reply) as server:
+            monkeypatch.setattr(posting, "SECONDS", 0.2)
+            account.credentials, account.options = {"key": (SECRET * 3)[:32]}, {"url": server.url}
+            account.save()
+            yield Rig(
+                lambda: [each.json["payload"]["summary"] for each in server.requests if reply.status == 202],
+                hostile=[HOSTILE],
+                secrets=[SECRET],
             )
 
     @contextmanager
@@ -144,7 +184,7 @@ def rigs(
                 secrets=[SECRET],
             )
 
-    return {"email": email, "x": x, "webhook": webhook, "toy": toy}
+    return {"email": email, "x": x, "slack": slack, "pagerduty": pagerduty, "webhook": webhook, "toy": toy}
 
 
 @pytest.fixture(params=[*registry.CHANNELS, "toy"])

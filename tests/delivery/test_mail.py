@@ -19,7 +19,7 @@ from delivery.channels.email import Email, prebuild_notice
 from delivery.ledger import outbox, sender
 from delivery.mail import message_ids
 from delivery.mail.mime import SlotNames, prebuild
-from delivery.models import Notice
+from delivery.models import Account, Notice
 from pages.models import Page
 from subscribers.signing import Purpose, read
 from tests.delivery.ledger import assert_ledger_balances
@@ -265,3 +265,26 @@ def test_plain_mail_has_words_and_no_markup(make_notice: MakeNotice):
     plain = part(read_notice(make_notice(body=words, body_html=render_markdown(words))), "plain")
     assert "We see errors.\n\n- Chat\n- Calls (https://acme.example/calls)" in plain
     assert "**" not in plain
+
+
+def test_an_account_gets_the_mail_without_links_to_leave_by_and_subscribers_get_theirs(
+    notice: Notice, add_subscribers: AddSubscribers, mail_dir: Path
+):
+    add_subscribers(2)
+    Account.objects.create(
+        page=notice.page, channel="email", name="Archive", options={"address": "archive@acme.example"}
+    )
+    assert outbox.count_audience(notice.page, [], "")["email"] == 3
+
+    outbox.expand(notice.pk)
+    sender.drain("email", SECONDS)
+
+    assert_ledger_balances(notice)
+    by_address = {mail["To"]: mail for mail in mails(mail_dir)}
+    archive = by_address.pop("archive@acme.example")
+    assert "unsubscribe" not in archive.as_string().lower()
+    assert notice.title in part(archive, "plain")
+    assert len(by_address) == 2
+    for mail in by_address.values():
+        assert mail["List-Unsubscribe"]
+        assert "Unsubscribe: https://status.acme.example/" in part(mail, "plain")

@@ -22,10 +22,10 @@ class Command(BaseCommand):
             signal.signal(number, lambda number, _: stopped.append(number))
         watch = Watch()
         where = " and ".join(destination.label.lower() for destination in destinations())
-        told = ", ".join(channel.name for channel in watch.channels)
+        told = ", ".join(account.name for account in watch.accounts)
         self.stdout.write(f"Watching {f'heartbeats by {where}' if where else 'deliveries; there is no canary'}.")
         self.stdout.write(
-            f"Alarms go to {told}." if told else "No alarm channel is set: staff see alarms on their screen."
+            f"Alarms go to {told}." if told else "No account for alarms is set: staff see alarms on their screen."
         )
         self.stdout.flush()
         watch.run(stop=lambda: bool(stopped))

@@ -1,4 +1,4 @@
-"""Opening a connection to the server of EMAIL_URL. smtplib greets, encrypts and signs in; certificates are checked."""
+"""Opening a connection to the server of EMAIL_URL, or another. smtplib greets, encrypts and signs in; certificates are checked."""
 
 import smtplib
 import ssl
@@ -6,22 +6,24 @@ import ssl
 from django.conf import settings
 from django.core.mail.utils import DNS_NAME
 
+from core.smtp_url import SmtpUrl
 from delivery.contract import DeliveryError
 from delivery.mail.smtp.meaning import misconfigured
 from delivery.mail.smtp.replies import Reply
 
 
-def connect(timeout: float) -> smtplib.SMTP:
-    """A greeted, encrypted (as EMAIL_URL says) and signed-in connection.
+def connect(timeout: float, server: SmtpUrl | None = None) -> smtplib.SMTP:
+    """A greeted, encrypted (as its URL says) and signed-in connection. `server`: None is that of EMAIL_URL.
 
     Raises DeliveryError(pause=True): nobody can be reached until this works.
     """
     try:
-        return _connect(timeout)
+        return _connect(timeout, server or _of_settings())
     except smtplib.SMTPAuthenticationError as error:
         raise misconfigured(f"the SMTP server refuses our sign-in ({error.smtp_code})") from error
     except smtplib.SMTPNotSupportedError as error:
-        raise misconfigured(f"the SMTP server does not offer what EMAIL_URL asks for: {error}") from error
+        url = "its URL" if server else "EMAIL_URL"
+        raise misconfigured(f"the SMTP server does not offer what {url} asks for: {error}") from error
     except ssl.SSLCertVerificationError as error:
         raise misconfigured(f"the SMTP server's certificate is not trusted: {error.verify_message}") from error
     except smtplib.SMTPResponseException as error:
@@ -33,21 +35,28 @@ def connect(timeout: float) -> smtplib.SMTP:
         raise DeliveryError(f"the SMTP server does not answer: {what}", pause=True) from error
 
 
-def _connect(timeout: float) -> smtplib.SMTP:
+def _of_settings() -> SmtpUrl:
+    scheme = "smtps" if settings.EMAIL_USE_SSL else "smtp+tls" if settings.EMAIL_USE_TLS else "smtp"
+    return SmtpUrl(
+        scheme, settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD
+    )
+
+
+def _connect(timeout: float, server: SmtpUrl) -> smtplib.SMTP:
     name = DNS_NAME.get_fqdn()
     smtp: smtplib.SMTP
-    if settings.EMAIL_USE_SSL:
+    if server.scheme == "smtps":
         context = ssl.create_default_context()
-        smtp = smtplib.SMTP_SSL(settings.EMAIL_HOST, settings.EMAIL_PORT, name, timeout=timeout, context=context)
+        smtp = smtplib.SMTP_SSL(server.host, server.port, name, timeout=timeout, context=context)
     else:
-        smtp = smtplib.SMTP(settings.EMAIL_HOST, settings.EMAIL_PORT, name, timeout=timeout)
+        smtp = smtplib.SMTP(server.host, server.port, name, timeout=timeout)
     try:
         smtp.ehlo_or_helo_if_needed()
-        if settings.EMAIL_USE_TLS:
+        if server.scheme == "smtp+tls":
             smtp.starttls(context=ssl.create_default_context())
             smtp.ehlo()
-        if settings.EMAIL_HOST_USER:
-            smtp.login(settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD)
+        if server.user:
+            smtp.login(server.user, server.password)
     except BaseException:
         smtp.close()
         raise

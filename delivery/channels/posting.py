@@ -1,0 +1,49 @@
+"""Posting JSON to an address of staff's. What an answer means is the same on all channels that do so."""
+
+from collections.abc import Mapping
+
+from core.outbound import Answer, NoAnswerError, OutboundError, Trust, request
+from delivery.contract import DeliveryError
+
+SECONDS = 10.0
+LIMIT_BYTES = 64 * 1024
+CONFIGURATION_RETRY_SECONDS = 300.0
+
+
+def post_json(url: str, body: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """The answer, whatever its status. Raises DeliveryError when there is none."""
+    try:
+        return request(
+            "POST",
+            url,
+            body=body.encode(),
+            headers={"Content-Type": "application/json"} | dict(headers or {}),
+            trust=Trust.OPERATOR,
+            seconds=SECONDS,
+            limit_bytes=LIMIT_BYTES,
+            whole_body=False,
+        )
+    except ValueError as error:  # its words may hold a part of the address
+        raise DeliveryError(
+            "the address cannot be used", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS
+        ) from error
+    except OutboundError as error:
+        raise DeliveryError(str(error), ambiguous=isinstance(error, NoAnswerError)) from error
+
+
+def refuse_trouble(answer: Answer, *, what: str, wait: float = CONFIGURATION_RETRY_SECONDS) -> None:
+    """Raises DeliveryError unless it was taken. `what`: what may be wrong, such as “the address or the key”; `wait`:
+    seconds of the pause when it is."""
+    status, words = answer.status, f": {answer.words}" if answer.words else ""
+    if answer.is_good:
+        return
+    if 300 <= status < 400:
+        raise DeliveryError(f"it redirects ({status}), which is not followed", pause=True, retry_after=wait)
+    if status in (401, 403, 404, 410):
+        raise DeliveryError(f"{what} is refused ({status})", pause=True, retry_after=wait)
+    if status == 429:
+        after = answer.headers.get("retry-after", "")
+        raise DeliveryError("it asks for a wait (429)", retry_after=float(after) if after.isdecimal() else None)
+    if status >= 500 or status in (408, 425):
+        raise DeliveryError(f"it has trouble ({status})")
+    raise DeliveryError(f"it refuses this ({status}){words}", permanent=True)
