@@ -115,7 +115,7 @@ def item_html(incident: PublicIncident, zone: ZoneInfo, base: str, dates: Dates 
 
     Lists, tables and the like follow their update's paragraph. Statuspage has all of an update in the one paragraph.
     """
-    parts = [_window(incident, zone)] if incident.status == Phase.SCHEDULED else []
+    parts = [_window(incident, zone, dates)] if incident.status == Phase.SCHEDULED else []
     for update in incident.updates:
         when = f"{_day_and_time(update.display_at, zone)} {zone_name(update.display_at, zone)}"
         first, more = _split_body(update, base, dates)
@@ -136,8 +136,12 @@ def _split_body(update: PublicUpdate, base: str, dates: Dates) -> tuple[str, str
     return first, more.strip()
 
 
-def _window(incident: PublicIncident, zone: ZoneInfo) -> str:
-    window = describe_window(incident.begins_at, incident.scheduled_until, zone)
+def _window(incident: PublicIncident, zone: ZoneInfo, dates: Dates) -> str:
+    """Over midnight Statuspage says both days whole, with blanks of its own: “Jan 8, 21:00 UTC &nbsp;-&nbsp; Jan 9, …”."""
+    start, end = incident.begins_at, incident.scheduled_until
+    window = describe_window(start, end, zone)
+    if dates == Dates.STATUSPAGE and end and start.astimezone(zone).date() != end.astimezone(zone).date():
+        window = " &nbsp;-&nbsp; ".join(f"{_day_and_time(each, zone)} {zone_name(each, zone)}" for each in (start, end))
     return f"<p><strong>THIS IS A SCHEDULED EVENT {window}</strong></p>"
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -83,6 +84,7 @@ def test_maintenance_shows_its_window_until_it_begins(example: Example) -> None:
         " - <var data-var='time'>01:00</var> MDT</strong></p>"
     )
     assert feeds.item_html(planned, example.page.zone, example.page.url).startswith(window)
+    assert feeds.item_html(planned, example.page.zone, example.page.url, feeds.Dates.STATUSPAGE).startswith(window)
     with time_machine.travel(at(12, 6, 1)):
         example.planned.post(Post("Begun.", "in_progress"))
     running = feeds.feed_items(example.snapshot(at(12, 6, 2)))[0]
@@ -90,6 +92,17 @@ def test_maintenance_shows_its_window_until_it_begins(example: Example) -> None:
     assert "SCHEDULED EVENT" not in html
     assert "<strong>In progress</strong> - Begun." in html
     assert feeds.item_date(running).replace(microsecond=0) == at(12, 6, 1)
+
+
+def test_a_window_over_midnight_is_worded_as_statuspage_does_where_its_dates_are_asked_for(example: Example) -> None:
+    planned = next(each for each in feeds.feed_items(example.snapshot()) if each.window)
+    planned = replace(planned, scheduled_until=planned.begins_at + timedelta(days=1))
+    window = (
+        "<p><strong>THIS IS A SCHEDULED EVENT Mar <var data-var='date'>12</var>, <var data-var='time'>00:00</var>"
+        " MDT &nbsp;-&nbsp; Mar <var data-var='date'>13</var>, <var data-var='time'>00:00</var> MDT</strong></p>"
+    )
+    assert feeds.item_html(planned, example.page.zone, example.page.url, feeds.Dates.STATUSPAGE).startswith(window)
+    assert "&nbsp;" not in feeds.item_html(planned, example.page.zone, example.page.url)
 
 
 def test_a_new_update_brings_its_item_up_and_a_postmortem_does_not(example: Example) -> None:
