@@ -10,7 +10,7 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n 
 # it each of them compiles all that it imports, which takes longer than the rest of its start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint format bench screenshots lock clean
+.PHONY: run test lint format messages bench screenshots lock clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py up $(ARGS)
@@ -26,6 +26,10 @@ lint: $(VENV)/.test
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/python -m catalogue check
+
+messages: $(VENV)/.test
+	$(BIN)/python -m catalogue update
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
