@@ -44,7 +44,7 @@ GENERATION, AGE = "x-edition-generation", "x-edition-age"
 
 
 @dataclass(frozen=True)
-class Reading:
+class DocumentRead:
     """What one read of one document showed; `error` is "" when it could be read."""
 
     path: str
@@ -60,14 +60,14 @@ def addresses() -> list[str]:
     return settings.CANARY_READ_URLS or ([settings.PUBLIC_URL] if has_canary and settings.PUBLIC_URL else [])
 
 
-def read(base: str) -> list[Reading]:
+def read(base: str) -> list[DocumentRead]:
     """All of them at once: a process that hangs must not hold up the others' reads."""
     paths = PATHS * READS_OF_EACH
     with ThreadPoolExecutor(len(paths)) as threads:
         return list(threads.map(lambda path: _read(base, path), paths))
 
 
-def _read(base: str, path: str) -> Reading:
+def _read(base: str, path: str) -> DocumentRead:
     try:
         answer = request(
             "GET",
@@ -78,16 +78,16 @@ def _read(base: str, path: str) -> Reading:
             limit_bytes=LIMIT_BYTES,
         )
     except (NotReachedError, NoAnswerError, ValueError) as error:
-        return Reading(path, error=str(error))
+        return DocumentRead(path, error=str(error))
     if answer.status != 200:
-        return Reading(path, error=f"it answered {answer.status}")
+        return DocumentRead(path, error=f"it answered {answer.status}")
     generation, age = (answer.headers.get(name, "") for name in (GENERATION, AGE))
     if not generation.isdecimal():
-        return Reading(path, error=f"it came without the header {GENERATION}")
-    return Reading(path, int(generation), int(age) if age.isdecimal() else 0)
+        return DocumentRead(path, error=f"it came without the header {GENERATION}")
+    return DocumentRead(path, int(generation), int(age) if age.isdecimal() else 0)
 
 
-def describe(readings: list[Reading], expected: int) -> str:
+def describe(readings: list[DocumentRead], expected: int) -> str:
     """What is wrong with them, and in a second line where to look; "" when nothing is."""
     patience = settings.CANARY_READ_SECONDS
     failed: dict[str, set[str]] = {}

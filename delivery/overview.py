@@ -166,16 +166,17 @@ def late() -> list[str]:
     unheard = Notice.objects.filter(expanded_at=None, cancelled_at=None, created_at__lt=since).exists()
     # What a pause holds back is due again with its next probe.
     held_back = set(Pause.objects.filter(probe_at__gte=since).values_list("key", flat=True))
+    closed = list(Pause.objects.closed().values_list("key", flat=True))
     free = [kind for kind in registry.CHANNELS if kind not in held_back]
-    return [LATE] if unheard or any(_stands_still(kind, since, held_back) for kind in free) else []
+    return [LATE] if unheard or any(_stands_still(kind, since, closed, held_back) for kind in free) else []
 
 
-def _stands_still(channel: str, since: datetime, held_back: set[str]) -> bool:
+def _stands_still(channel: str, since: datetime, closed: list[str], held_back: set[str]) -> bool:
     """Something was due at `since`, and nobody is at it. A large fan-out, or a relay's limit, takes its time.
 
-    `held_back`: accounts that a pause kept from being due then.
+    `closed`: the keys of pauses that are not to be probed yet; `held_back`: accounts that a pause kept from being due then.
     """
-    waiting = Delivery.objects.due(channel).filter(next_attempt_at__lt=since, queued_at__lt=since)
+    waiting = Delivery.objects.due(channel, closed).filter(next_attempt_at__lt=since, queued_at__lt=since)
     waiting = waiting.exclude(address__in=held_back)
     longest = waiting.values_list("notice", flat=True).first()
     if longest is None:

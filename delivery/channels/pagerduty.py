@@ -67,7 +67,7 @@ def compose(notice: Notice) -> dict[str, Any]:
             "class": notice.thread,
             "custom_details": {
                 "what": f"{notice.status_label}: {notice.title}",
-                "message": plain_paragraphs(notice.body)[:DETAILS_LIMIT],
+                "message": plain_paragraphs(notice.body_html)[:DETAILS_LIMIT],
             },
         },
     }

@@ -50,7 +50,7 @@ def compose(notice: Notice) -> str:
     context: dict[str, Any] = {
         "sign": OVER if notice.stage == Notice.Stage.LAST else SIGNS.get(notice.severity, SIGNS["none"]),
         "title": escape(_cut(f"{notice.status_label}: {notice.title}", TITLE_LIMIT)),
-        "body": escape(_cut(plain_paragraphs(notice.body), BODY_LIMIT)),
+        "body": escape(_cut(plain_paragraphs(notice.body_html), BODY_LIMIT)),
         "page": escape(notice.page.name),
         "link": escape(notice.link),
     }

@@ -37,7 +37,7 @@ def test_an_incident_triggers_and_its_end_resolves_the_same(
     ("severity", "expected"), [("critical", "critical"), ("major", "error"), ("minor", "warning"), ("none", "info")]
 )
 def test_severities_are_those_that_pagerduty_knows(make_notice: MakeNotice, severity: str, expected: str) -> None:
-    payload = compose(make_notice(severity=severity, body="We **look**."))["payload"]
+    payload = compose(make_notice(severity=severity, body_html="<p>We <strong>look</strong>.</p>"))["payload"]
 
     assert payload["severity"] == expected
     assert payload["summary"] == "Acme Status: Elevated error rates on Chat API"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core.markdown import render_markdown
 from delivery.channels.slack import BODY_LIMIT, compose
 from delivery.ledger import outbox, sender
 from delivery.models import Account, Delivery, Pause
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_message_says_stage_title_words_page_and_link(make_notice: MakeNotice) -> None:
-    text = compose(make_notice(body="We see **errors** & more.", severity="major"))
+    text = compose(make_notice(body_html=render_markdown("We see **errors** & more."), severity="major"))
 
     assert text.splitlines() == [
         ":rotating_light: *Identified: Elevated error rates on Chat API*",
@@ -38,7 +39,7 @@ def test_how_bad_it_is_can_be_seen_at_once(make_notice: MakeNotice, fields: dict
 
 
 def test_a_long_message_is_cut_and_nobody_is_called(make_notice: MakeNotice) -> None:
-    text = compose(make_notice(title="<!channel>", body="<!here> " + "word " * 4_000))
+    text = compose(make_notice(title="<!channel>", body_html=render_markdown("<!here> " + "word " * 4_000)))
 
     assert len(text) < BODY_LIMIT + 500
     assert "…" in text
