@@ -113,11 +113,7 @@ def test_an_edition_whose_process_is_cut_off_is_old_also_when_nothing_changed(re
         (Reply(200, headers={"Content-Length": "100"}), "did not answer"),
     ],
 )
-def test_what_cannot_be_read_is_found(
-    reply: Reply, words: str, reader: Reader, wires: Wires, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(documents, "SECONDS", 0.3)
-
+def test_what_cannot_be_read_is_found(reply: Reply, words: str, reader: Reader, wires: Wires):
     def only_the_feed(sent: Sent) -> Reply:
         return reply if sent.path == "/history.atom" else Reply(headers={"X-Edition-Generation": "1"})
 
