@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from sys import maxsize
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from components.status import Impact
@@ -63,7 +62,7 @@ class Paragraph:
 
 def parse_item(item: Item, zone: ZoneInfo, remarks: Remarks) -> IncidentRecord:
     """Raises EntryError when it has no update that can be read."""
-    identity = urlsplit(item.link).path.rpartition("/")[2]
+    identity = re.split("[?#]", item.link, maxsplit=1)[0].rpartition("/")[2]
     code = keep_code(identity, remarks) if identity else derive_code("incident", item.link, item.title)
     what = f"incident {code} “{shown(item.title)}”"
     html = re.sub(r"</?var[^<>]*>", "", item.body)
@@ -142,6 +141,7 @@ def _read_paragraphs(texts: list[str], item: Item, what: str, zone: ZoneInfo, re
     of maintenance is earlier.
     """
     found: list[Paragraph] = []
+    is_dated = False
     bound = max(item.dated, item.changed or item.dated) + timedelta(minutes=1)
     for number, text in zip(range(len(texts), 0, -1), texts, strict=True):
         match = UPDATE.fullmatch(text)
@@ -155,8 +155,8 @@ def _read_paragraphs(texts: list[str], item: Item, what: str, zone: ZoneInfo, re
         except EntryError as error:
             remarks.lose(f"{what}, update “{shown(re.sub('<[^<>]*>', ' ', text[:500]))}”: {error}")
             continue
-        if moment == item.dated.replace(second=0) and all(each.moment != item.dated for each in found):
-            moment = item.dated
+        if moment == item.dated.replace(second=0) and not is_dated:
+            moment, is_dated = item.dated, True
         found.append(Paragraph(number, match, moment.astimezone(UTC)))
     return found
 

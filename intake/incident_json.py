@@ -281,21 +281,23 @@ def _parse_affected(data: Any, update: Entry) -> AffectedRecord | None:
 
 
 def merge_doubles(incidents: Sequence[IncidentRecord], remarks: Remarks) -> list[IncidentRecord]:
-    """Each once: of two, the one changed last, with the updates of both."""
-    merged: dict[str, IncidentRecord] = {}
+    """Each once: of several, the one changed last, with the updates of all."""
+    by_code: dict[str, list[IncidentRecord]] = {}
     for incident in incidents:
-        kept = merged.setdefault(incident.code, incident)
-        if kept != incident:
-            merged[incident.code] = _merge(kept, incident, remarks)
-    return list(merged.values())
+        by_code.setdefault(incident.code, []).append(incident)
+    return [_merge(same, remarks) if len(same) > 1 else same[0] for same in by_code.values()]
 
 
-def _merge(first: IncidentRecord, second: IncidentRecord, remarks: Remarks) -> IncidentRecord:
-    older, later = sorted((first, second), key=lambda incident: incident.updated_at)
-    known = {update.code: update for update in later.updates}
-    more = [update for update in older.updates if update.code not in known]
-    same = replace(older, updates=later.updates, updated_at=later.updated_at, component_codes=later.component_codes)
-    if same != later or any(update != known.get(update.code, update) for update in older.updates):
-        remarks.lose(f"{later.kind} {later.code} “{later.name}”: it stands twice; where they differ, the later counts")
-    updates = sorted([*later.updates, *more], key=lambda update: update.display_at) if more else later.updates
-    return replace(later, updates=updates, component_codes=[*later.component_codes, *older.component_codes])
+def _merge(same: Sequence[IncidentRecord], remarks: Remarks) -> IncidentRecord:
+    latest, *others = sorted(same, key=lambda incident: incident.updated_at, reverse=True)
+    if any(other != latest for other in others):
+        remarks.lose(
+            f"{latest.kind} {latest.code} “{latest.name}”: it stands twice; where they differ, the later counts"
+        )
+    known = {update.code for update in latest.updates}
+    more: dict[str, UpdateRecord] = {}
+    for update in (update for other in others for update in other.updates if update.code not in known):
+        more.setdefault(update.code, update)
+    updates = sorted([*latest.updates, *more.values()], key=lambda each: each.display_at) if more else latest.updates
+    codes = dict.fromkeys(code for incident in (latest, *others) for code in incident.component_codes)
+    return replace(latest, updates=updates, component_codes=list(codes))

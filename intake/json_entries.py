@@ -126,10 +126,14 @@ class Entry:
             self.lose(f"“{key}” has {len(text)} characters: cut after {limit}")
         return text[:limit].rstrip()
 
-    def code(self, key: str) -> str:
+    def line(self, key: str) -> str:
+        """What would mean something else when it is cut."""
         if not (text := clean_text(self.raw_text(key), limit=maxsize, multiline=False)):
             raise self.error(f"“{key}” is empty")
-        return keep_code(text, self.remarks)
+        return text
+
+    def code(self, key: str) -> str:
+        return keep_code(self.line(key), self.remarks)
 
     def moment(self, key: str) -> datetime:
         text = self.raw_text(key)

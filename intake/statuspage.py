@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Model
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -31,6 +31,7 @@ from intake.recordings import (
     Remarks,
     UpdateRecord,
     derive_code,
+    shown,
 )
 from intake.spans import rebuild_spans
 from pages.models import Page, record_audit
@@ -60,7 +61,11 @@ def find_page(record: PageRecord, address: str | None = None) -> Page | None:
 
 
 def host_of(address: str) -> str:
-    return urlsplit(address if "//" in address else f"//{address}").hostname or ""
+    """ "" where there is none, or none that can be read."""
+    try:
+        return urlsplit(address if "//" in address else f"//{address}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def store(recording: Recording, *, address: str | None = None) -> tuple[Page, ImportReport]:
@@ -74,6 +79,8 @@ def store(recording: Recording, *, address: str | None = None) -> tuple[Page, Im
             importer.run()
     except IntegrityError:
         raise RecordingError("Two things in it have one id, or an id belongs to something else here.") from None
+    except DatabaseError as error:
+        raise RecordingError(f"The database does not take it: {shown(error)}.") from None
     return importer.page, importer.report
 
 
@@ -133,6 +140,8 @@ class Importer:
         url = address or record.url
         if not url:
             raise RecordingError("It does not tell the page's address: say it with --page.")
+        if not host_of(url):
+            raise RecordingError(f"No page can be made of it: “{shown(url)}” is no address. Say one with --page.")
         page = Page(name=record.name or host_of(url), url=url, host=host_of(url), time_zone=record.time_zone)
         if record.code:
             page.code = record.code

@@ -52,7 +52,7 @@ def parse_json(content: bytes, find_zone: FindZone = lambda _: None) -> Recordin
 
 def _parse_page(data: Any, reading: Reading, find_zone: FindZone) -> PageRecord:
     entry = Entry(data, "page", reading)
-    code, url = entry.maybe(entry.code, "id"), (entry.maybe(entry.title, "url") or "").rstrip("/")
+    code, url = entry.maybe(entry.code, "id"), (entry.maybe(entry.line, "url") or "").rstrip("/")
     if not code and not url:
         raise entry.error("it tells neither its “id” nor its “url”")
     zone = entry.maybe(entry.zone, "time_zone") or find_zone(url)

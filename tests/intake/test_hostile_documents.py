@@ -2,15 +2,19 @@
 
 import json
 import time
+import unicodedata
 from html import escape
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from incidents.models import Incident, Update
-from intake.statuspage import store
+from intake.recordings import RecordingError
+from intake.statuspage import Importer, store
 from intake.statuspage_feed import parse_feed
 from intake.statuspage_json import parse_json
+from pages.models import Page
 from public.documents import feeds
 from public.snapshot import build
 
@@ -41,6 +45,76 @@ def test_a_time_at_the_ends_of_the_calendar_leaves_its_entry_out(moment: str) ->
     page = parse_json(make_document(page={"updated_at": moment}))
     assert page.page.updated_at is None
     assert any("page" in loss and "not a time of our age" in loss for loss in page.remarks.losses)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "url", ["http://[", "javascript:alert(1)", "https://" + "a." * 2000 + "example", "\x00", "https://a b/"]
+)
+def test_a_page_with_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(RecordingError, match=r"No page can be made of it|tell the page's address"):
+        store(parse_json(make_document(page={"url": url})))
+    assert not Page.objects.exists()
+
+
+def measure(document: bytes) -> float:
+    began = time.process_time()
+    parse_json(document)
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize(
+    "incidents",
+    [
+        [{"id": "i" * 12, "created_at": NOW, "incident_updates": [{"id": f"{n:012}", "created_at": NOW}]} for n in range(8_000)],
+        [{"id": f"{n:012}", "created_at": NOW, "components": [{"id": f"{n:012}", "name": "x"}]} for n in range(8_000)],
+        [{"id": "i" * 12, "created_at": NOW, "incident_updates": [{"id": "u" * 12, "created_at": NOW}] * 20_000}],
+        [{"id": "i" * 12, "created_at": NOW, f"{n}": 1} for n in range(20_000)],
+        [None, 7, "x", []] * 10_000,
+    ],
+    ids=["one incident", "components", "one update", "unknown keys", "no objects"],
+)  # fmt: skip
+def test_a_document_of_one_thing_over_and_over_is_read_in_time(incidents: list[Any]) -> None:
+    assert measure(json.dumps({"page": PAGE, "incidents": incidents}).encode()) < 10
+
+
+def test_what_is_said_of_foreign_words_is_fit_for_a_terminal() -> None:
+    evil = "\x1b[31m\x07\r\u202e\ud800" + "x" * 5000
+    update = UPDATE | {
+        "id": evil,
+        "status": evil,
+        evil: evil,
+        "display_at": evil,
+        "affected_components": [{evil: 1}, evil],
+    }
+    recording = parse_json(make_document(id=evil, name=evil, impact=evil, incident_updates=[update], **{evil: 1}))
+    said = "\n".join([*recording.remarks.losses, *recording.remarks.notes])
+    said.encode()
+    assert set(map(unicodedata.category, said.replace("\n", ""))) <= {
+        "Ll",
+        "Lu",
+        "Nd",
+        "Po",
+        "Ps",
+        "Pe",
+        "Pi",
+        "Pf",
+        "Zs",
+        "Pc",
+        "Pd",
+    }
+    assert max(map(len, said.splitlines())) < 600
+
+
+@pytest.mark.django_db
+def test_what_the_database_refuses_is_told_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OperationalError("too many SQL variables")
+
+    monkeypatch.setattr(Importer, "_store_incident", refuse)
+    with pytest.raises(RecordingError, match=r"The database does not take it: too many SQL variables\."):
+        store(parse_json(make_document()))
+    assert not Page.objects.exists()
 
 
 UPDATE = {"id": "u" * 12, "status": "investigating", "body": "Looking.", "created_at": NOW, "updated_at": NOW,
@@ -101,9 +175,9 @@ HEAD = "<p><small>Jan  1, 00:00 UTC</small><br><strong>Investigating</strong> - 
 
 @pytest.mark.parametrize(
     "body",
-    ["<p>" * 70_000, "<var" * 50_000, "x" * 200_000, f"{HEAD}{'<a href=x' * 20_000}</p>",
+    ["<p>" * 70_000, ("<p><small>Jan  1, 00:01 UTC</small><br><strong>Update</strong> - x</p>" * 3000) + (HEAD + "x</p>") * 3000, "<var" * 50_000, "x" * 200_000, f"{HEAD}{'<a href=x' * 20_000}</p>",
      HEAD + '<a href="x">' * 15_000 + "</p>", f"{HEAD}{' ' * 200_000}x</p>", f"{HEAD}{'<b' * 70_000}</p>"],
-    ids=["paragraphs", "variables", "one word", "broken links", "open links", "spaces", "tags"],
+    ids=["paragraphs", "updates of one minute", "variables", "one word", "broken links", "open links", "spaces", "tags"],
 )  # fmt: skip
 def test_a_feed_of_one_thing_over_and_over_is_read_in_time(body: str) -> None:
     began = time.process_time()

@@ -187,6 +187,12 @@ def test_lists_and_paragraphs_after_an_update_belong_to_it() -> None:
     ]
 
 
+def test_the_id_is_the_last_part_of_the_link_whatever_the_link_is() -> None:
+    for link in (f"http://[/{CODE}?a=/b#/c", CODE, f"//{CODE}#x"):
+        content = make_feed(make_entry(LAST).replace(f"https://acme.example/incidents/{CODE}", link))
+        assert parse_feed(content, lambda _: None).incidents[0].code == CODE
+
+
 def test_text_before_the_first_update_is_named() -> None:
     recording = parse("<p>To whom it may concern</p>" + LAST)
     assert list(recording.remarks.losses) == [f"{WHOLE}: text before its first update: “To whom it may concern”"]
