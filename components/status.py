@@ -4,21 +4,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import models
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 
 class Status(models.IntegerChoices):
     """Ordered by severity, so that max() and the database's Max() give the worst. Gaps leave room."""
 
-    OPERATIONAL = 0, "Operational"
-    UNDER_MAINTENANCE = 10, "Under maintenance"
-    DEGRADED_PERFORMANCE = 20, "Degraded performance"
-    PARTIAL_OUTAGE = 30, "Partial outage"
-    MAJOR_OUTAGE = 40, "Major outage"
+    OPERATIONAL = 0, _("Operational")
+    UNDER_MAINTENANCE = 10, _("Under maintenance")
+    DEGRADED_PERFORMANCE = 20, _("Degraded performance")
+    PARTIAL_OUTAGE = 30, _("Partial outage")
+    MAJOR_OUTAGE = 40, _("Major outage")
 
     @property
     def slug(self) -> str:
         """The word in URLs, JSON and CSS: "partial_outage"."""
         return self.name.lower()
+
+    @property
+    def words(self) -> str:
+        """In the middle of a sentence: "partial outage". Languages differ in what is small there."""
+        return gettext(WORDS[self])
 
     @classmethod
     def from_slug(cls, slug: str) -> "Status":
@@ -28,6 +35,15 @@ class Status(models.IntegerChoices):
         except KeyError:
             words = ", ".join(status.slug for status in cls)
             raise ValueError(f"“{slug}” is not a component status; use one of {words}.") from None
+
+
+WORDS = {
+    Status.OPERATIONAL: gettext_noop("operational"),
+    Status.UNDER_MAINTENANCE: gettext_noop("under maintenance"),
+    Status.DEGRADED_PERFORMANCE: gettext_noop("degraded performance"),
+    Status.PARTIAL_OUTAGE: gettext_noop("partial outage"),
+    Status.MAJOR_OUTAGE: gettext_noop("major outage"),
+}
 
 
 class Impact(models.TextChoices):

@@ -6,20 +6,22 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.utils.translation import gettext, gettext_noop
+
 from components.status import Impact, Status, roll_up
 from incidents.phases import Phase
 
 WHEN_ALL = {
-    Status.MAJOR_OUTAGE: "All systems are down",
-    Status.PARTIAL_OUTAGE: "All systems are partly down",
-    Status.DEGRADED_PERFORMANCE: "All systems are slow or unreliable",
-    Status.UNDER_MAINTENANCE: "Maintenance is under way",
+    Status.MAJOR_OUTAGE: gettext_noop("All systems are down"),
+    Status.PARTIAL_OUTAGE: gettext_noop("All systems are partly down"),
+    Status.DEGRADED_PERFORMANCE: gettext_noop("All systems are slow or unreliable"),
+    Status.UNDER_MAINTENANCE: gettext_noop("Maintenance is under way"),
 }
 WHEN_SOME = {
-    Status.MAJOR_OUTAGE: "Some systems are down",
-    Status.PARTIAL_OUTAGE: "Some systems are partly down",
-    Status.DEGRADED_PERFORMANCE: "Some systems are slow or unreliable",
-    Status.UNDER_MAINTENANCE: "Maintenance is under way",
+    Status.MAJOR_OUTAGE: gettext_noop("Some systems are down"),
+    Status.PARTIAL_OUTAGE: gettext_noop("Some systems are partly down"),
+    Status.DEGRADED_PERFORMANCE: gettext_noop("Some systems are slow or unreliable"),
+    Status.UNDER_MAINTENANCE: gettext_noop("Maintenance is under way"),
 }
 # Where no component shows what is wrong: in the words that clients of Statuspage know.
 WITHOUT_COMPONENTS = {
@@ -38,13 +40,18 @@ class OpenIncident(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PageStatus:
-    """`text` is the sentence that people read, `tone` the component status that it is coloured by; None: by none.
-    `indicator` and `description` say the same to programs, in Statuspage's words."""
+    """`sentence` is what people read, in English, and `text` the same in the active language. `tone` is the component
+    status that it is coloured by; None: by none. `indicator` and `description` say it to programs, in Statuspage's
+    words."""
 
-    text: str
+    sentence: str
     tone: Status | None
     indicator: Impact
     description: str
+
+    @property
+    def text(self) -> str:
+        return gettext(self.sentence)
 
 
 def summarise(statuses: Iterable[Status], open_incidents: Collection[OpenIncident]) -> PageStatus:
@@ -53,16 +60,19 @@ def summarise(statuses: Iterable[Status], open_incidents: Collection[OpenInciden
     worst = max(found, default=Status.OPERATIONAL)
     known = roll_up(found)
     if worst != Status.OPERATIONAL:
-        text = (WHEN_ALL if set(found) == {worst} else WHEN_SOME)[worst]
-        return PageStatus(text, worst, known.indicator, known.description)
+        sentence = (WHEN_ALL if set(found) == {worst} else WHEN_SOME)[worst]
+        return PageStatus(sentence, worst, known.indicator, known.description)
     if not found and not open_incidents:
-        return PageStatus("This page is being set up", None, known.indicator, known.description)
+        return PageStatus(gettext_noop("This page is being set up"), None, known.indicator, known.description)
     if not open_incidents:
-        return PageStatus("All systems are working", worst, known.indicator, known.description)
+        return PageStatus(gettext_noop("All systems are working"), worst, known.indicator, known.description)
     if all(each.status == Phase.MONITORING for each in open_incidents):
-        text = "All systems are working again; we are watching them"
-        return PageStatus(text, worst, known.indicator, known.description)
+        sentence = gettext_noop("All systems are working again; we are watching them")
+        return PageStatus(sentence, worst, known.indicator, known.description)
     indicator = max([Impact.MINOR, *(Impact(each.impact) for each in open_incidents)], key=lambda impact: impact.rank)
     return PageStatus(
-        "We are looking into a problem", Status.DEGRADED_PERFORMANCE, indicator, WITHOUT_COMPONENTS[indicator]
+        gettext_noop("We are looking into a problem"),
+        Status.DEGRADED_PERFORMANCE,
+        indicator,
+        WITHOUT_COMPONENTS[indicator],
     )

@@ -1,7 +1,7 @@
 """The shapes of a snapshot: what public documents are rendered from. Frozen, complete, and free of anything private.
 
-Datetimes are aware UTC. Statuses and impacts are the slugs of the JSON API. `label` is a status in words; for an update
-that repeats the status before it, it is "Update". Hidden components, drafts, authors and addresses have no place here.
+Datetimes are aware UTC. Statuses and impacts are the slugs of the JSON API. `label` is a status in words, in the active
+language; for an update that repeats the status before it, it is "Update". Hidden components, drafts, authors and addresses have no place here.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
+
 from components.uptime import Uptime
 from incidents.page_status import PageStatus
+from incidents.phases import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class PublicAffected:
 class PublicUpdate:
     code: str
     status: str
-    label: str
+    repeats: bool
+    """The status before it."""
     body: str
     body_html: str
     created_at: datetime
@@ -91,6 +95,10 @@ class PublicUpdate:
     tweet_id: str | None
     affected: list[PublicAffected]
 
+    @property
+    def label(self) -> str:
+        return gettext("Update") if self.repeats else str(Phase(self.status).label)
+
 
 @dataclass(frozen=True, slots=True)
 class PublicIncident:
@@ -98,7 +106,6 @@ class PublicIncident:
     kind: str
     name: str
     status: str
-    label: str
     impact: str
     path: str
     url: str
@@ -116,6 +123,10 @@ class PublicIncident:
     components: list[PublicComponent]
     updates: list[PublicUpdate]
     """Newest first."""
+
+    @property
+    def label(self) -> str:
+        return str(Phase(self.status).label)
 
     @property
     def window(self) -> tuple[datetime, datetime] | None:

@@ -167,7 +167,6 @@ def _describe_incident(row: Incident, components: dict[str, PublicComponent], tw
         kind=row.kind,
         name=row.name,
         status=row.status,
-        label=row.get_status_display(),
         impact=row.impact,
         path=row.path,
         url=row.page.absolute_url(row.path),
@@ -196,7 +195,7 @@ def _describe_update(row: Update, tweets: dict[str, str], *, repeats: bool) -> P
     return PublicUpdate(
         code=row.code,
         status=row.status,
-        label="Update" if repeats else row.get_status_display(),
+        repeats=repeats,
         body=row.body,
         body_html=row.body_html,
         created_at=row.created_at,

@@ -5,7 +5,8 @@ from django.views.generic import RedirectView
 
 from public import health, views
 
-urlpatterns = [
+# Served in every language: statuspage/urls.py.
+for_people = [
     path("", views.home, name="home"),
     path("fragments/summary", views.summary, name="summary"),
     path("history", views.history, name="history"),
@@ -13,6 +14,9 @@ urlpatterns = [
     path("incidents/<slug:code>", views.incident, name="incident"),
     path("fragments/incidents/<slug:code>", views.incident_fragment, name="incident-fragment"),
     path("api", views.documents, name="documents"),
+]
+urlpatterns = [
+    *for_people,
     # As people type them; programs get what they asked for, and a redirect keeps one address for each document.
     *(path(f"{word}/", RedirectView.as_view(url=f"/{word}")) for word in ("api", "history", "subscribe")),
     path("robots.txt", views.robots, name="robots"),

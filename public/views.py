@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import resolve
+from django.utils.translation import gettext_lazy as _
 
 from public.documents.page import build_agenda, build_sections, name_affected
 from public.serving.edition import POLLED, Rendered, editions, published
@@ -18,22 +19,22 @@ from public.shapes import Day, PublicIncident, Snapshot
 from public.snapshot import build_incident, build_month, find_first_month, list_days, load_page
 
 DESCRIPTIONS = (
-    ("/api/v2/summary.json", "Everything at once: the overall status, components, open incidents and maintenance."),
-    ("/api/v2/status.json", "The overall status only."),
-    ("/api/v2/components.json", "Components and groups with their status."),
-    ("/api/v2/incidents.json", "The 50 newest incidents with all their updates."),
-    ("/api/v2/incidents/unresolved.json", "Incidents that are still open."),
-    ("/api/v2/scheduled-maintenances.json", "The 50 newest maintenances."),
-    ("/api/v2/scheduled-maintenances/upcoming.json", "Maintenance that has not started."),
-    ("/api/v2/scheduled-maintenances/active.json", "Maintenance under way."),
-    ("/history.json", "Older incidents, three months a page: /history.json?page=2."),
-    ("/history.rss", "RSS feed of all updates."),
-    ("/history.atom", "Atom feed of all updates."),
-    ("/feed.json", "The same as JSON Feed."),
-    ("/maintenance.ics", "Maintenance for a calendar (iCalendar)."),
-    ("/badge.svg", "A badge with the overall status."),
-    ("/badge.json", "The badge's text and colour, for shields."),
-    ("/api/banner.json", "What a banner in your app should say now."),
+    ("/api/v2/summary.json", _("Everything at once: the overall status, components, open incidents and maintenance.")),
+    ("/api/v2/status.json", _("The overall status only.")),
+    ("/api/v2/components.json", _("Components and groups with their status.")),
+    ("/api/v2/incidents.json", _("The 50 newest incidents with all their updates.")),
+    ("/api/v2/incidents/unresolved.json", _("Incidents that are still open.")),
+    ("/api/v2/scheduled-maintenances.json", _("The 50 newest maintenances.")),
+    ("/api/v2/scheduled-maintenances/upcoming.json", _("Maintenance that has not started.")),
+    ("/api/v2/scheduled-maintenances/active.json", _("Maintenance under way.")),
+    ("/history.json", _("Older incidents, three months a page: /history.json?page=2.")),
+    ("/history.rss", _("RSS feed of all updates.")),
+    ("/history.atom", _("Atom feed of all updates.")),
+    ("/feed.json", _("The same as JSON Feed.")),
+    ("/maintenance.ics", _("Maintenance for a calendar (iCalendar).")),
+    ("/badge.svg", _("A badge with the overall status.")),
+    ("/badge.json", _("The badge's text and colour, for shields.")),
+    ("/api/banner.json", _("What a banner in your app should say now.")),
 )
 FOR_PROGRAMS = ("/api/", "/v1/")
 CLOSED_STATUS = 286  # tells htmx to stop asking

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
@@ -131,6 +132,15 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
             raise ImproperlyConfigured(f"{name}: {path} is not writable for this user.")
         return path
 
+    def languages(self, name: str, own: str, folders: list[Path]) -> list[tuple[str, str]]:
+        """(code, its name in the language itself) of `own` and of those that have a compiled catalogue in `folders`."""
+        files = (path for folder in folders for path in folder.glob("*/LC_MESSAGES/django.mo"))
+        found = sorted({path.parts[-3].replace("_", "-").lower() for path in files} - {own})
+        wanted = self.words(name) or found
+        if unknown := set(wanted) - {own, *found}:
+            raise ImproperlyConfigured(f"{name}: there is no catalogue of {', '.join(sorted(unknown))}.")
+        return [(code, language_name(code)) for code in (own, *(code for code in found if code in wanted))]
+
     def database(self, name: str, embedded: Path, *, pool_size: int) -> dict[str, Any]:
         """Django's settings for a database URL; a SQLite file at `embedded` when unset."""
         url = self.text(name)
@@ -224,3 +234,9 @@ def kept_secret(path: Path) -> str:
         finally:
             draft.unlink()
     return path.read_text().strip()
+
+
+def language_name(code: str) -> str:
+    """ "Deutsch" for "de"; the code itself for one that Django does not know."""
+    known = LANG_INFO.get(code) or LANG_INFO.get(code.partition("-")[0]) or {}
+    return str(known.get("name_local", code))

@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "core.languages.use_language_of_address",
     "statuspage.assets.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -88,11 +89,16 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            "builtins": ["django.templatetags.i18n", "core.language_tags"],
         },
     }
 ]
-LANGUAGE_CODE = "en-us"
+LANGUAGE_CODE = "en"
+# Translations of an operator's own, in front of ours; sentences that neither has are read in English.
+LOCALE_PATHS = [env.directory("LOCALE_DIR", DATA_DIR / "locale", writable=False), BASE_DIR / "locale"]
+# What public pages are served in: all that is translated, or those of them that are wanted.
+LANGUAGES = env.languages("LANGUAGES", LANGUAGE_CODE, LOCALE_PATHS)
 FORMAT_MODULE_PATH = ["statuspage.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True

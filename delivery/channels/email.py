@@ -268,7 +268,7 @@ def prebuild_notice(notice: Notice, *, is_subscribed: bool = True) -> PrebuiltMa
 
 def _status_words(slug: str | None) -> str:
     """ "Partial outage"; "" for a component that is only named."""
-    return Status.from_slug(slug).label if slug else ""
+    return str(Status.from_slug(slug).label) if slug else ""
 
 
 def sender_address() -> str:

@@ -45,7 +45,7 @@ def component_badge(snapshot: Snapshot, code: str) -> Badge | None:
     for each in known:
         if each.code == code:
             status = Status.from_slug(each.status)
-            return Badge(each.name, status.label, BY_STATUS[status])
+            return Badge(each.name, str(status.label), BY_STATUS[status])
     return None
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from django.utils import translation
 from feedgen.entry import FeedEntry
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
@@ -119,8 +120,14 @@ def item_html(incident: PublicIncident, zone: ZoneInfo, base: str, dates: Dates 
     for update in incident.updates:
         when = f"{_day_and_time(update.display_at, zone)} {zone_name(update.display_at, zone)}"
         first, more = _split_body(update, base, dates)
-        parts.append(f"<p><small>{when}</small><br><strong>{update.label}</strong> - {first}</p>{more}")
+        parts.append(f"<p><small>{when}</small><br><strong>{_label(update)}</strong> - {first}</p>{more}")
     return "".join(parts)
+
+
+def _label(update: PublicUpdate) -> str:
+    """In English whatever the page's language: programs look for “Resolved”."""
+    with translation.override("en"):
+        return update.label
 
 
 def _split_body(update: PublicUpdate, base: str, dates: Dates) -> tuple[str, str]:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext, ngettext
+
 from components.status import Impact, Status
 from components.uptime import DayUptime, Uptime
 from incidents.phases import Kind, Phase
@@ -15,14 +17,17 @@ NAMED = 3  # more names than these in one sentence are counted instead
 def name_affected(snapshot: Snapshot) -> str:
     """ "Affected: Chat API and Website.", or "" when all components are well."""
     troubled = [component.name for component in snapshot.components if component.status != Status.OPERATIONAL.slug]
-    return f"Affected: {join_names(troubled)}." if troubled else ""
+    return gettext("Affected: %(names)s.") % {"names": join_names(troubled)} if troubled else ""
 
 
 def join_names(names: list[str]) -> str:
     """ "A", "A and B", "A, B and C", "A, B, C and 4 more"."""
     if len(names) > NAMED + 1:
-        names = [*names[:NAMED], f"{len(names) - NAMED} more"]
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+        more = len(names) - NAMED
+        names = [*names[:NAMED], ngettext("%(count)d more", "%(count)d more", more) % {"count": more}]
+    if len(names) < 2:
+        return "".join(names)
+    return gettext("%(names)s and %(last)s") % {"names": ", ".join(names[:-1]), "last": names[-1]}
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,14 @@ def describe_duration(length: timedelta) -> str:
     """ "less than a minute", "14 minutes", "1 hour 5 minutes", "3 days 2 hours"."""
     minutes = int(length.total_seconds()) // 60
     if minutes < 1:
-        return "less than a minute"
+        return gettext("less than a minute")
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [(days, "day"), (hours, "hour"), (0 if days else minutes, "minute")]
-    return " ".join(f"{count} {unit}{'s' * (count != 1)}" for count, unit in parts if count)
+    parts = [
+        (days, ngettext("%(count)d day", "%(count)d days", days)),
+        (hours, ngettext("%(count)d hour", "%(count)d hours", hours)),
+        (0 if days else minutes, ngettext("%(count)d minute", "%(count)d minutes", minutes)),
+    ]
+    return " ".join(words % {"count": count} for count, words in parts if count)
 
 
 def list_troubled_days(uptime: Uptime) -> list[DayUptime]:
@@ -98,31 +107,41 @@ def count_troubled_days(days: Iterable[DayUptime]) -> str:
     maintenance = statuses.count(Status.UNDER_MAINTENANCE)
     troubled = len(statuses) - maintenance
     if not statuses:
-        return "No trouble"
+        return gettext("No trouble")
     if not troubled:
-        return f"{maintenance} {_days(maintenance)} with maintenance"
-    return f"{troubled} {_days(troubled)} with trouble" + (f", {maintenance} with maintenance" if maintenance else "")
-
-
-def _days(count: int) -> str:
-    return "day" if count == 1 else "days"
+        words = ngettext("%(count)d day with maintenance", "%(count)d days with maintenance", maintenance)
+        return words % {"count": maintenance}
+    words = ngettext("%(count)d day with trouble", "%(count)d days with trouble", troubled)
+    days_with_trouble = words % {"count": troubled}
+    if not maintenance:
+        return days_with_trouble
+    # Translators: “2 days with trouble, 1 with maintenance”.
+    words = ngettext("%(days)s, %(count)d with maintenance", "%(days)s, %(count)d with maintenance", maintenance)
+    return words % {"days": days_with_trouble, "count": maintenance}
 
 
 def describe_day(day: DayUptime) -> str:
     """ "Partial outage 1 hour 5 minutes, degraded performance 3 minutes": the worst first."""
     if not day.seconds:
-        return f"{day.status.label}, less than a minute"
+        return gettext("%(status)s, less than a minute") % {"status": day.status.label}
     worst_first = sorted(day.seconds.items(), reverse=True)
-    texts = [f"{status.label.lower()} {describe_duration(timedelta(seconds=taken))}" for status, taken in worst_first]
-    return ", ".join(texts).capitalize()
+    # Translators: “partial outage 5 minutes”.
+    words = gettext("%(status)s %(duration)s")
+    lengths = ((status.words, describe_duration(timedelta(seconds=taken))) for status, taken in worst_first)
+    text = ", ".join(words % {"status": status, "duration": duration} for status, duration in lengths)
+    return text[:1].upper() + text[1:]
 
 
 def describe_outcome(incident: PublicIncident, now: datetime) -> str:
     """ "Resolved after 14 minutes", "Ongoing": one line about an incident in a list of days."""
     if incident.kind == Kind.MAINTENANCE:
         if incident.is_closed:
-            return "Maintenance, completed"
-        return "Maintenance, to come" if incident.status == Phase.SCHEDULED else "Maintenance, under way"
+            return gettext("Maintenance, completed")
+        return (
+            gettext("Maintenance, to come") if incident.status == Phase.SCHEDULED else gettext("Maintenance, under way")
+        )
     if incident.is_closed and incident.resolved_at:
-        return f"Resolved after {describe_duration(incident.resolved_at - incident.started_at)}"
-    return f"{incident.label}, ongoing"
+        duration = describe_duration(incident.resolved_at - incident.started_at)
+        return gettext("Resolved after %(duration)s") % {"duration": duration}
+    # Translators: “Investigating, ongoing”.
+    return gettext("%(status)s, ongoing") % {"status": incident.label}

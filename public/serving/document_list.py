@@ -9,12 +9,14 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
 from components.models import Component
+from core.languages import prefix_of, prefixed_languages
 from incidents.models import Incident
 from pages.models import Page
 from public.serving.render_cache import Editions
 from public.snapshot import find_first_month
 
 INCIDENT_PATHS = ("/incidents/{}", "/incidents/{}.json", "/fragments/incidents/{}")
+LOCAL_INCIDENT_PATHS = ("/incidents/{}", "/fragments/incidents/{}")
 COMPONENT_PATHS = ("/badge/{}.svg", "/badge/{}.json")
 
 
@@ -34,6 +36,11 @@ def _walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[str
             yield route
 
 
+def _prefixes() -> list[str]:
+    """Of all languages, the page's own first."""
+    return ["", *map(prefix_of, prefixed_languages())]
+
+
 def list_current(editions: Editions, page_id: int) -> list[str]:
     """What the front page leads to, the front page first."""
     try:
@@ -41,7 +48,7 @@ def list_current(editions: Editions, page_id: int) -> list[str]:
     finally:
         connection.close()  # called in threads that come and go
     codes = [incident.code for incident in (*snapshot.incidents, *snapshot.maintenances)]
-    return list_fixed() + [f"/incidents/{code}" for code in codes]
+    return list_fixed() + [f"{prefix}/incidents/{code}" for prefix in _prefixes() for code in codes]
 
 
 def list_all(page: Page, today: date) -> Iterator[str]:
@@ -53,7 +60,9 @@ def list_all(page: Page, today: date) -> Iterator[str]:
         yield from (path.format(code) for path in COMPONENT_PATHS)
     for code in Incident.objects.filter(page=page).order_by("pk").values_list("code", flat=True):
         yield from (path.format(code) for path in INCIDENT_PATHS)
-    yield from _list_months(find_first_month(page) or today, today)
+        yield from (prefix + path.format(code) for prefix in _prefixes()[1:] for path in LOCAL_INCIDENT_PATHS)
+    months = list(_list_months(find_first_month(page) or today, today))
+    yield from (prefix + path for prefix in _prefixes() for path in months)
     yield from (path for path in list_fixed() if path != "/")
     yield "/"
 

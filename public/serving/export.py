@@ -17,7 +17,9 @@ from django.contrib.staticfiles import finders
 from django.http import Http404
 from django.template.loader import render_to_string
 from django.urls import resolve
+from django.utils import translation
 
+from core.languages import language_of
 from pages.models import Page
 from public.serving.document_list import list_all
 from public.serving.edition_cache import Rendered, compress, finish
@@ -107,7 +109,8 @@ def _render(path: str, snapshot: Snapshot, target: ExportTarget) -> File | None:
     match = resolve(path)
     parts = dict.fromkeys(match.func.params) | match.kwargs  # type: ignore[attr-defined]  # set by `published`
     try:
-        rendered: Rendered = match.func.document(snapshot, **parts)  # type: ignore[attr-defined]
+        with translation.override(language_of(path)):
+            rendered: Rendered = match.func.document(snapshot, **parts)  # type: ignore[attr-defined]
     except Http404:
         return None
     edition = finish(rendered, version_of(snapshot))

@@ -6,11 +6,14 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.template.context import Context
-from django.utils.html import format_html
+from django.utils.formats import number_format
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 from components.status import Status
 from components.uptime import DayUptime, Uptime
+from core.dates import clock_text, day_and_time, day_text, weekday_and_day
 from incidents.phases import Kind
 from pages.models import zone_title
 from public.documents import page as presentation
@@ -42,8 +45,8 @@ def moment(context: Context, when: datetime, part: str = "") -> SafeString:
     `part`: "clock" leaves the day out, "ago" keeps room in which the script writes "(3 minutes ago)".
     """
     local = when.astimezone(_zone(context))
-    clock = f"{local:%H:%M} {_zone_label(local, _zone(context))}"
-    text = clock if part == "clock" else f"{_short_day(local.date(), _today(context))}, {clock}"
+    clock = f"{clock_text(local)} {_zone_label(local, _zone(context))}"
+    text = clock if part == "clock" else day_and_time(_short_day(local.date(), _today(context)), clock)
     mark = mark_safe(f' data-{part}=""') if part else ""  # noqa: S308  # `part` is written in a template
     room = mark_safe("<span class=age></span>") if part == "ago" else ""
     return format_html(
@@ -56,19 +59,19 @@ def window(context: Context, start: datetime, end: datetime) -> SafeString:
     """When maintenance takes place: "Sun 12 December, 02:00 to 03:00 UTC"; both zones where clocks change in between."""
     zone = _zone(context)
     first, last = start.astimezone(zone), end.astimezone(zone)
-    begin = f"{_long_day(first.date(), _today(context))}, {first:%H:%M}"
+    begin = day_and_time(_long_day(first.date(), _today(context)), clock_text(first))
     if first.utcoffset() != last.utcoffset():
         begin += f" {_zone_label(first, zone)}"
-    finish = (
-        f"{last:%H:%M}" if first.date() == last.date() else f"{_long_day(last.date(), _today(context))}, {last:%H:%M}"
-    )
+    finish = clock_text(last)
+    if first.date() != last.date():
+        finish = day_and_time(_long_day(last.date(), _today(context)), finish)
+    words = {"start": begin, "end": f"{finish} {_zone_label(last, zone)}"}
     return format_html(
-        '<time datetime="{}" data-window="{}">{} to {} {}</time>',
+        '<time datetime="{}" data-window="{}">{}</time>',
         f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         f"{end.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        begin,
-        finish,
-        _zone_label(last, zone),
+        # Translators: from when to when, such as “Sun 12 December, 02:00 to 03:00 UTC”.
+        gettext("%(start)s to %(end)s") % words,
     )
 
 
@@ -77,7 +80,9 @@ def day(context: Context, when: date) -> SafeString:
     """A heading: "Today, 9 December", "8 December", "8 December 2025"."""
     today = _today(context)
     text = _day_words(when, today)
-    return format_html('<time datetime="{}">{}{}</time>', when.isoformat(), "Today, " if when == today else "", text)
+    if when == today:
+        text = gettext("Today, %(day)s") % {"day": text}
+    return format_html('<time datetime="{}">{}</time>', when.isoformat(), text)
 
 
 @register.simple_tag(takes_context=True)
@@ -92,24 +97,28 @@ def ongoing(context: Context, incident: PublicIncident, when: date) -> str:
     ended = incident.resolved_at.astimezone(zone).date() if incident.is_closed and incident.resolved_at else None
     since = _day_words(incident.begins_at.astimezone(zone).date(), _today(context))
     if ended != when:
-        return f"Ongoing since {since}"
-    return f"{'Completed' if incident.kind == Kind.MAINTENANCE else 'Resolved'}, ongoing since {since}"
+        return gettext("Ongoing since %(day)s") % {"day": since}
+    if incident.kind == Kind.MAINTENANCE:
+        return gettext("Completed, ongoing since %(day)s") % {"day": since}
+    return gettext("Resolved, ongoing since %(day)s") % {"day": since}
 
 
 def _day_words(when: date, today: date) -> str:
-    return _month_day(when) if when.year == today.year else f"{_month_day(when)} {when.year}"
+    return day_text(when, with_year=when.year != today.year)
 
 
 @register.filter
 def percent(ratio: float | None) -> str:
     """ "99.91 %", rounded down: only what was never down is "100.00 %"."""
-    return "" if ratio is None else f"{floor(ratio * 10_000 + 1e-9) / 100:.2f} %"
+    if ratio is None:
+        return ""
+    return gettext("%(number)s %%") % {"number": number_format(floor(ratio * 10_000 + 1e-9) / 100, 2)}
 
 
 @register.filter
 def bars(uptime: Uptime) -> SafeString:
     """One <i> a day, oldest first. Written here because a page has thousands of them."""
-    return mark_safe("".join(map(_bar, uptime.days)))  # noqa: S308  # made of fixed words, dates and numbers
+    return mark_safe("".join(map(_bar, uptime.days)))  # noqa: S308  # each of them escapes its words
 
 
 def _bar(uptime_day: DayUptime) -> str:
@@ -117,14 +126,21 @@ def _bar(uptime_day: DayUptime) -> str:
         return "<i class=none></i>"
     if uptime_day.status == Status.OPERATIONAL:
         return PLAIN_BAR
-    title = f"{uptime_day.date:%-d %b}: {presentation.describe_day(uptime_day)}"
+    day_name = day_text(uptime_day.date, "short", with_year=False)
+    title = escape(f"{day_name}: {presentation.describe_day(uptime_day)}")
     return f'<i class={BAR_CLASSES[uptime_day.status]} title="{title}"></i>'
 
 
 @register.filter
 def status_label(slug: str) -> str:
     """ "partial_outage" is "Partial outage"."""
-    return Status.from_slug(slug).label
+    return str(Status.from_slug(slug).label)
+
+
+@register.filter
+def status_words(slug: str) -> str:
+    """In the middle of a sentence."""
+    return Status.from_slug(slug).words
 
 
 @register.filter
@@ -150,12 +166,8 @@ def _today(context: Context) -> date:
 
 
 def _short_day(when: date, today: date) -> str:
-    return f"{when:%-d %b}" if when.year == today.year else f"{when:%-d %b %Y}"
-
-
-def _month_day(when: date) -> str:
-    return f"{when:%-d %B}"
+    return day_text(when, "short", with_year=when.year != today.year)
 
 
 def _long_day(when: date, today: date) -> str:
-    return f"{when:%a} {_month_day(when)}" if when.year == today.year else f"{when:%a} {_month_day(when)} {when.year}"
+    return weekday_and_day(when, with_year=when.year != today.year)

@@ -1,0 +1,40 @@
+"""Days and times as people write them in the active language.
+
+English has its forms in statuspage/formats/en/; for other languages they are Django's own, which know a short day and a
+long one only.
+"""
+
+from datetime import date, datetime
+from typing import Literal
+
+from django.utils.formats import date_format, get_format
+from django.utils.translation import gettext
+
+# Names in a module of formats, without the year and with it.
+FORMS = {
+    "short": ("SHORT_DAY_FORMAT", "SHORT_DAY_AND_YEAR_FORMAT"),
+    "long": ("LONG_DAY_FORMAT", "LONG_DAY_AND_YEAR_FORMAT"),
+}
+DJANGOS = ("MONTH_DAY_FORMAT", "DATE_FORMAT")
+
+
+def day_text(when: date, form: Literal["short", "long"] = "long", *, with_year: bool) -> str:
+    """ "8 Dec", "8 December 2025"."""
+    name = FORMS[form][with_year]
+    pattern = get_format(name)
+    return date_format(when, DJANGOS[with_year] if pattern == name else pattern)
+
+
+def weekday_and_day(when: date, *, with_year: bool) -> str:
+    """ "Sun 12 December"."""
+    words = {"weekday": date_format(when, "D"), "day": day_text(when, with_year=with_year)}
+    return gettext("%(weekday)s %(day)s") % words
+
+
+def clock_text(when: datetime) -> str:
+    """ "17:20", in the zone that `when` has."""
+    return date_format(when, "TIME_FORMAT")
+
+
+def day_and_time(day: str, time: str) -> str:
+    return gettext("%(day)s, %(time)s") % {"day": day, "time": time}

@@ -1,0 +1,41 @@
+"""What templates say about language: in every template, without {% load %}."""
+
+from django import template
+from django.conf import settings
+from django.utils import translation
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from core import languages
+
+register = template.Library()
+register.simple_tag(languages.local, name="local")
+
+
+@register.simple_tag
+def language_attributes() -> SafeString:
+    """Of <html>: which language, and in which direction it is read where that is not from the left."""
+    named = format_html('lang="{}"', languages.active_language())
+    return named + format_html(' dir="{}"', "rtl") if translation.get_language_bidi() else named
+
+
+@register.simple_block_tag
+def page_addresses(content: str, url: str) -> SafeString:
+    """The <link>s that name a page's address (`content`: its path below `url`) in this language and in the others."""
+    path = content.strip()
+    links = format_html('<link rel="canonical" href="{}{}{}">', url, languages.local(""), path)
+    if not languages.prefixed_languages():
+        return links
+    others = ((code, url, languages.prefix_of(code), path) for code, _ in settings.LANGUAGES)
+    return links + format_html_join("", '\n<link rel="alternate" hreflang="{}" href="{}{}{}">', others)
+
+
+@register.simple_tag
+def other_languages() -> list[dict[str, str]]:
+    """To choose from: `code`, `name` in the language itself, and `home`, the address of the front page."""
+    active = languages.active_language()
+    return [
+        {"code": code, "name": str(name), "home": f"{languages.prefix_of(code)}/"}
+        for code, name in settings.LANGUAGES
+        if code != active
+    ]

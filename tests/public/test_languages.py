@@ -1,0 +1,211 @@
+"""Public pages in other languages, at addresses of their own."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import override_settings
+from django.urls import clear_url_caches
+from django.utils import timezone, translation
+
+import statuspage.urls
+from components.models import Component
+from components.status import Status
+from core import languages
+from core.dates import clock_text, day_text, weekday_and_day
+from incidents.models import Incident, Kind, Phase, Post
+from pages.models import Page
+from public.serving.addresses import find_params
+from public.serving.document_list import list_all, list_fixed
+from public.serving.edition import editions
+from public.serving.notice import describe_age
+from statuspage.environment import Environment
+from tests.pseudo_locale import FROM_THE_RIGHT, LONGER, find_untranslated, write_pseudo_locales
+
+if TYPE_CHECKING:
+    from tests.public.conftest import Get, Read
+
+PREFIX = f"/{LONGER}"
+
+
+@pytest.fixture
+def pseudo(tmp_path: Path) -> Iterator[None]:
+    """The pages are served in the two pseudo-languages, too."""
+    write_pseudo_locales(tmp_path)
+    found = Environment().languages("LANGUAGES", "en", [tmp_path])
+    with override_settings(LOCALE_PATHS=[tmp_path], LANGUAGES=found):
+        _read_urls()
+        yield
+    _read_urls()
+
+
+def _read_urls() -> None:
+    importlib.reload(statuspage.urls)
+    clear_url_caches()
+    find_params.cache_clear()
+    editions.forget()
+
+
+@pytest.fixture
+def busy(acme: Page, outage: Incident) -> Incident:
+    """Everything that a page can show: an open and a closed incident, maintenance in each state, days of trouble."""
+    other = Component.objects.create(page=acme, name="Website", created_at=timezone.now() - timedelta(days=99))
+    over = Incident.open(acme, "Slow search", Post("Looking.", components={other: Status.MAJOR_OUTAGE})).incident
+    over.post(Post("Still looking."))
+    over.post(Post("Over.", Phase.RESOLVED, components={other: Status.OPERATIONAL}))
+    for days, phase in ((2, None), (0, Phase.IN_PROGRESS), (-1, Phase.COMPLETED)):
+        start = timezone.now() + timedelta(days=days)
+        post = Post("We move.", window=(start, start + timedelta(hours=1)))
+        work = Incident.open(acme, f"Work in {days}", post, kind=Kind.MAINTENANCE).incident
+        if phase:
+            work.post(Post("On it.", phase))
+    return outage
+
+
+def test_with_english_alone_no_address_has_a_prefix(get: Get, acme: Page) -> None:
+    assert languages.prefixed_languages() == []
+    assert get("/").status_code == 200
+    assert [get(path).status_code for path in ("/en/", "/de/", "/en/history")] == [404, 404, 404]
+    html = get("/").content.decode()
+    assert '<html lang="en">' in html
+    assert 'hreflang="' not in html
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_a_prefix_chooses_the_language_and_none_the_pages_own(read: Read, get: Get, outage: Incident) -> None:
+    assert read(f"{PREFIX}/").html["lang"] == LONGER  # type: ignore[index]
+    assert "⟦Šöɱé šýšţéɱš" in read(f"{PREFIX}/").get_text() or "⟦Åļļ šýšţéɱš" in read(f"{PREFIX}/").get_text()
+    right = read(f"/{FROM_THE_RIGHT}/").html
+    assert right is not None
+    assert (right["lang"], right["dir"]) == (FROM_THE_RIGHT, "rtl")
+    own = read("/").html
+    assert own is not None
+    assert (own["lang"], own.get("dir")) == ("en", None)
+    assert "All systems are partly down" in own.get_text()
+    assert [get(path).status_code for path in ("/de/", "/en/", "/xx/history")] == [404, 404, 404]
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_links_of_a_page_stay_in_its_language(read: Read, busy: Incident) -> None:
+    for path in ("/", "/history", busy.path, "/api"):
+        page = read(PREFIX + path)
+        addresses = {str(link["href"]) for link in page.find_all("a") if not link.get("hreflang")}
+        inside = {
+            each
+            for each in addresses
+            if each.startswith("/") and not each.endswith((".rss", ".atom", ".json", ".ics", ".svg"))
+        }
+        assert inside
+        assert {each for each in inside if not each.startswith(f"{PREFIX}/")} == set(), path
+        asked = [str(each["hx-get"]) for each in page.select("[hx-get]")]
+        assert all(each.startswith(f"{PREFIX}/fragments/") for each in asked)
+        for each in asked:
+            assert "⟦" in read(each).get_text()
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_a_page_names_its_address_in_every_language(read: Read, busy: Incident) -> None:
+    head = read(f"{PREFIX}{busy.path}").head
+    assert head is not None
+    canonical, alternates = head.select_one("[rel=canonical]"), head.select("[hreflang]")
+    home = "https://status.acme.localhost"
+    assert canonical is not None
+    assert canonical["href"] == f"{home}{PREFIX}{busy.path}"
+    assert {each["hreflang"]: each["href"] for each in alternates} == {
+        "en": f"{home}{busy.path}",
+        LONGER: f"{home}{PREFIX}{busy.path}",
+        FROM_THE_RIGHT: f"{home}/{FROM_THE_RIGHT}{busy.path}",
+    }
+
+
+@pytest.mark.usefixtures("pseudo")
+@pytest.mark.parametrize("language", [LONGER, FROM_THE_RIGHT])
+def test_nothing_is_left_in_english(get: Get, busy: Incident, language: str) -> None:
+    closed = Incident.objects.get(name="Slow search")
+    for path in ("/", "/history", busy.path, closed.path, "/api", "/nothing-here"):
+        assert find_untranslated(get(f"/{language}{path}").content.decode()) == [], path
+    for work in Incident.objects.filter(kind=Kind.MAINTENANCE):
+        assert find_untranslated(get(f"/{language}{work.path}").content.decode()) == [], work.name
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_what_programs_read_stays_english(get: Get, busy: Incident) -> None:
+    with translation.override(LONGER):  # whatever a thread was left with
+        for path in ("/history.rss", "/api/v2/summary.json", "/badge.json", "/api/banner.json"):
+            assert "⟦" not in get(path).content.decode(), path
+    assert get(f"{PREFIX}/history.rss").status_code == 404
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_a_change_is_seen_in_every_language(get: Get, outage: Incident) -> None:
+    paths = [f"{prefix}{outage.path}" for prefix in ("", PREFIX, f"/{FROM_THE_RIGHT}")]
+    assert all(get(path).status_code == 200 for path in paths)
+    outage.post(Post("Rolling back.", Phase.IDENTIFIED))
+    assert all("Rolling back." in get(path).content.decode() for path in paths)
+    assert len({get(path)["ETag"] for path in paths}) == 3
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_the_fast_path_and_the_export_know_all_languages(acme: Page, outage: Incident) -> None:
+    assert find_params(f"{PREFIX}/") is not None
+    assert {"/", f"{PREFIX}/", f"{PREFIX}/history", f"/{FROM_THE_RIGHT}/"} <= set(list_fixed())
+    listed = list(list_all(acme, timezone.now().date()))
+    assert len(listed) == len(set(listed))
+    assert f"{PREFIX}{outage.path}" in listed
+    assert f"{PREFIX}/history/{timezone.now():%Y-%m}" in listed
+    assert listed[-1] == "/"
+
+
+def test_english_dates_are_written_as_before() -> None:
+    when = datetime(2025, 12, 8, 17, 5, tzinfo=UTC)
+    assert day_text(when, with_year=False) == "8 December"
+    assert day_text(when, with_year=True) == "8 December 2025"
+    assert day_text(when, "short", with_year=False) == "8 Dec"
+    assert day_text(when, "short", with_year=True) == "8 Dec 2025"
+    assert weekday_and_day(when, with_year=False) == "Mon 8 December"
+    assert clock_text(when) == "17:05"
+
+
+@pytest.mark.parametrize(
+    ("language", "short", "long", "month"),
+    [
+        ("de", "8. Dezember", "8. Dezember 2025", "Dezember 2025"),
+        ("fr", "8 décembre", "8 décembre 2025", "décembre 2025"),
+    ],
+)
+def test_other_languages_write_dates_by_their_own_formats(language: str, short: str, long: str, month: str) -> None:
+    from django.utils.formats import date_format
+
+    when = datetime(2025, 12, 8, 17, 5, tzinfo=UTC)
+    with translation.override(language):
+        assert day_text(when, "short", with_year=False) == short
+        assert day_text(when, with_year=True) == long
+        assert date_format(when, "YEAR_MONTH_FORMAT") == month
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_the_line_about_an_old_page_is_in_its_language() -> None:
+    with translation.override(LONGER):
+        line = describe_age(datetime(2026, 11, 20, 17, 5, tzinfo=UTC))
+    assert find_untranslated(line) == []
+    assert '<time datetime="2026-11-20T17:05:00Z">' in line
+
+
+def test_only_catalogues_that_are_there_can_be_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.core.exceptions import ImproperlyConfigured
+
+    write_pseudo_locales(tmp_path)
+    read = Environment().languages
+    assert [code for code, _ in read("LANGUAGES", "en", [tmp_path])] == ["en", FROM_THE_RIGHT, LONGER]
+    monkeypatch.setenv("LANGUAGES", "en,ar-xb")
+    assert read("LANGUAGES", "en", [tmp_path]) == [("en", "English"), (FROM_THE_RIGHT, "العربيّة")]
+    monkeypatch.setenv("LANGUAGES", "de")
+    with pytest.raises(ImproperlyConfigured, match="LANGUAGES: there is no catalogue of de"):
+        read("LANGUAGES", "en", [tmp_path])
+    assert django_settings.LANGUAGES == [("en", "English")]
