@@ -194,7 +194,13 @@ def _spoil_incident(draw: st.DrawFn, incident: Json) -> Json:
         told.append(draw(spoiled(update, "update")))
     if draw(st.integers(0, 9)) == 0:
         told.append(draw(ODD))
-    return draw(spoiled(incident | {"incident_updates": told}, "incident"))
+    incident = draw(spoiled(incident | {"incident_updates": told}, "incident"))
+    if draw(st.integers(0, 2)) == 0:
+        incident |= {
+            "postmortem_body": "In the end: " + draw(TEXTS),
+            "postmortem_published_at": draw(st.none() | moments()),
+        }
+    return incident
 
 
 def to_bytes(document: Json) -> bytes:
