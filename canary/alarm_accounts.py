@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.exceptions import NON_FIELD_ERRORS
 
 from delivery import registry
 from delivery.contract import DeliveryError, Recipient
@@ -57,8 +56,7 @@ def whole_site() -> Page:
 def mistakes(account: Account) -> list[str]:
     """Why its channel would not take such options; no secret is repeated."""
     form = registry.load(account.channel).Options({**account.options, **account.credentials})
-    labels = {name: str(field.label or name) for name, field in form.fields.items()} | {NON_FIELD_ERRORS: ""}
-    return [f"{labels[name]}: {words}" for name, errors in form.errors.items() for words in errors]
+    return [f"{form.fields[name].label}: {words}" for name, errors in form.errors.items() for words in errors]
 
 
 def tell(account: Account, notice: Notice) -> None:

@@ -14,18 +14,23 @@ from subscribers.addresses import normalise_address
 
 @register
 def check_canary(**kwargs: Any) -> list[CheckMessage]:
+    wrong = [f"{account.name}: {mistake}" for account in configured() for mistake in mistakes(account)]
     found = {
         "E002": bool(settings.CANARY_IMAP_URL) and not _is_mailbox(settings.CANARY_IMAP_URL),
         "W001": bool(destinations()) and not configured() and not settings.ALARM_DEADMAN_URL,
         "W002": bool(settings.CANARY_MAIL_TO) and not (settings.CANARY_MAIL_SECRET or settings.CANARY_IMAP_URL),
         "W003": bool(destinations()) and settings.CANARY_DEADLINE_SECONDS > 4 * settings.CANARY_PERIOD_SECONDS,
         "E001": bool(settings.CANARY_MAIL_TO) and not _is_address(settings.CANARY_MAIL_TO),
-        "W004": any(mistakes(account) for account in configured()),
+        "W004": bool(wrong),
         "W005": bool(settings.ALARM_EMAILS) and not settings.ALARM_EMAIL_URL,
         "W006": bool(settings.CANARY_MAIL_TO) and not settings.SMTP,
     }
-    kinds = {"E": Error, "W": Warning}
-    return [kinds[name[0]](*MESSAGES[name], id=f"canary.{name}") for name, present in found.items() if present]
+    kinds, details = {"E": Error, "W": Warning}, {"W004": wrong}
+    return [
+        kinds[name[0]](" ".join([MESSAGES[name][0], *details.get(name, [])]), MESSAGES[name][1], id=f"canary.{name}")
+        for name, present in found.items()
+        if present
+    ]
 
 
 def _is_mailbox(url: str) -> bool:

@@ -70,12 +70,19 @@ def test_staff_see_alarms_past_and_present_and_how_to_begin(admin_client):
 
 
 @pytest.mark.parametrize(
-    "values",
+    ("values", "words"),
     [
-        {"ALARM_EMAILS": ["oncall"], "ALARM_EMAIL_URL": "smtp://mail.example.com"},
-        {"ALARM_WEBHOOK_URL": "https://x.example"},
+        (
+            {"ALARM_EMAILS": ["oncall"], "ALARM_EMAIL_URL": "smtp://mail.example.com"},
+            "E-mail to oncall: Address: Enter a",
+        ),
+        ({"ALARM_WEBHOOK_URL": "https://x.example"}, "Webhook: Secret of at least 24 bytes, in base64 (whsec_…): This"),
+        ({"ALARM_PAGERDUTY_KEY": "an API key"}, "PagerDuty: Integration key of an Events API v2 integration: Ensure"),
     ],
-    ids=["no address", "no secret"],
+    ids=["no address", "no secret", "no key"],
 )
-def test_what_a_channel_would_not_take_is_named(settings: Settings, values: dict[str, Any]):
+def test_what_a_channel_would_not_take_is_named(settings: Settings, values: dict[str, Any], words: str):
     assert found(settings, WELL | values) == ["canary.W004"]
+    (message,) = check_canary()
+    assert words in message.msg
+    assert "an API key" not in message.msg
