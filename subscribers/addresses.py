@@ -9,6 +9,7 @@ import re
 
 import idna
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 TOTAL_LIMIT = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets
 LOCAL_LIMIT = 64
@@ -23,14 +24,14 @@ def normalise_address(text: str) -> str:
     """
     local, at, domain = text.strip(" \t\r\n").lower().rpartition("@")
     if not at or not local or not domain:
-        raise _refused("Write an e-mail address, such as name@example.com.")
+        raise _refused(gettext("Write an e-mail address, such as name@example.com."))
     if not local.isascii():
-        raise _refused("Addresses with letters such as ü before the @ cannot be mailed from here yet.")
+        raise _refused(gettext("Addresses with letters such as ü before the @ cannot be mailed from here yet."))
     domain = _ascii_domain(domain)
     if not LOCAL.fullmatch(local) or len(local) > LOCAL_LIMIT or not _is_domain(domain):
-        raise _refused("This is not an e-mail address; check it for typing mistakes.")
+        raise _refused(gettext("This is not an e-mail address; check it for typing mistakes."))
     if len(local) + 1 + len(domain) > TOTAL_LIMIT:
-        raise _refused("This e-mail address is too long.")
+        raise _refused(gettext("This e-mail address is too long."))
     return f"{local}@{domain}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from components.models import Component
 from pages.models import Page
@@ -11,8 +12,10 @@ from subscribers.addresses import normalise_address
 from subscribers.models import Subscriber
 from subscribers.subscribing import check_incident_code
 
+Scope = tuple[str, Any]
+"""A value and its words, translated when they are shown."""
 EVERYTHING, CHOSEN, INCIDENT = "everything", "chosen", "incident"
-SCOPES = ((EVERYTHING, "Everything"), (CHOSEN, "Only what I choose"))
+SCOPES: tuple[Scope, ...] = ((EVERYTHING, _("Everything")), (CHOSEN, _("Only what I choose")))
 
 
 def group_components(page: Page) -> list[tuple[str, list[Component]]]:
@@ -25,9 +28,9 @@ def group_components(page: Page) -> list[tuple[str, list[Component]]]:
     return [(group.name if group else "", by_group[group]) for group in groups]
 
 
-def scope_field(*scopes: tuple[str, str]) -> forms.ChoiceField:
+def scope_field(*scopes: Scope) -> forms.ChoiceField:
     """The first of `scopes` (value, label) is chosen at the start."""
-    missing = "Choose what you want to hear about."
+    missing = _("Choose what you want to hear about.")
     return forms.ChoiceField(choices=scopes, initial=scopes[0][0], error_messages={"required": missing})
 
 
@@ -41,14 +44,14 @@ class ChoiceForm(forms.Form):
         self.groups = group_components(page)
         self.fields["components"] = forms.MultipleChoiceField(
             required=False,
-            choices=[(each.code, each.full_name) for _, members in self.groups for each in members],
-            error_messages={"invalid_choice": "One of the components is no longer on this page. Choose again."},
+            choices=[(each.code, each.full_name) for _name, members in self.groups for each in members],
+            error_messages={"invalid_choice": _("One of the components is no longer on this page. Choose again.")},
         )
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("scope") == CHOSEN and not cleaned.get("components") and "components" not in self.errors:
-            self.add_error("components", "Tick at least one component.")
+            self.add_error("components", _("Tick at least one component."))
         return cleaned
 
     @property
@@ -74,7 +77,7 @@ class ManageForm(ChoiceForm):
 class SubscribeForm(ChoiceForm):
     """The same for somebody new; with the code of an incident there is a third choice, that one alone."""
 
-    email = forms.CharField(max_length=320, error_messages={"required": "Write your e-mail address."})
+    email = forms.CharField(max_length=320, error_messages={"required": _("Write your e-mail address.")})
     incident = forms.CharField(required=False)
     # Invisible, and named so that programs fill it in; people leave it empty.
     website = forms.CharField(required=False)
@@ -83,7 +86,7 @@ class SubscribeForm(ChoiceForm):
         super().__init__(page, data, **kwargs)
         self.incident_code = incident
         if incident:
-            self.fields["scope"] = scope_field((INCIDENT, "Only this incident"), *SCOPES)
+            self.fields["scope"] = scope_field((INCIDENT, _("Only this incident")), *SCOPES)
 
     def clean_email(self) -> str:
         return normalise_address(self.cleaned_data["email"])

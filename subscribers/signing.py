@@ -21,6 +21,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext
 
 from core.keyed_hash import KeyedHash, keyed_for, secret_keys
 from subscribers.models import Subscriber
@@ -95,11 +96,13 @@ def read(purpose: Purpose, token: str) -> Link:
     value, _, signature = token.rpartition(".")
     code, _, made = value.rpartition(".")
     if not any(constant_time_compare(signature, good) for good in _signatures(purpose, value)):
-        raise BadLinkError("This link is not complete or was not made here. Copy the whole link from the mail.")
+        raise BadLinkError(
+            gettext("This link is not complete or was not made here. Copy the whole link from the mail.")
+        )
     made_at = datetime.fromtimestamp(int(made, 16) / 1_000_000, UTC)
     age = AGES[purpose]
     if age is not None and timezone.now() - made_at > age:
-        raise BadLinkError("This link is too old.")
+        raise BadLinkError(gettext("This link is too old."))
     return Link(code, made_at)
 
 

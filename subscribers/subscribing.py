@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.dispatch import Signal
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from components.models import Component
 from core.text import CODE_LENGTH, clean_text
@@ -69,14 +70,14 @@ def find_components(page: Page, codes: Iterable[str]) -> list[Component]:
     wanted = {clean_text(code, multiline=False) for code in codes}
     found = list(page.components.public().filter(code__in=wanted)) if wanted else []
     if wanted and not found:
-        raise ValidationError("Choose at least one component.", code="components")
+        raise ValidationError(gettext("Choose at least one component."), code="components")
     return found
 
 
 def check_incident_code(code: str) -> None:
     """Only the form: this app cannot see incidents, and a subscription to one that is not there hears nothing."""
     if code and not INCIDENT_CODE.fullmatch(code):
-        raise ValidationError("This incident does not exist.", code="incident")
+        raise ValidationError(gettext("This incident does not exist."), code="incident")
 
 
 def queue_mail(subscriber: Subscriber, now: datetime, visitor: str = "") -> bool:

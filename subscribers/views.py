@@ -14,9 +14,11 @@ from functools import wraps
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from core.languages import local
 from core.visitor import client_address
 from pages.models import Page
 from subscribers.forgetting import forget
@@ -68,7 +70,7 @@ def subscribe(request: HttpRequest, page: Page) -> HttpResponse:
             incident_code=form.wanted_incident,
             visitor=client_address(request),
         )
-    response = HttpResponseRedirect("/subscribe/sent")
+    response = HttpResponseRedirect(local("/subscribe/sent"))
     response.status_code = 303
     return response
 
@@ -85,7 +87,7 @@ def sent(request: HttpRequest, page: Page) -> HttpResponse:
 def confirm(request: HttpRequest, page: Page, token: str) -> HttpResponse:
     link, subscriber = _open(page, Purpose.CONFIRM, token)
     if subscriber is None or not subscriber.accepts_confirm(link.made_at):
-        raise BadLinkError("This link has been used up or is too old.")
+        raise BadLinkError(gettext("This link has been used up or is too old."))
     if request.method == "POST":
         subscriber.confirm(timezone.now())
     if subscriber.is_active:
@@ -98,7 +100,7 @@ def confirm(request: HttpRequest, page: Page, token: str) -> HttpResponse:
 def manage(request: HttpRequest, page: Page, token: str) -> HttpResponse:
     link, subscriber = _open(page, Purpose.MANAGE, token)
     if subscriber is None or not subscriber.accepts_manage(link.made_at):
-        raise BadLinkError("This link no longer works.")
+        raise BadLinkError(gettext("This link no longer works."))
     if request.method == "POST":
         return _act(request, page, subscriber)
     return _show(request, page, "manage", subscriber=subscriber, form=ManageForm.of(subscriber))
@@ -149,10 +151,10 @@ def unsubscribe(request: HttpRequest, page: Page, token: str) -> HttpResponse:
 def undo(request: HttpRequest, page: Page, token: str) -> HttpResponse:
     _, subscriber = _open(page, Purpose.UNSUBSCRIBE, token)
     if subscriber is None:
-        raise BadLinkError("There is nothing left to take back.")
+        raise BadLinkError(gettext("There is nothing left to take back."))
     subscriber.undo_unsubscribe(timezone.now())
     if not subscriber.is_active:
-        raise BadLinkError("Leaving can be taken back for an hour.")
+        raise BadLinkError(gettext("Leaving can be taken back for an hour."))
     return _show(request, page, "returned", subscriber=subscriber)
 
 
@@ -161,7 +163,7 @@ def _open(page: Page, purpose: Purpose, token: str) -> tuple[Link, Subscriber | 
     link = read(purpose, token)
     subscriber = Subscriber.objects.select_related("page").filter(code=link.code).first()
     if subscriber and subscriber.page_id != page.pk:
-        raise BadLinkError("This link belongs to another status page.")
+        raise BadLinkError(gettext("This link belongs to another status page."))
     return link, subscriber
 
 

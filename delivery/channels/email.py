@@ -18,6 +18,7 @@ from django.template.loader import render_to_string
 
 from components.status import Status
 from core.colours import BLUE, GREEN, ORANGE, RED, SOFT, YELLOW
+from core.dates import clock_text, day_and_time, day_text
 from core.plain_text import plain_paragraphs
 from core.smtp_url import SmtpUrl
 from delivery.contract import Channel, DeliveryError, Outcome, Recipient, SecretField
@@ -245,7 +246,7 @@ def prebuild_notice(notice: Notice, *, is_subscribed: bool = True) -> PrebuiltMa
         "components": [(each["name"], _status_words(each["new_status"])) for each in notice.components],
         "page": page,
         # In words: a template would show it in the process's own zone.
-        "posted_at": f"{notice.created_at.astimezone(page.zone):%-d %B %Y, %H:%M %Z}",
+        "posted_at": describe_time(notice.created_at.astimezone(page.zone)),
         "plain_body": plain_paragraphs(notice.body_html),
         "tone": tone,
         "colour": COLOURS[tone],
@@ -264,6 +265,11 @@ def prebuild_notice(notice: Notice, *, is_subscribed: bool = True) -> PrebuiltMa
     if is_subscribed:
         headers |= {"List-Id": f"<{page.code}.{domain}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return prebuild(headers, text, html, names)
+
+
+def describe_time(when: datetime) -> str:
+    """ "20 November 2026, 17:20 CET"."""
+    return day_and_time(day_text(when, with_year=True), f"{clock_text(when)} {when:%Z}")
 
 
 def _status_words(slug: str | None) -> str:

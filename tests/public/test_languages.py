@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from bs4 import BeautifulSoup
 from django.conf import settings as django_settings
 from django.test import override_settings
 from django.urls import clear_url_caches
@@ -19,6 +21,8 @@ from components.models import Component
 from components.status import Status
 from core import languages
 from core.dates import clock_text, day_text, weekday_and_day
+from delivery.channels.email import prebuild_notice
+from delivery.models import Notice
 from incidents.models import Incident, Kind, Phase, Post
 from pages.models import Page
 from public.serving.addresses import find_params
@@ -26,9 +30,15 @@ from public.serving.document_list import list_all, list_fixed
 from public.serving.edition import editions
 from public.serving.notice import describe_age
 from statuspage.environment import Environment
-from tests.pseudo_locale import FROM_THE_RIGHT, LONGER, find_untranslated, write_pseudo_locales
+from subscribers.letters import build_letter
+from subscribers.models import Subscriber
+from subscribers.signing import confirm_url, manage_url, unsubscribe_token
+from tests.pseudo_locale import FROM_THE_RIGHT, LONGER, find_untranslated, outside_brackets, write_pseudo_locales
 
 if TYPE_CHECKING:
+    from django.http import HttpResponse
+    from django.test import Client
+
     from tests.public.conftest import Get, Read
 
 PREFIX = f"/{LONGER}"
@@ -209,3 +219,73 @@ def test_only_catalogues_that_are_there_can_be_wanted(tmp_path: Path, monkeypatc
     with pytest.raises(ImproperlyConfigured, match="LANGUAGES: there is no catalogue of de"):
         read("LANGUAGES", "en", [tmp_path])
     assert django_settings.LANGUAGES == [("en", "English")]
+
+
+@pytest.fixture
+def reader(acme: Page, chat: Component) -> Subscriber:
+    made = Subscriber.objects.create(page=acme, address="ann@example.com", channel="email")
+    made.ask([chat])
+    return made
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_subscribing_goes_on_in_the_language_it_began_in(client: Client, acme: Page, chat: Component) -> None:
+    def send(**fields: str) -> HttpResponse:
+        return client.post(f"{PREFIX}/subscribe", fields, headers={"host": acme.host})  # type: ignore[return-value]
+
+    refused = [send(email="nobody", scope="chosen"), send(), send(email="ü@example.com", scope="odd", components="x")]
+    for answer in refused:
+        assert answer.status_code == 422
+        assert find_untranslated(answer.content.decode()) == []
+    form = BeautifulSoup(refused[0].content, "html.parser").form
+    assert form is not None
+    assert form["action"] == f"{PREFIX}/subscribe"
+    assert send(email="ann@example.com", scope="everything")["Location"] == f"{PREFIX}/subscribe/sent"
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_no_page_about_a_subscription_is_left_in_english(client: Client, reader: Subscriber) -> None:
+    def walk(path: str, **fields: str) -> None:
+        ask = client.post if fields else client.get
+        answer = ask(PREFIX + path, fields, headers={"host": reader.page.host})
+        html = answer.content.decode()
+        assert find_untranslated(html) == [], path
+        addresses = {
+            str(each.get("href") or each.get("action"))
+            for each in BeautifulSoup(html, "html.parser").select("main a, main [action]")
+        }
+        assert {each for each in addresses if not each.startswith(PREFIX)} == set(), path
+
+    for path in ("/subscribe", "/subscribe?incident=abcdefghijkl", "/subscribe/sent", "/unsubscribe/broken"):
+        walk(path)
+    confirm = confirm_url(reader).removeprefix(reader.page.url)
+    walk(confirm)
+    walk(confirm, press="1")
+    manage = manage_url(Subscriber.objects.get()).removeprefix(reader.page.url)
+    walk(manage)
+    for action in ("save", "renew"):
+        walk(manage, action=action, scope="everything")
+    leave = f"/unsubscribe/{unsubscribe_token(reader.code)}"
+    walk(leave)
+    walk(leave, **{"List-Unsubscribe": "One-Click"})
+    walk(f"{leave}/undo", press="1")
+    walk(manage_url(Subscriber.objects.get()).removeprefix(reader.page.url), action="forget")
+
+
+@pytest.mark.usefixtures("pseudo")
+@pytest.mark.parametrize("language", [LONGER, FROM_THE_RIGHT])
+def test_mails_say_nothing_in_english(reader: Subscriber, outage: Incident, language: str) -> None:
+    outage.post(Post("Rolling back.", Phase.IDENTIFIED))
+    with translation.override(language):
+        letters = [build_letter(reader)]
+        reader.confirm(timezone.now())
+        letters.append(build_letter(reader))
+        mail = prebuild_notice(Notice.objects.latest("pk"))
+    for letter in letters:
+        html = letter.html.replace(reader.page.name, "").replace(reader.page.url, "")
+        assert find_untranslated(html) == []
+        assert f'<html lang="{language}"' in html
+        assert outside_brackets(letter.subject) == ""
+        words = re.sub(r"https://\S+", "", letter.text)
+        assert outside_brackets(words) == ""
+    assert mail.fill({}, {"unsubscribe": "x", "manage": "x"})
