@@ -6,10 +6,11 @@ import sys
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "statuspage.settings")
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
 
     try:
-        execute_from_command_line(sys.argv)
+        from statuspage.help import Commands
+
+        Commands(sys.argv).execute()
     except ImproperlyConfigured as error:
         sys.exit(f"A setting is wrong (docs/settings.md)\n{error}")
     except Exception as error:

@@ -1,6 +1,9 @@
 """What the bells ring. Every task may run twice, late or never: the rows in the database say what is due."""
 
+import time
+
 from celery import shared_task
+from django.conf import settings
 
 from core.wake import ring
 from delivery.ledger import letters, outbox, reconcile, retention
@@ -8,6 +11,7 @@ from delivery.ledger.sender import drain
 from delivery.ledger.turns import sending
 from delivery.mail.bounces import events
 from delivery.mail.bounces.reading import read_mailbox
+from delivery.mail.files import MailFolder
 
 # Well below CELERY_TASK_SOFT_TIME_LIMIT; who has more to do rings for a successor.
 BUDGET_SECONDS = 30.0
@@ -47,6 +51,12 @@ def check_receipts() -> None:
     _, out_of_time = reconcile.reconcile(TIDY_SECONDS)
     if out_of_time:
         ring("delivery.tasks.check_receipts")
+
+
+@shared_task
+def prune_mail_files() -> None:
+    if settings.MAIL_DIR and settings.MAIL_FILES_DAYS:
+        MailFolder(settings.MAIL_DIR).prune(time.time() - settings.MAIL_FILES_DAYS * 86_400, TIDY_SECONDS)
 
 
 @shared_task

@@ -120,6 +120,11 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         raise TypeError("An audit entry is never deleted.")
 
+    def drop_archived(self, keys: list[int]) -> None:
+        """Only for pages/management/commands/archive_audit.py, once they are in a file."""
+        for start in range(0, len(keys), 500):
+            self.filter(pk__in=keys[start : start + 500])._raw_delete(self.db)
+
 
 class AuditEntry(models.Model):
     """Who did what, written in the same transaction as the deed. Entries are never changed or deleted."""

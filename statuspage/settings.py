@@ -191,6 +191,11 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
     "prune": {"task": "subscribers.tasks.prune", "schedule": schedule(3600), "options": {"expires": 3600}},
+    "prune_mail_files": {
+        "task": "delivery.tasks.prune_mail_files",
+        "schedule": schedule(3600),
+        "options": {"expires": 3600},
+    },
     "prune_sign_ins": {"task": "staff.tasks.prune", "schedule": schedule(3600), "options": {"expires": 3600}},
 }
 
@@ -199,6 +204,7 @@ CELERY_BEAT_SCHEDULE = {
 SMTP = env.mail("EMAIL_URL")
 # Where mail goes, one .eml file per message, until an SMTP server is configured; None when it is.
 MAIL_DIR = None if SMTP else DATA_DIR / "mail"
+MAIL_FILES_DAYS = env.number("MAIL_FILES_DAYS", 30, most=36_500)
 EMAIL_HOST = SMTP.get("EMAIL_HOST", "")
 EMAIL_PORT = SMTP.get("EMAIL_PORT", 25)
 EMAIL_HOST_USER = SMTP.get("EMAIL_HOST_USER", "")
@@ -284,6 +290,8 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "core.visitor.client_address"
 AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+# Who is attacked, and from where, is what a log of refused sign-ins is for. Passwords are never in it.
+AXES_SENSITIVE_PARAMETERS: list[str] = []
 
 # Safety of every answer
 

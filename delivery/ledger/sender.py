@@ -124,7 +124,7 @@ class _Shift:
         self.finished.append(outcome)
         # Anybody can ask for letters to addresses that do not exist: those say nothing about the channel.
         self.tried += not self.is_letter
-        if outcome.error and not outcome.error.skip and not outcome.error.pause and not self.is_letter:
+        if self._counts_as_refused(outcome.error):
             self.refused += 1
             self._pause_when_most_are_refused(REFUSED_LEAST, str(outcome.error))
         if outcome.error and outcome.error.pause:
@@ -133,6 +133,13 @@ class _Shift:
         # What an account posts is seen by all and the next post replies to it: recorded at once.
         if self.channel.for_accounts or time.monotonic() >= self.next_record:
             self._record()
+
+    def _counts_as_refused(self, error: DeliveryError | None) -> bool:
+        """“Try again later” says something about one address or its host, as greylisting does, and such a try uses up
+        nobody. Of a probe it says that the channel is not well yet."""
+        if error is None or error.skip or error.pause or self.is_letter:
+            return False
+        return error.permanent or self.batch.is_probe
 
     def _record(self) -> None:
         if self.batch.is_probe:

@@ -1,5 +1,7 @@
 """Mail into files, until an SMTP server is configured: one .eml per message, in the order they were made."""
 
+import os
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -27,6 +29,22 @@ class MailFolder:
     def _write(self, message: Message) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace_file(self.directory / f"{message.name}.eml", message.mail, is_synced=False)
+
+    def prune(self, before: float, seconds: float) -> int:
+        """Delete files last written before a moment (seconds since 1970), for so many seconds at most; how many."""
+        until = time.monotonic() + seconds
+        pruned = 0
+        try:
+            with os.scandir(self.directory) as files:
+                for file in files:
+                    if file.name.endswith(".eml") and file.stat(follow_symlinks=False).st_mtime < before:
+                        Path(file.path).unlink(missing_ok=True)
+                        pruned += 1
+                    if time.monotonic() >= until:
+                        break
+        except FileNotFoundError:
+            return pruned  # no mail was written yet, or somebody tidies beside us
+        return pruned
 
     def close(self) -> None:
         """Nothing is open."""

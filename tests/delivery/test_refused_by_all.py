@@ -68,3 +68,28 @@ def test_a_few_who_are_refused_stop_nobody(notice: Notice, add_subscribers: AddS
 
     assert states(notice) == {"sent": 134, "dead": 66}
     assert not Pause.objects.exists()
+
+
+@pytest.mark.parametrize("share", [1, 5])
+def test_greylisting_stops_nobody(share: int, notice: Notice, add_subscribers: AddSubscribers, settings: Settings):
+    """A host that puts off whom it has not met: all of them, or all but each fifth."""
+    add_subscribers(200)
+    outbox.expand(notice.pk)
+    met: set[str] = set()
+
+    def script(moment: Moment) -> bytes | None:
+        if moment.step != "rcpt" or moment.address in met or (share > 1 and int(moment.address[6:10]) % share == 0):
+            return None
+        met.add(moment.address)
+        return b"450 4.2.0 Greylisted, come back in five minutes\r\n"
+
+    with ScriptedServer(script) as server:
+        settings.MAIL_DIR, settings.EMAIL_HOST, settings.EMAIL_PORT = None, "127.0.0.1", server.port
+        sender.drain("email", 30)
+        assert not Pause.objects.exists()
+        assert states(notice).get("sent", 0) == (200 // share if share > 1 else 0)
+        assert notice.deliveries.filter(state="pending", attempts=1).count() == 200 - states(notice).get("sent", 0)
+        notice.deliveries.filter(state="pending").update(next_attempt_at=notice.created_at)
+        sender.drain("email", 30)
+    assert states(notice) == {"sent": 200}
+    assert_ledger_balances(notice)

@@ -49,3 +49,15 @@ def test_without_a_mail_server_a_test_mail_says_which_setting_is_missing(tmp_pat
 
 def test_the_traceback_can_be_had(tmp_path: Path) -> None:
     assert "Traceback" in run(tmp_path, "reconcile", "--traceback")
+
+
+def test_help_begins_with_our_own_commands(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "help"], cwd=ROOT, env=os.environ | {"DATA_DIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    ours, _, others = done.stdout.partition("Django's:")
+    for command in ("up", "incident", "deliver", "export", "import_statuspage", "archive_audit", "watch"):
+        assert f"\n  {command} " in ours
+    assert "migrate" in others
+    assert "migrate" not in ours
