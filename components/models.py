@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from components.status import Status
@@ -33,6 +33,15 @@ class Group(models.Model):
 class ComponentQuerySet(models.QuerySet["Component"]):
     def public(self) -> "ComponentQuerySet":
         return self.filter(hidden=False)
+
+    def labelled(self) -> "ComponentQuerySet":
+        """With what `label` needs."""
+        return self.select_related("group").compared_by_name()
+
+    def compared_by_name(self) -> "ComponentQuerySet":
+        """With `shares_name`. Hidden ones are compared with nobody: the label of a public one must not tell of them."""
+        others = Component.objects.public().filter(page=OuterRef("page"), name=OuterRef("name"))
+        return self.annotate(shares_name=Exists(others.exclude(pk=OuterRef("pk"))))
 
 
 class Component(models.Model):
@@ -82,6 +91,14 @@ class Component(models.Model):
             super().save(*args, **kwargs)
             if adding:
                 self.spans.create(status=self.status, started_at=self.created_at)
+
+    shares_name = True
+    """Whether another of its page has the same name; known after labelled()."""
+
+    @property
+    def label(self) -> str:
+        """As people read it: the name, with its group only where two of a page share a name."""
+        return self.full_name if self.shares_name else self.name
 
     @property
     def full_name(self) -> str:

@@ -143,13 +143,14 @@ def _plan(incident: Incident, post: Post, phase: Phase, *, is_first: bool) -> Pl
 
 def _refresh_statuses(components: list[Component]) -> None:
     """The caller's objects may be old; under the lock of the page they stay true."""
-    rows = Component.objects.filter(pk__in=[each.pk for each in components])
+    rows = Component.objects.filter(pk__in=[each.pk for each in components]).compared_by_name()
     now = {row.pk: row for row in rows.only("status", "base_status", "hidden")}
     for each in components:
         if each.pk not in now:
             raise ValidationError({"components": f"“{each.name}” was deleted meanwhile: choose the components again."})
         row = now[each.pk]
         each.status, each.base_status, each.hidden = row.status, row.base_status, row.hidden
+        each.shares_name = row.shares_name
 
 
 def _set_base_statuses(named: Mapping[Component, Status]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Prefetch
+
 from components.models import Component
 from components.status import Status
 from incidents.page_status import summarise
@@ -27,6 +29,8 @@ def record_incident(incident: Incident) -> Record:
     statuses = incident.page.components.public().values_list("status", flat=True)
     page_status = summarise(map(Status, statuses), list(incident.page.incidents.unresolved()))
     window = incident.window or (None, None)
+    touched = Affected.objects.prefetch_related(Prefetch("component", Component.objects.labelled()))
+    updates = incident.updates.prefetch_related(Prefetch("affected", touched))
     return {
         "page_status": {"indicator": page_status.indicator.value, "description": page_status.description},
         "code": incident.code,
@@ -45,7 +49,7 @@ def record_incident(incident: Incident) -> Record:
         "auto_start": incident.auto_start,
         "auto_complete": incident.auto_complete,
         "components": [_record_component(each) for each in incident.components.public().select_related("group")],
-        "updates": [_record_update(each) for each in incident.updates.prefetch_related("affected__component")],
+        "updates": [_record_update(each) for each in updates],
     }
 
 
@@ -54,9 +58,16 @@ def record_affected(affected: Affected, *, is_announced: bool) -> Record:
     return {
         "code": affected.code,
         "name": affected.name,
+        "label": _label(affected),
         "old_status": None if is_announced else Status(affected.old_status).slug,
         "new_status": None if is_announced else Status(affected.new_status).slug,
     }
+
+
+def _label(affected: Affected) -> str:
+    """What it is called now, unless it was called otherwise then."""
+    component = affected.component
+    return component.label if component and component.full_name == affected.name else affected.name
 
 
 def is_public(affected: Affected) -> bool:

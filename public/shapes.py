@@ -56,7 +56,8 @@ class PublicGroup:
 class PublicComponent:
     code: str
     name: str
-    full_name: str
+    label: str
+    """The name, with its group where two share a name."""
     description: str
     status: str
     position: int

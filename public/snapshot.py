@@ -89,7 +89,7 @@ def describe_page(page: Page) -> PublicPage:
 
 
 def build_components(page: Page, now: datetime) -> list[PublicComponent]:
-    rows = list(page.components.public().select_related("group").order_by("position", "pk"))
+    rows = list(page.components.public().labelled().order_by("position", "pk"))
     uptimes = build_uptime([row for row in rows if row.showcase], days=UPTIME_DAYS, now=now, zone=page.zone)
     return [describe_component(row, uptimes.get(row.pk)) for row in rows]
 
@@ -98,7 +98,7 @@ def describe_component(row: Component, uptime: Uptime | None = None) -> PublicCo
     return PublicComponent(
         code=row.code,
         name=row.name,
-        full_name=row.full_name,
+        label=row.label,
         description=row.description,
         status=Status(row.status).slug,
         position=row.position,
@@ -262,5 +262,5 @@ def build_incident(page: Page, code: str) -> PublicIncident | None:
 
 
 def _component_map(page: Page) -> dict[str, PublicComponent]:
-    rows = page.components.public().select_related("group")
+    rows = page.components.public().labelled()
     return {row.code: describe_component(row) for row in rows}

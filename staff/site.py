@@ -74,7 +74,7 @@ def build_overview() -> dict[str, Any]:
     shown = Component.objects.public().filter(page=OuterRef("pk"))
     pages = list(Page.objects.annotate(is_set_up=Exists(shown)))
     rows = Incident.objects.select_related("page").prefetch_related(
-        Prefetch("components", Component.objects.select_related("group")),
+        Prefetch("components", Component.objects.labelled()),
         Prefetch("updates", Update.objects.order_by("-pk"), to_attr="latest"),
     )
     return {

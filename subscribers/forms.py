@@ -20,7 +20,7 @@ SCOPES: tuple[Scope, ...] = ((EVERYTHING, _("Everything")), (CHOSEN, _("Only wha
 
 def group_components(page: Page) -> list[tuple[str, list[Component]]]:
     """Public components by group name, in the page's order; those outside a group come first, under ""."""
-    rows = page.components.public().select_related("group").order_by("position", "pk")
+    rows = page.components.public().labelled().order_by("position", "pk")
     by_group: dict[Any, list[Component]] = {}
     for row in rows:
         by_group.setdefault(row.group, []).append(row)
@@ -44,7 +44,7 @@ class ChoiceForm(forms.Form):
         self.groups = group_components(page)
         self.fields["components"] = forms.MultipleChoiceField(
             required=False,
-            choices=[(each.code, each.full_name) for _name, members in self.groups for each in members],
+            choices=[(each.code, each.label) for _name, members in self.groups for each in members],
             error_messages={"invalid_choice": _("One of the components is no longer on this page. Choose again.")},
         )
 

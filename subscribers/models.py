@@ -107,7 +107,7 @@ class Subscriber(models.Model):
     @property
     def public_components(self) -> QuerySet[Component]:
         """What was chosen, less what is hidden or gone by now."""
-        return Component.objects.public().filter(pk__in=self.choices.values("component_id")).select_related("group")
+        return Component.objects.public().filter(pk__in=self.choices.values("component_id")).labelled()
 
     def accepts_confirm(self, made_at: datetime) -> bool:
         """Whether a confirm link of that time still stands: not one from before the last leaving."""

@@ -243,7 +243,9 @@ def prebuild_notice(notice: Notice, *, is_subscribed: bool = True) -> PrebuiltMa
     tone = "over" if notice.stage == Notice.Stage.LAST else notice.severity
     context = {
         "notice": notice,
-        "components": [(each["name"], _status_words(each["new_status"])) for each in notice.components],
+        "components": [
+            (each.get("label", each["name"]), _status_words(each["new_status"])) for each in notice.components
+        ],
         "page": page,
         # In words: a template would show it in the process's own zone.
         "posted_at": describe_time(notice.created_at.astimezone(page.zone)),

@@ -144,7 +144,7 @@ def _describe_group(group: PublicGroup, page_code: str, zone: ZoneInfo) -> Json:
     as_component = PublicComponent(
         code=group.code,
         name=group.name,
-        full_name=group.name,
+        label=group.name,
         description=group.description,
         status=group.status,
         position=group.position,

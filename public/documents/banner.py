@@ -55,7 +55,7 @@ def _describe(incident: PublicIncident, zone: ZoneInfo) -> Json:
         "label": incident.label,
         "text": shorten(plain_text(newest.body)) if newest else "",
         "link": incident.url,
-        "components": [component.full_name for component in incident.components],
+        "components": [component.label for component in incident.components],
         "starts_at": timestamp(incident.scheduled_for or incident.started_at, zone),
         "ends_at": optional_timestamp(incident.scheduled_until, zone),
         "updated_at": timestamp(incident.updated_at, zone),

@@ -16,7 +16,7 @@ NAMED = 3  # more names than these in one sentence are counted instead
 
 def name_affected(snapshot: Snapshot) -> str:
     """ "Affected: Chat API and Website.", or "" when all components are well."""
-    troubled = [component.name for component in snapshot.components if component.status != Status.OPERATIONAL.slug]
+    troubled = [component.label for component in snapshot.components if component.status != Status.OPERATIONAL.slug]
     return gettext("Affected: %(names)s.") % {"names": join_names(troubled)} if troubled else ""
 
 

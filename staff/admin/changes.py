@@ -25,3 +25,13 @@ class ChangesForm(ModelForm):  # type: ignore[type-arg]
             raise Http404("It was deleted while the form was open.")
         fields = [field for field in self.instance._meta.concrete_fields if not field.primary_key]
         self.instance.refresh_from_db(fields=[field.name for field in fields if field.name not in self.changed_data])
+
+
+class RowForm(ChangesForm):
+    """One row of a list that is edited in place."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.visible_fields():
+            # Its label is the head of the column, which a screen reader does not find.
+            field.field.widget.attrs["aria-label"] = f"{field.label} of {self.instance}"

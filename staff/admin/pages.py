@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from pages.models import AuditEntry, Page, record_audit, zone_title
-from staff.admin.changes import ChangesForm
+from staff.admin.changes import ChangesForm, RowForm
 
 ADMINISTER = "pages.administer"
 PUBLISH = "pages.publish"
@@ -86,7 +86,7 @@ class StaffModelAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]
         """Set what follows from the changed fields; called under the page's lock, just before saving."""
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return super().get_changelist_form(request, **{"form": ChangesForm, **kwargs})
+        return super().get_changelist_form(request, **{"form": RowForm, **kwargs})
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with transaction.atomic():

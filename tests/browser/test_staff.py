@@ -1,5 +1,7 @@
 """Staff in the middle of the night: sign in, post by keyboard alone, and watch it go out."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -97,3 +99,44 @@ def test_posting_works_without_script(new_context: NewContext, signed_in: object
     page.get_by_role("button", name="Post update").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Search is slow")
     post_next(page, code_on_receipt(page), "It is fast again.", "Resolved")
+
+
+CODE_WORDS = re.compile(r"\b\w+\.py\b|\bGeneration\b|\bpk\b|\bHome\b")
+CUT_OFF = """() => [...document.querySelectorAll(".help, label, th, td, h1")]
+    .filter((each) => each.clientWidth && each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible")
+    .map((each) => each.outerHTML.slice(0, 120))"""
+
+SIDEWAYS = """() => [...document.querySelectorAll("#changelist *")]
+    .filter((each) => each.scrollWidth > each.clientWidth + 1 && ["auto", "scroll"].includes(getComputedStyle(each).overflowX))
+    .map((each) => each.outerHTML.slice(0, 120))"""
+
+
+@pytest.mark.timeout(400)
+def test_every_screen_for_data_is_for_all_fits_a_phone_and_has_no_words_of_the_code(
+    new_context: NewContext, signed_in: object
+) -> None:
+    context = new_context(storage_state=signed_in, viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto("/admin/")
+    found = {link.get_attribute("href") or "" for link in page.locator("a[href^='/admin/']").all()}
+    lists = sorted(path for path in found if re.fullmatch(r"/admin/[a-z]+/[a-z]+/", path))
+    assert len(lists) > 12
+    faults = []
+    for path in lists:
+        for address in _screens(page, path):
+            page.goto(address)
+            faults += [f"{address}: {barrier}" for barrier in find_barriers(page)]
+            faults += [f"{address}: scrolls sideways: {each}" for each in page.evaluate(SIDEWAYS)]
+            faults += [f"{address}: {width_needed(page)} px wide"] * (width_needed(page) > 390)
+            faults += [f"{address}: cut off: {each}" for each in page.evaluate(CUT_OFF)]
+            words = page.locator("body").inner_text()
+            faults += [f"{address}: “{found}”" for found in set(CODE_WORDS.findall(words))]
+    assert not faults, "\n".join(faults)
+
+
+def _screens(page: Page, path: str) -> list[str]:
+    """A list, and the form of its first row; for a new one where there is none."""
+    page.goto(path)
+    forms = page.locator("#result_list th a, .object-tools .addlink")
+    last = page.locator("#result_list th a").first if page.locator("#result_list th a").count() else forms.first
+    return [path, last.get_attribute("href") or ""] if forms.count() else [path]

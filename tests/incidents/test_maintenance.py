@@ -29,7 +29,9 @@ def test_maintenance_names_its_components_without_moving_them(acme, chat):
         Impact.MAINTENANCE,
     )
     notice = Notice.objects.get()
-    assert notice.components == [{"code": chat.code, "name": "Chat - Chat API", "old_status": None, "new_status": None}]
+    assert notice.components == [
+        {"code": chat.code, "name": "Chat - Chat API", "label": "Chat API", "old_status": None, "new_status": None}
+    ]
     assert notice.body == "When: Sun 13 December 2020, 02:00 to 03:00 UTC\n\nRead-only for a while."
 
     incident.post(Post("It begins.", Phase.IN_PROGRESS, components={chat: Status.UNDER_MAINTENANCE}))

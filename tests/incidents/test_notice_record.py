@@ -27,6 +27,7 @@ def test_a_notice_keeps_the_incident_with_its_updates_as_they_were(acme: Page, c
         {
             "code": chat.code,
             "name": "Chat - Chat API",
+            "label": "Chat API",
             "old_status": "major_outage",
             "new_status": "degraded_performance",
         }

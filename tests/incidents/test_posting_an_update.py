@@ -46,7 +46,13 @@ def test_opening_stores_the_incident_its_first_update_the_audit_entry_and_one_no
     notice = Notice.objects.get()
     assert (notice.code, notice.thread, notice.stage) == (update.code, incident.code, Notice.Stage.FIRST)
     assert notice.components == [
-        {"code": chat.code, "name": "Chat - Chat API", "old_status": "operational", "new_status": "partial_outage"}
+        {
+            "code": chat.code,
+            "name": "Chat - Chat API",
+            "label": "Chat API",
+            "old_status": "operational",
+            "new_status": "partial_outage",
+        }
     ]
     assert notice.link == f"https://status.acme.example/incidents/{incident.code}"
 

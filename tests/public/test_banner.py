@@ -39,7 +39,7 @@ def test_an_open_incident_is_told_with_its_newest_update(example: Example) -> No
         "label": "Investigating",
         "text": "Still looking. More here.",
         "link": f"{example.page.url}/incidents/{example.outage.code}",
-        "components": ["Chat - Chat API"],
+        "components": ["Chat API"],
         "starts_at": "2026-03-10T04:00:00.000-06:00",
         "ends_at": None,
         "updated_at": "2026-03-10T04:30:00.000-06:00",

@@ -258,7 +258,7 @@ def test_the_grid_shows_the_worst_first(signed_in, follow, incident, acme):
     Incident.open(acme, "B", Post("b", components={worse: Status.MAJOR_OUTAGE}))
     labels = [label.text for label in soup(signed_in.get(again(incident))).select(".grid label")]
     assert "Payments" in labels[0]
-    assert "Chat - Chat API" in labels[1]
+    assert "Chat API" in labels[1]
 
 
 # Several pages
