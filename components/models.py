@@ -39,9 +39,9 @@ class ComponentQuerySet(models.QuerySet["Component"]):
         return self.select_related("group").compared_by_name()
 
     def compared_by_name(self) -> "ComponentQuerySet":
-        """With `shares_name`. Hidden ones are compared with nobody: the label of a public one must not tell of them."""
+        """With `has_namesake`. Hidden ones are compared with nobody: the label of a public one must not tell of them."""
         others = Component.objects.public().filter(page=OuterRef("page"), name=OuterRef("name"))
-        return self.annotate(shares_name=Exists(others.exclude(pk=OuterRef("pk"))))
+        return self.annotate(has_namesake=Exists(others.exclude(pk=OuterRef("pk"))))
 
 
 class Component(models.Model):
@@ -92,13 +92,11 @@ class Component(models.Model):
             if adding:
                 self.spans.create(status=self.status, started_at=self.created_at)
 
-    shares_name = True
-    """Whether another of its page has the same name; known after labelled()."""
-
     @property
     def label(self) -> str:
-        """As people read it: the name, with its group only where two of a page share a name."""
-        return self.full_name if self.shares_name else self.name
+        """As people read it: the name, with its group where another of the page has the same, or labelled() was not
+        asked whether one has."""
+        return self.full_name if getattr(self, "has_namesake", True) else self.name
 
     @property
     def full_name(self) -> str:

@@ -150,7 +150,7 @@ def _refresh_statuses(components: list[Component]) -> None:
             raise ValidationError({"components": f"“{each.name}” was deleted meanwhile: choose the components again."})
         row = now[each.pk]
         each.status, each.base_status, each.hidden = row.status, row.base_status, row.hidden
-        each.shares_name = row.shares_name
+        each.has_namesake = row.has_namesake  # type: ignore[attr-defined]
 
 
 def _set_base_statuses(named: Mapping[Component, Status]) -> None:

@@ -31,7 +31,7 @@ def test_open_scheduled_and_sent_are_told_apart(signed_in, acme, incident):
     closed.post(Post("Over.", Phase.RESOLVED))
 
     assert "Errors on the Chat API" in section(signed_in, "open")
-    assert "Chat - Chat API Partial outage" in section(signed_in, "open")
+    assert "Chat API Partial outage" in section(signed_in, "open")
     assert "Work under way" in section(signed_in, "open")
     assert "Long over" not in section(signed_in, "open")
     assert "Database work" in section(signed_in, "scheduled")
