@@ -7,6 +7,7 @@ server serves all workers, and each worker has its own database in it.
 import contextlib
 import ipaddress
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -20,39 +21,7 @@ import pytest
 from tests.canary.imap_server import ImapServer, imap_server
 from tests.processes import PostgresServer, RedisServer
 
-FROM_OUTSIDE = (
-    "SECRET_KEY",
-    "PUBLIC_URL",
-    "ALLOWED_HOSTS",
-    "EMAIL_URL",
-    "BOUNCE_IMAP_URL",
-    "DEBUG",
-    "PRODUCTION",
-    "REDIS_URL",
-    "DATABASE_URL",
-    "ADMIN_EMAIL",
-    "ADMIN_PASSWORD",
-    "PORT",
-    "DATA_DIR",
-    "LOG_LEVEL",
-    "LOG_FORMAT",
-    "TRUSTED_PROXY_COUNT",
-    "CREDENTIALS_KEY",
-    "METRICS_TOKEN",
-    "BOUNCE_WEBHOOK_SECRET",
-    "BOUNCE_WEBHOOK_KEYS",
-    "DEFAULT_FROM_EMAIL",
-    "CANARY_MAIL_TO",
-    "CANARY_IMAP_URL",
-    "CANARY_MAIL_SECRET",
-    "CANARY_WEBHOOK_URL",
-    "ALARM_EMAILS",
-    "ALARM_EMAIL_URL",
-    "ALARM_SLACK_URL",
-    "ALARM_PAGERDUTY_KEY",
-    "ALARM_WEBHOOK_URL",
-    "ALARM_DEADMAN_URL",
-)
+READING = re.compile(r'\benv\.\w+\(\s*"([A-Z][A-Z0-9_]+)"')
 # For a night: --hypothesis-profile=long
 hypothesis.settings.register_profile("long", max_examples=2_000, stateful_step_count=80, deadline=None)
 LONG_FILES = ("test_ledger_machine.py", "test_up.py")
@@ -77,10 +46,16 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.WHITENOISE_AUTOREFRESH = True
 
 
+def settings_from_outside() -> set[str]:
+    """The name of every setting that the product reads from the environment, as its source says."""
+    sources = (Path(__file__).parents[1] / "statuspage").rglob("*.py")
+    return {name for source in sources for name in READING.findall(source.read_text())}
+
+
 def _prepare_environment(config: pytest.Config) -> None:
     """Workers of pytest-xdist inherit it."""
     global _server, _data
-    for name in FROM_OUTSIDE:
+    for name in settings_from_outside():
         os.environ.pop(name, None)
         os.environ.pop(f"{name}_FILE", None)
     _data = Path(tempfile.mkdtemp(prefix="sp-data-"))
