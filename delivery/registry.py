@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from delivery.contract import Channel
 
 
-class Place(NamedTuple):
+class Registered(NamedTuple):
     """Where a channel's class is, and the Celery queue that its messages leave by: channels that share one can hold
     each other up."""
 
@@ -18,11 +18,11 @@ class Place(NamedTuple):
 
 
 CHANNELS = {
-    "email": Place("delivery.channels.email.Email", queue="delivery.email"),
-    "x": Place("delivery.channels.x.X", queue="delivery.social"),
-    "slack": Place("delivery.channels.slack.Slack", queue="delivery.social"),
-    "pagerduty": Place("delivery.channels.pagerduty.PagerDuty", queue="delivery.social"),
-    "webhook": Place("delivery.channels.webhook.Webhook", queue="delivery.webhook"),
+    "email": Registered("delivery.channels.email.Email", queue="delivery.email"),
+    "x": Registered("delivery.channels.x.X", queue="delivery.social"),
+    "slack": Registered("delivery.channels.slack.Slack", queue="delivery.social"),
+    "pagerduty": Registered("delivery.channels.pagerduty.PagerDuty", queue="delivery.social"),
+    "webhook": Registered("delivery.channels.webhook.Webhook", queue="delivery.webhook"),
 }
 
 

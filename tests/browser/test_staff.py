@@ -102,7 +102,7 @@ def test_posting_works_without_script(new_context: NewContext, signed_in: object
 
 
 CODE_WORDS = re.compile(r"\b\w+\.py\b|\bGeneration\b|\bpk\b|\bHome\b")
-CUT_OFF = """() => [...document.querySelectorAll(".help, label, th, td, h1")]
+CUT_OFF = """() => [...document.querySelectorAll(":is(.help, label, th, td, h1):not(.unseen)")]
     .filter((each) => each.clientWidth && each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible")
     .map((each) => each.outerHTML.slice(0, 120))"""
 

@@ -144,7 +144,7 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A further channel, added by one line in the registry (toy_channel.py)."""
     from delivery import registry
 
-    place = registry.Place("tests.delivery.toy_channel.Toy", queue="delivery.toy")
+    place = registry.Registered("tests.delivery.toy_channel.Toy", queue="delivery.toy")
     monkeypatch.setitem(registry.CHANNELS, "toy", place)
     yield "toy"
     registry.load.cache_clear()

@@ -154,7 +154,7 @@ class Stage:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.world = World()
-        wall = registry.Place(f"{__name__}.{Wall.__name__}", queue="delivery.wall")
+        wall = registry.Registered(f"{__name__}.{Wall.__name__}", queue="delivery.wall")
         patch.setattr(registry, "CHANNELS", {"email": registry.CHANNELS["email"], "wall": wall})
         registry.load.cache_clear()
         patch.setattr(email, "open_transport", Wire)

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from statuspage.checks import check_production
 from statuspage.environment import kept_secret
-from tests.conftest import FROM_OUTSIDE
+from tests.conftest import settings_from_outside
 from tests.processes import ROOT, python
 
 pytestmark = pytest.mark.once
@@ -27,7 +27,7 @@ SAFE = {"PRODUCTION": "true", "SECRET_KEY": LONG_KEY, "PUBLIC_URL": "https://sta
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Run the settings file in an environment of one's own; its names as a dict."""
-    for name in FROM_OUTSIDE:
+    for name in settings_from_outside():
         monkeypatch.delenv(name, raising=False)
 
     def load(**variables: str) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def test_safe_production_settings_are_not_refused(load, settings) -> None:
 
 
 def run(*args: str, tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if name not in FROM_OUTSIDE}
+    env = {name: value for name, value in os.environ.items() if name not in settings_from_outside()}
     env |= {"DATA_DIR": str(tmp_path / "data")} | variables
     return subprocess.run(python(*args), env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 

@@ -35,7 +35,7 @@ SOMETHING_LEFT_OUT = 3  # 2 is Django's, for a wrong command line
 
 
 @dataclass
-class Outcome:
+class ImportResult:
     """What became of all documents so far."""
 
     total: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         zone, address = options["time_zone"], options["page"]
         if zone and zone not in available_timezones():
             raise CommandError(f"“{zone}” is not an IANA time zone; write one such as Europe/London.")
-        outcome = Outcome()
+        outcome = ImportResult()
         documents = self._read_all([each for source in options["sources"] for each in list_documents(source)], outcome)
         whole: AbstractContextManager[Any] = transaction.atomic() if options["strict"] else nullcontext()
         with whole:
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         if outcome.losses or outcome.failures:
             raise CommandError(f"{describe_losses(outcome)} The rest is stored.", returncode=SOMETHING_LEFT_OUT)
 
-    def _read_all(self, names: list[str], outcome: Outcome) -> list[tuple[str, bytes]]:
+    def _read_all(self, names: list[str], outcome: ImportResult) -> list[tuple[str, bytes]]:
         documents = []
         for name in names:
             try:
@@ -112,12 +112,12 @@ class Command(BaseCommand):
             raise FetchError(f"{name} has more than {FILE_LIMIT_BYTES} bytes.")
         return content
 
-    def _fail(self, reason: str, outcome: Outcome) -> None:
+    def _fail(self, reason: str, outcome: ImportResult) -> None:
         self.stderr.write(f"  {reason}")
         outcome.failures.append(reason)
 
     def _import_all(
-        self, documents: list[tuple[str, bytes]], address: str | None, zone: str | None, outcome: Outcome
+        self, documents: list[tuple[str, bytes]], address: str | None, zone: str | None, outcome: ImportResult
     ) -> None:
         for number, (name, content) in enumerate(order(documents), start=1):
             self.stderr.write(f"[{number}/{len(documents)}] {name}")
@@ -144,7 +144,7 @@ def order(documents: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     return sorted(documents, key=lambda document: (is_feed(document[1]), not has_groups(document[1])))
 
 
-def describe_losses(outcome: Outcome) -> str:
+def describe_losses(outcome: ImportResult) -> str:
     """ "2 things were left out, as listed above." and the documents that could not be imported."""
     words = []
     if outcome.losses:
