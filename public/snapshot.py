@@ -217,7 +217,7 @@ def recent_days(
     today = now.astimezone(page.zone).date()
     told = [each for each in incidents if each.status != Phase.SCHEDULED]
     begins = [page.created_at, *(each.created_at for each in components), *(each.begins_at for each in told)]
-    known_since = min(begins).astimezone(page.zone).date()
+    known_since = min(min(begins).astimezone(page.zone).date(), today)
     days = [today - timedelta(days=back) for back in range(RECENT_DAYS)]
     return [_day(day, told, page.zone) for day in days if day >= known_since]
 

@@ -7,14 +7,16 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import resolve
 from django.utils.translation import gettext_lazy as _
+from django.views import defaults
 
 from public.documents.page import build_agenda, build_sections, name_affected
 from public.serving.edition import POLLED, Rendered, editions, published
+from public.serving.errors import json_error, wants_json
 from public.shapes import Day, PublicIncident, Snapshot
 from public.snapshot import build_incident, build_month, find_first_month, list_days, load_page
 
@@ -36,7 +38,6 @@ DESCRIPTIONS = (
     ("/badge.json", _("The badge's text and colour, for shields.")),
     ("/api/banner.json", _("What a banner in your app should say now.")),
 )
-FOR_PROGRAMS = ("/api/", "/v1/")
 CLOSED_STATUS = 286  # tells htmx to stop asking
 
 
@@ -151,9 +152,8 @@ def one_slash(request: HttpRequest, path: str) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """The answer to an address that nothing is at, with ways on; for a program as JSON. It must work without a
     database too."""
-    if _wants_json(request):
-        message = f"There is nothing at {request.path}."
-        return _briefly_kept(JsonResponse({"error": "not found", "message": message}, status=404))
+    if wants_json(request):
+        return _briefly_kept(json_error(404, f"There is nothing at {request.path}."))
     try:
         page = editions.load_snapshot(request.get_host()).page
     except (Http404, DatabaseError):
@@ -161,15 +161,27 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return _briefly_kept(render(request, "404.html", {"page": page, "is_empty": editions.is_empty()}, status=404))
 
 
-def _wants_json(request: HttpRequest) -> bool:
-    """Under the API, and wherever JSON is preferred to a page."""
-    if request.path_info.startswith(FOR_PROGRAMS):
-        return True
-    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
-
-
 def _briefly_kept(response: HttpResponse) -> HttpResponse:
     """A proxy may answer the same for a moment, whoever asks: nothing in it is about the visitor."""
     response.headers.setdefault("Cache-Control", "public, max-age=10")
     response.headers["Vary"] = "Accept"
     return response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's own answer to a host name that is not ours, among others. What was wrong is in the log."""
+    if wants_json(request):
+        return json_error(400, "The request cannot be understood: is its host name one of this server's?")
+    return defaults.bad_request(request, exception or Exception())
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if wants_json(request):
+        return json_error(403, "This may not be done with these rights.")
+    return defaults.permission_denied(request, exception or Exception())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if wants_json(request):
+        return json_error(500, "The fault is ours, and it is in our log. Please try again.")
+    return defaults.server_error(request)

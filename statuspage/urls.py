@@ -20,4 +20,7 @@ urlpatterns = [
     path("", include("canary.urls")),
     path("", include("public.urls")),
 ]
+handler400 = "public.views.bad_request"
+handler403 = "public.views.forbidden"
 handler404 = "public.views.not_found"
+handler500 = "public.views.server_error"

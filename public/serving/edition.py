@@ -32,10 +32,11 @@ from typing import Any, NamedTuple, overload
 from csp.utils import build_policy
 from django.core.exceptions import BadRequest
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotModified, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotModified
 from django.template.loader import render_to_string
 
 from public.serving.edition_cache import POLLED, Key, Rendered
+from public.serving.errors import json_error, wants_json
 from public.serving.negotiation import choose_encoding, has_tag
 from public.serving.params import Param, read_params
 from public.serving.render_cache import Editions, Served, UnknownHostError, editions
@@ -103,7 +104,7 @@ def published(
                 served = editions.fetch(request.get_host(), name, lambda snapshot: document(snapshot, **parts))
             except DatabaseError as error:
                 log.error("database down and nothing to serve: %s %s", request.path_info, error)
-                return unavailable()
+                return unavailable(request)
             hand_over(request, Handed(name, served))
             return _allow(_answer(request, served), cors=cors, framed=framed)
 
@@ -122,7 +123,7 @@ def _name(request: HttpRequest, parts: Mapping[str, Any]) -> Key:
 
 
 def _refuse(message: str, *, cors: bool) -> HttpResponse:
-    response = JsonResponse({"error": "bad request", "message": message}, status=400)
+    response = json_error(400, message)
     response["Cache-Control"] = "public, max-age=10"
     return _allow(response, cors=cors, framed=False)
 
@@ -157,7 +158,11 @@ def _answer(request: HttpRequest, served: Served) -> HttpResponse:
 
 def _answer_other_method(request: HttpRequest, *, cors: bool) -> HttpResponse:
     if request.method != "OPTIONS" or not cors:
-        return _allow(HttpResponseNotAllowed(["GET", "HEAD"]), cors=cors, framed=False)
+        response: HttpResponse = HttpResponseNotAllowed(["GET", "HEAD"])
+        if wants_json(request):
+            response = json_error(405, f"This can be read with GET, not {request.method}.")
+            response["Allow"] = "GET, HEAD"
+        return _allow(response, cors=cors, framed=False)
     response = HttpResponse(status=204)
     response["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
     response["Access-Control-Allow-Headers"] = "*"
@@ -177,9 +182,13 @@ def _allow(response: HttpResponse, *, cors: bool, framed: bool) -> HttpResponse:
     return response
 
 
-def unavailable() -> HttpResponse:
+def unavailable(request: HttpRequest | None = None) -> HttpResponse:
     """The database is down and this process has never read it: say so, and ask to come back."""
-    response = HttpResponse(render_to_string("503.html"), status=503)
+    response = (
+        json_error(503, "The database does not answer. Please ask again in a few seconds.")
+        if request and wants_json(request)
+        else HttpResponse(render_to_string("503.html"), status=503)
+    )
     response["Retry-After"] = "5"
     response["Cache-Control"] = "no-store"
     return response
