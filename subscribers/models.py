@@ -67,7 +67,7 @@ class Subscriber(models.Model):
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="subscribers")
     code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
     channel = models.CharField(max_length=20, default="email")
-    address = models.CharField(max_length=320, help_text="Normalised by subscribers/addresses.py, as it is sent to.")
+    address = models.CharField(max_length=320, help_text="As it is written to.")
     state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
     components = models.ManyToManyField(
         Component, blank=True, related_name="+", through="Choice", help_text="None chosen means all of them."

@@ -131,11 +131,11 @@ def _as_text(value: Any) -> str:
 class PageAdmin(StaffModelAdmin):
     list_display = ("name", "url", "zone", "updated_at")
     search_fields = ("name", "url", "code")
-    readonly_fields = ("code", "generation", "created_at", "updated_at")
+    readonly_fields = ("code", "created_at", "updated_at")
     fieldsets = (
         (None, {"fields": ("name", "url", "about", "support_url")}),
         ("Times", {"fields": ("time_zone", "maintenance_notice_hours")}),
-        ("Known as", {"fields": ("code", "generation", "created_at", "updated_at")}),
+        ("Known as", {"fields": ("code", "created_at", "updated_at")}),
     )
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
