@@ -3,7 +3,15 @@
 
 const MINUTE = 60_000;
 const STALE_AFTER = MINUTE;
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+// The page's language, and the few words of it that the page itself does not show.
+const language = document.documentElement.lang;
+const locale = language === "en" ? "en-GB" : language;
+const announcer = document.getElementById("announcer");
+const words = announcer.dataset;
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+
+/** "Use {zone}" with its placeholders filled. */
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 // Times
 
@@ -27,35 +35,39 @@ function remember(own) {
 
 let own = remembered();
 
-const clock = (when) => when.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clock = (when) => when.toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 function zoneLabel(when) {
-  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(when);
+  const parts = new Intl.DateTimeFormat(locale, { timeZoneName: "short" }).formatToParts(when);
   return parts.find(({ type }) => type === "timeZoneName").value;
 }
 
 function dayText(when, names) {
   const year = when.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
-  return when.toLocaleDateString("en-GB", { ...names, day: "numeric", ...year });
+  return when.toLocaleDateString(locale, { ...names, day: "numeric", ...year });
 }
 
 /** "20 Nov, 17:20 CET"; as `moment` of the server. */
 function momentText(when, withDay) {
   const time = `${clock(when)} ${zoneLabel(when)}`;
-  return withDay ? `${dayText(when, { month: "short" })}, ${time}` : time;
+  return withDay ? fill(words.moment, { day: dayText(when, { month: "short" }), time }) : time;
 }
 
 /** "Sun 12 December, 02:00 to 03:00 CET"; as `window` of the server: what both ends share is said once. */
 function windowText(start, end) {
   const [first, last] = [start, end].map((when) => dayText(when, { weekday: "short", month: "long" }).replace(",", ""));
   const begin = start.getTimezoneOffset() === end.getTimezoneOffset() ? clock(start) : `${clock(start)} ${zoneLabel(start)}`;
-  return `${first}, ${begin} to ${first === last ? "" : `${last}, `}${clock(end)} ${zoneLabel(end)}`;
+  const finish = `${clock(end)} ${zoneLabel(end)}`;
+  return fill(words.window, {
+    start: fill(words.moment, { day: first, time: begin }),
+    end: first === last ? finish : fill(words.moment, { day: last, time: finish }),
+  });
 }
 
 function ago(when) {
   const minutes = Math.round((when - Date.now()) / MINUTE);
   if (minutes > 0) return ""; // the visitor's clock is slow: better nothing than "in 3 minutes"
-  if (minutes === 0) return "just now";
+  if (minutes === 0) return words.now;
   if (minutes > -60) return relative.format(minutes, "minute");
   if (minutes > -60 * 24) return relative.format(Math.round(minutes / 60), "hour");
   if (minutes > -60 * 24 * 30) return relative.format(Math.round(minutes / 60 / 24), "day");
@@ -63,13 +75,13 @@ function ago(when) {
 }
 
 function showTime(element) {
-  const [words, age] = [element.firstChild, element.querySelector(".age")];
-  element.dataset.page ??= words.data;
+  const [shown, age] = [element.firstChild, element.querySelector(".age")];
+  element.dataset.page ??= shown.data;
   const when = new Date(element.dateTime);
   const until = element.dataset.window && new Date(element.dataset.window);
   let text = element.dataset.page;
   if (own && !sameTime) text = until ? windowText(when, until) : momentText(when, !("clock" in element.dataset));
-  if (words.data !== text) words.data = text;
+  if (shown.data !== text) shown.data = text;
   const passed = age && ago(when);
   if (age) age.textContent = passed && `(${passed})`;
 }
@@ -101,11 +113,11 @@ function keepsTimeWith(zone) {
 function showZone() {
   if (!zoneButton) return;
   if (sameTime) {
-    if (ownZone() !== pageZone) zoneName.textContent = `${pageZoneShown}, the same as in ${ownZoneShown}`;
+    if (ownZoneShown !== pageZoneShown) zoneName.textContent = fill(words.same, { zone: pageZoneShown, own: ownZoneShown });
     return;
   }
   zoneName.textContent = own ? ownZoneShown : pageZoneShown;
-  zoneButton.textContent = own ? `Use ${pageZoneShown}` : "Use my time";
+  zoneButton.textContent = own ? fill(words.page, { zone: pageZoneShown }) : words.own;
   zoneButton.hidden = false;
 }
 
@@ -114,13 +126,12 @@ zoneButton?.addEventListener("click", () => {
   remember(own);
   showZone();
   showTimes();
-  announcer.textContent = `Times are in ${zoneName.textContent}.`;
+  announcer.textContent = fill(words.times, { zone: zoneName.textContent });
 });
 
 // Refreshing in place
 
 const stale = document.getElementById("stale");
-const announcer = document.getElementById("announcer");
 const live = document.querySelector("[hx-get]");
 let pristine = live?.firstElementChild?.outerHTML;
 let refreshedAt = Date.now();
