@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext
+
 from core.markdown import absolute_links, render_markdown
 from delivery.ledger.outbox import publish
 from delivery.models import Notice
@@ -58,7 +60,10 @@ def _body(update: Update) -> str:
     window = update.incident.window
     if window is None or not update.is_announcement:
         return update.body
-    return f"When: {describe_window(*window, update.incident.page.zone)}\n\n{update.body}"
+    return (
+        gettext("When: %(window)s") % {"window": describe_window(*window, update.incident.page.zone)}
+        + f"\n\n{update.body}"
+    )
 
 
 def describe_window(start: datetime, end: datetime, zone: ZoneInfo) -> str:

@@ -6,7 +6,15 @@ from public.documents import api_v2 as api
 from public.documents import programs as documents
 from public.subscribe_api import subscribers_json
 
+# Served in every language: statuspage/urls.py.
+for_banners: list[URLPattern] = [
+    path("api/banner.json", documents.banner_json, name="banner"),
+    path("embed.js", documents.embed_js, name="embed"),
+    path("embed/script.js", documents.embed_script, name="embed-script"),
+    path("embed/frame", documents.embed_frame, name="embed-frame"),
+]
 urlpatterns: list[URLPattern] = [
+    *for_banners,
     *(path(f"api/v2/{name}.json", documents.v2_document(name), name=f"v2-{name}") for name in api.DOCUMENTS),
     path("api/v2/subscribers.json", subscribers_json, name="v2-subscribers"),
     re_path(r"^api/v2/(?P<path>.*)$", documents.unknown_document),
@@ -20,9 +28,5 @@ urlpatterns: list[URLPattern] = [
     path("badge.json", documents.badge_json, name="badge-json"),
     path("badge/<slug:code>.svg", documents.component_badge_svg, name="component-badge"),
     path("badge/<slug:code>.json", documents.component_badge_json, name="component-badge-json"),
-    path("api/banner.json", documents.banner_json, name="banner"),
-    path("embed.js", documents.embed_js, name="embed"),
-    path("embed/script.js", documents.embed_script, name="embed-script"),
     path("se-v2.js", documents.statuspage_helper, name="statuspage-helper"),
-    path("embed/frame", documents.embed_frame, name="embed-frame"),
 ]

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from components.status import Impact
+from core.languages import local
 from core.markdown import plain_text
 from incidents.phases import Phase
 from public.documents.api_v2 import Json, zone_of
 from public.documents.timestamps import optional_timestamp, timestamp
-from public.shapes import PublicIncident, Snapshot
+from public.shapes import PublicIncident, PublicPage, Snapshot
 
 LONGEST_TEXT = 280  # characters: a banner is a pointer, not the story
 
@@ -26,7 +27,7 @@ def banner(snapshot: Snapshot) -> Json:
     chosen = choose(snapshot)
     return {
         "page": {"name": page.name, "url": page.url},
-        "banner": _describe(chosen, zone) if chosen else None,
+        "banner": _describe(chosen, page, zone) if chosen else None,
     }
 
 
@@ -44,7 +45,7 @@ def _is_near(work: PublicIncident, until: datetime) -> bool:
     return not work.is_closed and (work.status != Phase.SCHEDULED or work.begins_at <= until)
 
 
-def _describe(incident: PublicIncident, zone: ZoneInfo) -> Json:
+def _describe(incident: PublicIncident, page: PublicPage, zone: ZoneInfo) -> Json:
     newest = incident.updates[0] if incident.updates else None
     return {
         "id": newest.code if newest else incident.code,
@@ -54,7 +55,7 @@ def _describe(incident: PublicIncident, zone: ZoneInfo) -> Json:
         "status": incident.status,
         "label": incident.label,
         "text": shorten(plain_text(newest.body)) if newest else "",
-        "link": incident.url,
+        "link": f"{page.url}{local(incident.path)}",
         "components": [component.label for component in incident.components],
         "starts_at": timestamp(incident.scheduled_for or incident.started_at, zone),
         "ends_at": optional_timestamp(incident.scheduled_until, zone),

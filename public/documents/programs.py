@@ -1,12 +1,16 @@
 """The documents for programs, published: JSON, feeds, calendar, badges, banner. Addresses: document_urls.py."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext
 
+from core.languages import local
 from public.documents import api_v2 as api
 from public.documents import archive, badge, banner, calendar, feeds
 from public.documents.api_v2 import Json, to_json
@@ -15,6 +19,9 @@ from public.shapes import Snapshot
 
 JSON_TYPE = "application/json; charset=utf-8"
 SCRIPT_TYPE = "text/javascript; charset=utf-8"
+# As they stand in static/js/embed.js and embed-script.js.
+BANNER_WORDS = b'{ details: "Details", dismiss: "Dismiss this message" }'
+FRAME_TITLE = b'"Service status"'
 # Other sites' visitors load the scripts on every page they open, and they change with a release at most.
 SCRIPT_HEADERS = {"Cache-Control": "public, max-age=300, stale-while-revalidate=86400, stale-if-error=604800"}
 
@@ -120,19 +127,23 @@ def embed_frame(snapshot: Snapshot, mobile: str | None) -> Rendered:
     return Rendered(render_to_string("public/embed_frame.html", banner.banner(snapshot) | context))
 
 
-def _script(file_name: str) -> Rendered:
+def _script(file_name: str, words: Mapping[bytes, Any] | None = None) -> Rendered:
+    """`words`: what to put in place of its English words, as JSON, where the address names another language."""
     source = Path(settings.BASE_DIR, "static", "js", file_name).read_bytes()
+    for english, translated in (words or {}).items() if local("") else ():
+        source = source.replace(english, to_json(translated))
     return Rendered(source, content_type=SCRIPT_TYPE, headers=SCRIPT_HEADERS)
 
 
 @published(cors=True)
 def embed_js(snapshot: Snapshot) -> Rendered:
-    return _script("embed.js")
+    words = {"details": gettext("Details"), "dismiss": gettext("Dismiss this message")}
+    return _script("embed.js", {BANNER_WORDS: words})
 
 
 @published(cors=True)
 def embed_script(snapshot: Snapshot) -> Rendered:
-    return _script("embed-script.js")
+    return _script("embed-script.js", {FRAME_TITLE: gettext("Service status")})
 
 
 @published(cors=True)

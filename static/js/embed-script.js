@@ -5,12 +5,13 @@
 
   const script = document.currentScript || document.querySelector('script[src$="/embed/script.js"]');
   if (!script || window.statusEmbedTest) return;
-  const origin = new URL(script.src, location.href).origin;
+  const source = new URL(script.src, location.href);
+  const origin = source.origin;
   const phone = screen.width < 450;
   const margin = "60px";
 
   const frame = document.createElement("iframe");
-  frame.src = `${origin}/embed/frame${phone ? "?mobile=true" : ""}`;
+  frame.src = new URL(phone ? "frame?mobile=true" : "frame", source).href; // in the language of the script's address
   frame.title = "Service status";
   Object.assign(frame.style, {
     position: "fixed", zIndex: "9999", border: "0", left: "-9999px", bottom: phone ? "0" : margin, colorScheme: "normal",

@@ -13,7 +13,10 @@
 
   const script = document.currentScript || document.querySelector('script[src$="/embed.js"]');
   if (!script || !window.customElements || customElements.get("status-banner")) return;
-  const origin = new URL(script.src, location.href).origin;
+  const source = new URL(script.src, location.href);
+  const origin = source.origin;
+  const folder = new URL(".", source).href; // with the language, where the script's address has one: …/de/embed.js
+  const words = { details: "Details", dismiss: "Dismiss this message" }; // as the server translates them
   const storageKey = `status-banner:${origin}`;
 
   // `!important` because a rule such as `* { position: relative }` in the page would win over :host.
@@ -141,7 +144,7 @@
       const control = new AbortController();
       const giveUp = setTimeout(() => control.abort(), GIVE_UP_MS);
       try {
-        const answer = await fetch(`${origin}/api/banner.json`, {
+        const answer = await fetch(`${folder}api/banner.json`, {
           mode: "cors", credentials: "omit", cache: "no-cache", referrerPolicy: "no-referrer", signal: control.signal,
         });
         if (!answer.ok) throw new Error(`status ${answer.status}`);
@@ -166,13 +169,13 @@
       const time = scheduledTime(banner);
       if (time) card.append(element("p", "time", time));
       if (banner.text) card.append(element("p", "text", banner.text));
-      const link = element("a", "link", "Details");
+      const link = element("a", "link", words.details);
       link.href = safeLink(banner.link);
       link.target = "_blank";
       link.rel = "noopener";
       const dismiss = element("button", "dismiss", "×");
       dismiss.type = "button";
-      dismiss.setAttribute("aria-label", "Dismiss this message");
+      dismiss.setAttribute("aria-label", words.dismiss);
       dismiss.addEventListener("click", () => this.#dismiss(String(banner.id)));
       card.addEventListener("keydown", (event) => {
         if (event.key === "Escape") this.#dismiss(String(banner.id));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from delivery.channels.email import prebuild_notice
 from delivery.models import Notice
 from incidents.models import Incident, Kind, Phase, Post
 from pages.models import Page
+from public.documents.programs import BANNER_WORDS, FRAME_TITLE
 from public.serving.addresses import find_params
 from public.serving.document_list import list_all, list_fixed
 from public.serving.edition import editions
@@ -33,6 +35,7 @@ from statuspage.environment import Environment
 from subscribers.letters import build_letter
 from subscribers.models import Subscriber
 from subscribers.signing import confirm_url, manage_url, unsubscribe_token
+from tests.processes import ROOT
 from tests.pseudo_locale import FROM_THE_RIGHT, LONGER, find_untranslated, outside_brackets, write_pseudo_locales
 
 if TYPE_CHECKING:
@@ -289,3 +292,20 @@ def test_mails_say_nothing_in_english(reader: Subscriber, outage: Incident, lang
         words = re.sub(r"https://\S+", "", letter.text)
         assert outside_brackets(words) == ""
     assert mail.fill({}, {"unsubscribe": "x", "manage": "x"})
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_a_banner_speaks_the_language_of_its_script(get: Get, acme: Page, outage: Incident) -> None:
+    own, other = (get(f"{prefix}/embed.js").content for prefix in ("", PREFIX))
+    assert own == (ROOT / "static" / "js" / "embed.js").read_bytes()
+    assert BANNER_WORDS in own
+    assert BANNER_WORDS not in other
+    assert '"details":"⟦'.encode() in other
+    assert FRAME_TITLE in get("/embed/script.js").content
+    assert FRAME_TITLE not in get(f"{PREFIX}/embed/script.js").content
+    banner = json.loads(get(f"{PREFIX}/api/banner.json").content)["banner"]
+    assert banner["link"] == f"{acme.url}{PREFIX}{outage.path}"
+    assert outside_brackets(banner["label"]) == ""
+    assert json.loads(get("/api/banner.json").content)["banner"]["link"] == outage.page.absolute_url(outage.path)
+    frame = get(f"{PREFIX}/embed/frame").content.decode()
+    assert f'<html lang="{LONGER}"' in frame
