@@ -29,8 +29,7 @@ def record_incident(incident: Incident) -> Record:
     statuses = incident.page.components.public().values_list("status", flat=True)
     page_status = summarise(map(Status, statuses), list(incident.page.incidents.unresolved()))
     window = incident.window or (None, None)
-    touched = Affected.objects.prefetch_related(Prefetch("component", Component.objects.labelled()))
-    updates = incident.updates.prefetch_related(Prefetch("affected", touched))
+    updates = incident.updates.prefetch_related(Prefetch("affected", Affected.objects.labelled()))
     return {
         "page_status": {"indicator": page_status.indicator.value, "description": page_status.description},
         "code": incident.code,
@@ -58,16 +57,10 @@ def record_affected(affected: Affected, *, is_announced: bool) -> Record:
     return {
         "code": affected.code,
         "name": affected.name,
-        "label": _label(affected),
+        "label": affected.label,
         "old_status": None if is_announced else Status(affected.old_status).slug,
         "new_status": None if is_announced else Status(affected.new_status).slug,
     }
-
-
-def _label(affected: Affected) -> str:
-    """What it is called now, unless it was called otherwise then."""
-    component = affected.component
-    return component.label if component and component.full_name == affected.name else affected.name
 
 
 def is_public(affected: Affected) -> bool:

@@ -6,6 +6,7 @@ from itertools import groupby
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models import Prefetch
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -71,6 +72,10 @@ class Update(models.Model):
 
 
 class AffectedQuerySet(models.QuerySet["Affected"]):
+    def labelled(self) -> AffectedQuerySet:
+        """With what `label` needs."""
+        return self.prefetch_related(Prefetch("component", Component.objects.labelled()))
+
     def worst_impact(self) -> Impact:
         """The worst that an incident ever said of its components, taken together."""
         worst = Impact.NONE
@@ -102,3 +107,9 @@ class Affected(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {Status(self.new_status).label}"
+
+    @property
+    def label(self) -> str:
+        """What people call the component now, unless it had another name then."""
+        component = self.component
+        return component.label if component and component.full_name == self.name else self.name

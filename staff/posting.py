@@ -11,6 +11,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Prefetch
 
 from components.effects import NOT_HELD, Held, held_by_others
 from components.models import Component
@@ -21,7 +22,7 @@ from delivery.ledger.outbox import count_audience
 from delivery.overview import troubles_of
 from delivery.registry import label_of
 from incidents.effects import effects_after, holds_components
-from incidents.models import Incident, Kind, Phase, Post, StaleUpdateError, Template, Update
+from incidents.models import Affected, Incident, Kind, Phase, Post, StaleUpdateError, Template, Update
 from incidents.phases import likely_next, phases_after
 from incidents.post import Window
 from pages.models import Page
@@ -179,7 +180,9 @@ class PostForm(forms.Form):
         """What the incident has told so far, newest first."""
         if self.incident is None:
             return []
-        return list(self.incident.updates.order_by("-pk").prefetch_related("affected"))
+        return list(
+            self.incident.updates.order_by("-pk").prefetch_related(Prefetch("affected", Affected.objects.labelled()))
+        )
 
     def clean_scheduled_for(self) -> datetime:
         return self._moment("scheduled_for")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
-from tests.browser.posting import code_on_receipt, post_next
+from tests.browser.posting import code_on_receipt, post_next, posted
 from tests.browser.product import PASSWORD, STAFF, Product, new_address
 from tests.browser.watch import CONTRAST, Watch, find_barriers, width_needed
 
@@ -140,3 +140,11 @@ def _screens(page: Page, path: str) -> list[str]:
     forms = page.locator("#result_list th a, .object-tools .addlink")
     last = page.locator("#result_list th a").first if page.locator("#result_list th a").count() else forms.first
     return [path, last.get_attribute("href") or ""] if forms.count() else [path]
+
+
+def test_a_list_in_an_update_has_one_bullet_for_each_of_its_items(staff: Page) -> None:
+    with posted(staff, "Lists", "- one\n- two\n\n1. first", {"Sign-in": "Partial outage"}) as code:
+        staff.goto(f"/admin/post/{code}/")
+        drawn = "(e) => [getComputedStyle(e, '::before').content, getComputedStyle(e).listStyleType]"
+        assert staff.locator(".told-body ul > li").first.evaluate(drawn) == ["none", "disc"]
+        assert staff.locator(".told-body ol > li").first.evaluate(drawn) == ["none", "decimal"]
