@@ -4,6 +4,7 @@ A template is read by Django's own lexer. What is marked, and what variables pri
 parser of HTML finds the words that people see or hear.
 """
 
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,11 +14,13 @@ from django.template.base import Lexer, Token, TokenType
 from catalogue.extraction import ROOT, list_templates
 
 # What is not marked yet, as beginnings of paths below templates/.
-NOT_YET = ("admin/", "delivery/slack/", "delivery/x/", "staff/")
+NOT_YET = ("admin/", "staff/")
 SPOKEN = frozenset({"title", "aria-label", "alt", "placeholder"})
 """Attributes that are shown or read out."""
 SILENT = frozenset({"script", "style"})
 PAIRS = {"comment": "endcomment", "blocktranslate": "endblocktranslate", "blocktrans": "endblocktrans"}
+NAMES = re.compile(r"\bUTC\b")
+"""The same in every language."""
 SAID = "\ue000"
 """Stands where something marked or variable is printed: a character of nobody's language."""
 TAG = "span"
@@ -64,8 +67,8 @@ def _print(tokens: list[Token]) -> Iterator[str]:
 
 
 def has_words(text: str) -> bool:
-    """Not an address alone, such as the path that a page's template hands to its base."""
-    text = text.strip()
+    """Not an address alone, such as the path that a page's template hands to its base, nor a name."""
+    text = NAMES.sub("", text).strip()
     is_address = text.startswith("/") and " " not in text
     return not is_address and any(character.isalpha() for character in text)
 

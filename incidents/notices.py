@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext
 
+from core.dates import clock_text, day_and_time, weekday_and_day
 from core.markdown import absolute_links, render_markdown
 from delivery.ledger.outbox import publish
 from delivery.models import Notice
@@ -70,7 +71,10 @@ def describe_window(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     """ "Sun 13 December 2020, 02:00 to 03:00 UTC", in `zone`; the day is said twice when it differs, and so is the
     zone's name when clocks change in between: "01:30 EST to 04:00 EDT"."""
     start, end = start.astimezone(zone), end.astimezone(zone)
-    day = "%a %-d %B %Y, %H:%M"
-    begin = day if start.utcoffset() == end.utcoffset() else f"{day} %Z"
-    until = end.strftime("%H:%M %Z" if end.date() == start.date() else f"{day} %Z")
-    return f"{start.strftime(begin)} to {until}"
+    begin = day_and_time(weekday_and_day(start, with_year=True), clock_text(start))
+    if start.utcoffset() != end.utcoffset():
+        begin += f" {start:%Z}"
+    finish = f"{clock_text(end)} {end:%Z}"
+    if end.date() != start.date():
+        finish = day_and_time(weekday_and_day(end, with_year=True), finish)
+    return gettext("%(start)s to %(end)s") % {"start": begin, "end": finish}

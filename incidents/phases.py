@@ -32,9 +32,9 @@ WATCHED = frozenset({Phase.MONITORING, Phase.IN_PROGRESS})
 
 # Said when nobody wrote anything: maintenance that moves on by itself, and closing from a terminal.
 WORDS = {
-    Phase.IN_PROGRESS: "The maintenance has begun.",
-    Phase.COMPLETED: "The maintenance is complete.",
-    Phase.RESOLVED: "This incident has been resolved.",
+    Phase.IN_PROGRESS: _("The maintenance has begun."),
+    Phase.COMPLETED: _("The maintenance is complete."),
+    Phase.RESOLVED: _("This incident has been resolved."),
 }
 
 

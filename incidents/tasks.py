@@ -55,4 +55,4 @@ def _token(incident: Incident, phase: Phase) -> str:
 
 
 def _advance(incident: Incident, phase: Phase, newest: str) -> Update:
-    return incident.post(Post(WORDS[phase], phase, actor=ACTOR, token=_token(incident, phase), seen=newest))
+    return incident.post(Post(str(WORDS[phase]), phase, actor=ACTOR, token=_token(incident, phase), seen=newest))

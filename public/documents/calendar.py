@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext
+
 from core.markdown import plain_text
 from public.shapes import PublicIncident, Snapshot
 
@@ -23,8 +25,9 @@ def calendar(snapshot: Snapshot) -> bytes:
     document.add("prodid", "-//statuspage//maintenance//EN")
     document.add("version", "2.0")
     document.add("method", "PUBLISH")
-    document.add("name", f"{page.name} maintenance")
-    document.add("x-wr-calname", f"{page.name} maintenance")
+    name = gettext("%(name)s maintenance") % {"name": page.name}
+    document.add("name", name)
+    document.add("x-wr-calname", name)
     document.add("refresh-interval", REFRESH, parameters={"value": "DURATION"})
     for maintenance in snapshot.maintenances:
         document.add_component(_event(maintenance, urlsplit(page.url).hostname or ""))

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.utils import translation
+from django.utils.translation import gettext
 from feedgen.entry import FeedEntry
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
@@ -100,7 +101,10 @@ def item_title(incident: PublicIncident, zone: ZoneInfo, dates: Dates = Dates.UP
     """ "Database work (scheduled for Sun 13 December 2020, 02:00 to 03:00 UTC)" while it lies ahead."""
     if dates == Dates.STATUSPAGE or incident.status != Phase.SCHEDULED or incident.window is None:
         return incident.name
-    return f"{incident.name} (scheduled for {in_words(*incident.window, zone)})"
+    return gettext("%(name)s (scheduled for %(window)s)") % {
+        "name": incident.name,
+        "window": in_words(*incident.window, zone),
+    }
 
 
 def item_date(incident: PublicIncident, dates: Dates = Dates.UPDATES) -> datetime:

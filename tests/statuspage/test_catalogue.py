@@ -105,6 +105,7 @@ def test_a_placeholder_that_the_sentence_lacks_is_a_mistake(project: Path) -> No
         ('<a title="More" aria-label="{% translate "x" %}" class="wide" href="/x">·</a>', ["More"]),
         ('<img alt="A cat"><input placeholder="Name" value="{{ name }}">', ["A cat", "Name"]),
         ('<meta name="description" content="A page"><meta name="viewport" content="width=1">', ["A page"]),
+        ("<p>{{ time }} UTC</p>", []),
         ("<p>{{ count }} of {{ all }}</p>", ["… of …"]),
         ("{% translate 'Hello' %} {% blocktranslate %}Dear {{ name }}{% endblocktranslate %}", []),
         ("{% comment %}Not shown{% endcomment %}{# nor this #}<style>p { color: red }</style>", []),

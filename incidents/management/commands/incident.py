@@ -91,7 +91,7 @@ class Command(BaseCommand):
         end = ENDS[incident.kind]
         if incident.is_closed:
             raise CommandError(f"{incident.name} is {incident.get_status_display().lower()} already.")
-        self._say(_post(incident, end, _read(given.body) if given.body else WORDS[end], given))
+        self._say(_post(incident, end, _read(given.body) if given.body else str(WORDS[end]), given))
 
     def _list(self, given: Namespace) -> None:
         incidents = Incident.objects.select_related("page")
