@@ -20,6 +20,8 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
+from core import host_turns
+from core.answers import Answer, one_line
 from core.outbound_errors import (
     InvalidAddressError,
     NoAnswerError,
@@ -43,27 +45,8 @@ __all__ = [
 ]  # fmt: skip
 
 LIMIT_BYTES = 1024 * 1024
-# How many requests of this process may be under way to one host.
-AT_ONCE = 8
 # What a connection can raise while it is set up and used.
 FAILURES = (OSError, HTTPError, HTTPException, ValueError)
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    """By lower-case name."""
-    body: bytes
-
-    @property
-    def is_good(self) -> bool:
-        return 200 <= self.status < 300
-
-    @property
-    def words(self) -> str:
-        """The beginning of the body as one line, to show to staff."""
-        return one_line(self.body[:400].decode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)
@@ -101,7 +84,9 @@ def request(
     asked = Request(method, url, body, headers or {})
     for left in range(redirects, -1, -1):
         place = take_apart(asked.url)
-        with _turn(f"{place.host}:{place.port}", limits):
+        with host_turns.turn(f"{place.host}:{place.port}", limits.left) as is_mine:
+            if not is_mine:
+                raise NotReachedInTimeError(f"{place.host} cannot be reached: too many requests are waiting for it")
             answer = _ask(asked, place, trust, limits)
         if answer.status not in REDIRECTS or not left or "location" not in answer.headers:
             return answer
@@ -123,9 +108,7 @@ def _ask(asked: Request, place: Place, trust: Trust, limits: Limits) -> Answer:
                     raise TimeoutError
                 return _read_whole(response, limits) if limits.whole_body else _read_some(response, limits)
         except FAILURES as error:
-            if not limits.left:
-                raise NoAnswerInTimeError(f"{place.host} took too long") from error
-            raise NoAnswerError(f"{place.host} did not answer: {_name(error)}") from error
+            raise did_not_answer(place, error, is_late=not limits.left) from error
         finally:
             connection.close()
 
@@ -140,7 +123,7 @@ def _connected(place: Place, trust: Trust, limits: Limits) -> Iterator[socket.so
                 try:
                     sock = tls_context().wrap_socket(sock, server_hostname=place.host)
                 except FAILURES as error:
-                    raise not_reached(place, error, limits.left) from error
+                    raise not_reached(place, error, is_late=not limits.left) from error
             yield sock
     finally:
         sock.close()
@@ -160,7 +143,7 @@ def _reach(place: Place, trust: Trust, limits: Limits) -> socket.socket:
             failure = error
         else:
             return sock
-    raise not_reached(place, failure, limits.left) from failure
+    raise not_reached(place, failure, is_late=not limits.left) from failure
 
 
 def _dial(address: str, port: int, seconds: float) -> socket.socket:
@@ -209,14 +192,21 @@ def _tls_context(_file: str | None, _directory: str | None, _changed_at: int) ->
     return context
 
 
-def not_reached(place: Place, failure: Exception | None, left: float) -> NotReachedError:
-    """What to raise when there was no connection; `left` is how many seconds there still are."""
+def not_reached(place: Place, failure: Exception | None, *, is_late: bool = False) -> NotReachedError:
+    """What to raise when there was no connection."""
     where = f"{place.host} cannot be reached"
     if isinstance(failure, ssl.SSLCertVerificationError):
         return UntrustedCertificateError(f"{where}: {_name(failure)}")
-    if failure is None or not left:
+    if failure is None or is_late or isinstance(failure, TimeoutError):
         return NotReachedInTimeError(f"{where}: it took too long")
     return NotReachedError(f"{where}: {_name(failure)}")
+
+
+def did_not_answer(place: Place, failure: Exception, *, is_late: bool = False) -> NoAnswerError:
+    """What to raise when the request had left."""
+    if is_late:
+        return NoAnswerInTimeError(f"{place.host} took too long")
+    return NoAnswerError(f"{place.host} did not answer: {_name(failure)}")
 
 
 def _read_whole(response: BaseHTTPResponse, limits: Limits) -> Answer:
@@ -248,29 +238,6 @@ def _headers(response: BaseHTTPResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
-_turns: dict[str, list[object]] = {}
-_free = threading.Condition()
-
-
-@contextlib.contextmanager
-def _turn(host: str, limits: Limits) -> Iterator[None]:
-    """At most AT_ONCE requests to one host; whoever comes later waits, within the deadline."""
-    mine = object()
-    with _free:
-        if not _free.wait_for(lambda: len(_turns.get(host, ())) < AT_ONCE, limits.left):
-            name = host.rpartition(":")[0]
-            raise NotReachedInTimeError(f"{name} cannot be reached: too many requests are waiting for it")
-        _turns.setdefault(host, []).append(mine)
-    try:
-        yield
-    finally:
-        with _free:
-            _turns[host].remove(mine)
-            if not _turns[host]:
-                del _turns[host]
-            _free.notify_all()
-
-
 def _name(error: Exception) -> str:
     """What went wrong, without the address: urllib3 puts its connection before the words."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -278,9 +245,3 @@ def _name(error: Exception) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     words = getattr(cause, "strerror", None) or str(cause).rpartition(">: ")[2] or str(cause)
     return one_line(words) or type(error).__name__
-
-
-def one_line(text: str) -> str:
-    """Short and printable: the other side's words go to logs, screens and a database that takes no NUL."""
-    words = " ".join(text.split())
-    return "".join(character for character in words if character.isprintable())[:120]

@@ -93,6 +93,14 @@ class Request:
         ours = {"Host": place.host_header, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         return ours | dict(self.headers)
 
+    def message(self, place: Place) -> bytes:
+        """The whole of it as HTTP/1.1. Raises InvalidAddressError."""
+        headers = self.all_headers(place)
+        if self.body or self.method == "POST":
+            headers["Content-Length"] = str(len(self.body))
+        lines = [f"{self.method} {place.target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + self.body
+
     def redirected(self, status: int, location: str) -> Self:
         """The request to ask next. Raises RedirectRefusedError.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import socket
 import threading
 import time
@@ -82,6 +84,82 @@ def listening(answer: Callable[[Sent], Reply] | None = None) -> Iterator[Listene
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@dataclass
+class Crowd:
+    """A server with an address of its own for each number, 127.1.x.y, and connections that stay open."""
+
+    port: int
+    silent: set[str] = field(default_factory=set)
+    """Addresses that take a request and say nothing."""
+    requests: list[str] = field(default_factory=list)
+    """The addresses that were asked, in turn."""
+    connections: int = 0
+    closes_after: int = 10**9
+    """So many answers on one connection, without saying so."""
+
+    def url(self, number: int) -> str:
+        return f"http://127.1.{number // 250}.{number % 250 + 1}:{self.port}/{number}"
+
+
+class _Visit(asyncio.Protocol):
+    """One connection to a crowd; a request comes whole, or has a body that says its length."""
+
+    def __init__(self, server: Crowd, visits: set[asyncio.Transport]) -> None:
+        self.server, self.visits = server, visits
+        self.received, self.answers = b"", 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport, self.address = transport, transport.get_extra_info("sockname")[0]
+        self.visits.add(transport)
+        self.server.connections += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.visits.discard(self.transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        head, end, body = self.received.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head.lower())
+        if not end or len(body) < (int(length[1]) if length else 0):
+            return
+        self.received = b""
+        self.server.requests.append(self.address)
+        if self.address not in self.server.silent:
+            self.answers += 1
+            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        if self.answers == self.server.closes_after:
+            self.transport.close()
+
+
+@contextmanager
+def crowd() -> Iterator[Crowd]:
+    known, started = Crowd(0), threading.Event()
+    loop, visits = asyncio.new_event_loop(), set[asyncio.Transport]()
+
+    async def stop(server: asyncio.Server) -> None:
+        server.close()
+        for visit in list(visits):
+            visit.abort()
+        await asyncio.sleep(0)  # they hear of it
+
+    def run() -> None:
+        server = loop.run_until_complete(loop.create_server(lambda: _Visit(known, visits), "0.0.0.0", 0, backlog=1024))
+        known.port = server.sockets[0].getsockname()[1]
+        started.set()
+        loop.run_forever()
+        loop.run_until_complete(stop(server))
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    started.wait()
+    try:
+        yield known
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
 
 
 @contextmanager

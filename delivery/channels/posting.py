@@ -1,8 +1,11 @@
 """Posting JSON to an address of staff's. What an answer means is the same on all channels that do so."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Generator, Iterable, Mapping
 
-from core.outbound import Answer, NoAnswerError, OutboundError, Trust, request
+from core.outbound import Answer, InvalidAddressError, NoAnswerError, OutboundError, Trust, request
+from core.outbound_many import request_many
+from core.web_requests import Request
 from delivery.contract import DeliveryError
 
 SECONDS = 10.0
@@ -10,25 +13,44 @@ LIMIT_BYTES = 64 * 1024
 CONFIGURATION_RETRY_SECONDS = 300.0
 
 
+def json_request(url: str, body: str, headers: Mapping[str, str] | None = None) -> Request:
+    return Request("POST", url, body.encode(), {"Content-Type": "application/json"} | dict(headers or {}))
+
+
 def post_json(url: str, body: str, headers: Mapping[str, str] | None = None) -> Answer:
     """The answer, whatever its status. Raises DeliveryError when there is none."""
+    asked = json_request(url, body, headers)
     try:
         return request(
-            "POST",
-            url,
-            body=body.encode(),
-            headers={"Content-Type": "application/json"} | dict(headers or {}),
+            asked.method,
+            asked.url,
+            body=asked.body,
+            headers=asked.headers,
             trust=Trust.OPERATOR,
             seconds=SECONDS,
             limit_bytes=LIMIT_BYTES,
             whole_body=False,
         )
-    except ValueError as error:  # its words may hold a part of the address
-        raise DeliveryError(
-            "the address cannot be used", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS
-        ) from error
     except OutboundError as error:
-        raise DeliveryError(str(error), ambiguous=isinstance(error, NoAnswerError)) from error
+        raise _explain(error) from error
+
+
+def post_many(
+    requests: Iterable[tuple[int, Request]], at_once: int
+) -> Generator[tuple[int, Answer | DeliveryError], None, None]:
+    """The same for many, each known by a number, from one thread; as they come."""
+    outcomes = request_many(
+        requests, trust=Trust.OPERATOR, seconds=SECONDS, limit_bytes=LIMIT_BYTES, whole_body=False, at_once=at_once
+    )
+    with contextlib.closing(outcomes):
+        for number, outcome in outcomes:
+            yield number, _explain(outcome) if isinstance(outcome, OutboundError) else outcome
+
+
+def _explain(error: OutboundError) -> DeliveryError:
+    if isinstance(error, InvalidAddressError):
+        return DeliveryError("the address cannot be used", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS)
+    return DeliveryError(str(error), ambiguous=isinstance(error, NoAnswerError))
 
 
 def refuse_trouble(answer: Answer, *, what: str, wait: float = CONFIGURATION_RETRY_SECONDS) -> None:

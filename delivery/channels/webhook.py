@@ -4,6 +4,10 @@ For accounts only. The address is an operator's word and may be a private one, s
 """
 
 import json
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +15,19 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from delivery.channels.posting import CONFIGURATION_RETRY_SECONDS, post_json, refuse_trouble
-from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
+from core.outbound import Answer
+from core.web_requests import Request
+from delivery.channels.posting import (
+    CONFIGURATION_RETRY_SECONDS,
+    json_request,
+    post_json,
+    post_many,
+    refuse_trouble,
+)
+from delivery.contract import Channel, DeliveryError, Outcome, Recipient, Remote, SecretField, internal_error
 from delivery.models import Notice
 
+log = logging.getLogger(__name__)
 # A heartbeat's pause is short: it is there to see the end of one.
 HEARTBEAT_RETRY_SECONDS = 10.0
 
@@ -29,21 +42,61 @@ class Webhook(Channel):
         secret = SecretField(label="Secret of at least 24 bytes, in base64 (whsec_…)")
 
     def send(self, notice: Notice, recipient: Recipient) -> Remote:
+        text = compose_text(notice)
+        url, headers = self._address(text, notice, recipient)
+        return _judge(post_json(url, text, headers), notice)
+
+    def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
+        """From one thread, however many are under way."""
+        text, refused = compose_text(notice), deque[Outcome]()
+
+        def requests() -> Iterator[tuple[int, Request]]:
+            for recipient in recipients:
+                try:
+                    url, headers = self._address(text, notice, recipient)
+                except DeliveryError as error:
+                    refused.append(Outcome(recipient.delivery_id, error))
+                except Exception as error:
+                    log.exception("channel failed: delivery=%d notice=%s", recipient.delivery_id, notice.code)
+                    refused.append(Outcome(recipient.delivery_id, internal_error(error)))
+                else:
+                    yield recipient.delivery_id, json_request(url, text, headers)
+
+        with closing(post_many(requests(), self.concurrency)) as outcomes:
+            for delivery_id, answer in outcomes:
+                while refused:
+                    yield refused.popleft()
+                yield _outcome(delivery_id, answer, notice)
+        yield from refused
+
+    def _address(self, text: str, notice: Notice, recipient: Recipient) -> tuple[str, dict[str, str]]:
+        """Where `text` goes, and the headers that sign it. Raises DeliveryError."""
         account = recipient.account
         if account is None or not self.is_connected(account):
             raise DeliveryError("not connected", skip=True)
-        body = json.dumps(compose(notice), ensure_ascii=False)
-        name = f"d-{notice.code}-{recipient.delivery_id}"
         try:
-            headers = sign(account.credentials["secret"], name, body)
+            headers = sign(account.credentials["secret"], f"d-{notice.code}-{recipient.delivery_id}", text)
         except (ValueError, EmptyWebhookSecretError) as error:  # its words may hold a part of the secret
             raise DeliveryError(
                 "the secret cannot be used", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS
             ) from error
-        answer = post_json(account.credentials["url"], body, headers)
-        wait = HEARTBEAT_RETRY_SECONDS if notice.is_heartbeat else CONFIGURATION_RETRY_SECONDS
-        refuse_trouble(answer, what="the address or the signature", wait=wait)
-        return {}
+        return account.credentials["url"], headers
+
+
+def _judge(answer: Answer, notice: Notice) -> Remote:
+    """Nothing: the other side gives no id. Raises DeliveryError."""
+    wait = HEARTBEAT_RETRY_SECONDS if notice.is_heartbeat else CONFIGURATION_RETRY_SECONDS
+    refuse_trouble(answer, what="the address or the signature", wait=wait)
+    return {}
+
+
+def _outcome(delivery_id: int, answer: Answer | DeliveryError, notice: Notice) -> Outcome:
+    if isinstance(answer, DeliveryError):
+        return Outcome(delivery_id, answer)
+    try:
+        return Outcome(delivery_id, remote=_judge(answer, notice))
+    except DeliveryError as error:
+        return Outcome(delivery_id, error)
 
 
 # By audience. Whoever acts on incidents must not take a test for one.
@@ -76,6 +129,10 @@ def compose(notice: Notice) -> dict[str, Any]:
             "posted_at": posted_at,
         },
     }
+
+
+def compose_text(notice: Notice) -> str:
+    return json.dumps(compose(notice), ensure_ascii=False)
 
 
 def sign(secret: str, name: str, body: str) -> dict[str, str]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import pytest
 
 from core.outbound import NoAnswerError, NotReachedError, Trust, request
+from delivery.channels import posting
+from delivery.channels import webhook as webhook_module
 from delivery.channels.webhook import Webhook
 from delivery.contract import DeliveryError, Recipient
 from delivery.ledger import outbox, sender
 from delivery.models import Account, Delivery, Notice
-from tests.http_servers import Reply, listening
+from tests.http_servers import Reply, Sent, crowd, listening
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +84,98 @@ def test_a_webhook_that_is_taken_is_sent_whatever_the_body_is(reply: Reply, noti
 
     assert notice.deliveries.get().state == Delivery.State.SENT
     assert len(server.requests) == 1
+
+
+def recipients(account: Account, urls: Iterable[str]) -> Iterator[Recipient]:
+    for number, url in enumerate(urls):
+        credentials = account.credentials | {"url": url} if url else {}
+        other = Account(page=account.page, channel="webhook", name=f"hook {number}", credentials=credentials)
+        yield Recipient(number, account.address, account=other)
+
+
+def test_one_dead_address_among_a_thousand_slows_nobody(
+    notice: Notice, webhook_account: Account, monkeypatch: pytest.MonkeyPatch
+):
+    """It is asked first and has a minute; the others have outcomes before it."""
+    monkeypatch.setattr(posting, "SECONDS", 60)
+    with crowd() as server:
+        server.silent.add("127.1.0.1")
+        waiting = recipients(webhook_account, map(server.url, range(1000)))
+        outcomes = Webhook().send_many(notice, waiting)
+        found = list(islice(outcomes, 999))
+        outcomes.close()
+
+    assert {outcome.delivery_id for outcome in found} == set(range(1, 1000))
+    assert not any(outcome.error for outcome in found)
+    assert server.requests[0] == "127.1.0.1"
+    assert len(set(server.requests)) == 1000
+
+
+def test_each_of_many_has_the_outcome_of_its_own_address(
+    notice: Notice, webhook_account: Account, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(posting, "SECONDS", 2)
+
+    def answer(sent: Sent) -> Reply:
+        return Reply(int(sent.path[1:]), b"words", {"Content-Encoding": "gzip"} if sent.path == "/200" else {})
+
+    with listening(answer) as server:
+        urls = [f"{server.url}/{status}" for status in (200, 422, 503, 404)]
+        urls += ["", "ftp://example.com/hunter2", "http://127.0.0.1:1/"]
+        found = {
+            each.delivery_id: each.error for each in Webhook().send_many(notice, recipients(webhook_account, urls))
+        }
+
+    assert found.pop(0) is None
+    errors = {number: error for number, error in found.items() if error}
+    assert len(errors) == 6
+    assert [errors[number].permanent for number in range(1, 7)] == [True] + [False] * 5
+    assert [errors[number].pause for number in range(1, 7)] == [False, False, True, False, True, False]
+    assert errors[4].skip
+    assert "hunter2" not in str(errors[5])
+    assert not any(error.ambiguous for error in errors.values())
+    assert {sent.headers["webhook-id"] for sent in server.requests} == {f"d-{notice.code}-{n}" for n in range(4)}
+
+
+def test_a_mistake_with_one_of_many_ends_no_other(
+    notice: Notice, webhook_account: Account, monkeypatch: pytest.MonkeyPatch
+):
+    real = webhook_module.sign
+
+    def sign(secret: str, name: str, body: str) -> dict[str, str]:
+        if name.endswith("-1"):
+            raise TypeError
+        return real(secret, name, body)
+
+    monkeypatch.setattr(webhook_module, "sign", sign)
+    with listening() as server:
+        outcomes = list(Webhook().send_many(notice, recipients(webhook_account, [server.url] * 3)))
+
+    errors = {each.delivery_id: each.error for each in outcomes}
+    assert (errors[0], errors[2]) == (None, None)
+    assert errors[1] is not None
+    assert (str(errors[1]), errors[1].ambiguous) == ("internal error: TypeError", True)
+
+
+def test_no_more_are_under_way_than_the_channel_declares(
+    notice: Notice, webhook_account: Account, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(Webhook, "concurrency", 3)
+    lock, state = threading.Lock(), {"now": 0, "most": 0}
+
+    def answer(sent: Sent) -> Reply:
+        with lock:
+            state["now"] += 1
+            state["most"] = max(state["most"], state["now"])
+        time.sleep(0.02)
+        with lock:
+            state["now"] -= 1
+        return Reply()
+
+    with listening(answer) as server:
+        outcomes = list(Webhook().send_many(notice, recipients(webhook_account, [server.url] * 20)))
+    assert len(outcomes) == 20
+    assert state["most"] == 3
 
 
 def test_a_refusal_in_words_that_no_database_takes_is_recorded_like_any_other(notice: Notice, webhook_account: Account):

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from core import outbound, resolver
+from core import host_turns, outbound, resolver
 from core.outbound import NoAnswerError, NotReachedError, RefusedAddressError, Trust, request
 from tests.certificates import certificate_for
 from tests.http_servers import Reply, Sent, listening, one_visit
@@ -176,7 +176,7 @@ def test_too_much_too_dense_and_too_little_is_no_answer(reply: Reply, words: str
 
 
 def test_one_host_gets_so_many_at_once_and_the_next_one_waits(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(outbound, "AT_ONCE", 2)
+    monkeypatch.setattr(host_turns, "AT_ONCE", 2)
     there, may_go = threading.Semaphore(0), threading.Event()
 
     def answer(sent: Sent) -> Reply:
@@ -193,7 +193,7 @@ def test_one_host_gets_so_many_at_once_and_the_next_one_waits(monkeypatch: pytes
         assert len(server.requests) == 2
         may_go.set()
         assert [each.result().status for each in asked] == [200] * 3
-    assert outbound._turns == {}
+    assert not host_turns._taken
 
 
 # TLS asks for the name, whatever address it is pinned to

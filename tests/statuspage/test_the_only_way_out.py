@@ -12,7 +12,10 @@ CLIENTS = {
     "aiohttp", "asyncio.open_connection", "ftplib", "http.client", "httpx", "requests", "socket.create_connection",
     "telnetlib", "tweepy", "urllib.request", "urllib3", "websockets", "xmlrpc.client",
 }  # fmt: skip
+METHODS = {"create_connection", "open_connection", "sock_connect"}
+"""Of whatever object."""
 WITH_A_REASON = {
+    "core/async_connection.py": "the way out for many at once goes through it",
     "core/outbound.py": "it is the way out",
     "delivery/channels/x.py": "tweepy speaks requests, whose adapter goes by the way out",
     "statuspage/processes.py": "asks the web server that it has started, on this machine",
@@ -49,7 +52,11 @@ def dotted(node: ast.expr) -> str:
 
 
 def opens_http(source: str) -> bool:
-    return any(f"{name}.".startswith(f"{client}.") for name in names(ast.parse(source)) for client in CLIENTS)
+    tree = ast.parse(source)
+    methods = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    return bool(methods & METHODS) or any(
+        f"{name}.".startswith(f"{client}.") for name in names(tree) for client in CLIENTS
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,6 +76,8 @@ def opens_http(source: str) -> bool:
         "from socket import create_connection as connect",
         "import asyncio\nawait_this = asyncio.open_connection(h, 1)",
         "import os, requests",
+        "async def f(loop):\n    await loop.sock_connect(s, a)",
+        "async def f():\n    await asyncio.get_running_loop().create_connection(P, h, 1)",
     ],
 )
 def test_a_client_is_found_however_it_is_imported(source: str):
