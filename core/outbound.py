@@ -9,12 +9,13 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
 from time import monotonic
+from typing import ParamSpec, TypeVar
 
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
@@ -44,6 +45,8 @@ __all__ = [
     "TooSlowError", "Trust", "UntrustedCertificateError", "one_line", "request",
 ]  # fmt: skip
 
+P = ParamSpec("P")
+T = TypeVar("T")
 LIMIT_BYTES = 1024 * 1024
 # What a connection can raise while it is set up and used.
 FAILURES = (OSError, HTTPError, HTTPException, ValueError)
@@ -116,17 +119,30 @@ def _ask(asked: Request, place: Place, trust: Trust, limits: Limits) -> Answer:
 @contextlib.contextmanager
 def _connected(place: Place, trust: Trust, limits: Limits) -> Iterator[socket.socket]:
     """A connection that is closed at the end, and useless from the deadline on."""
+    context = tls_context() if place.scheme == "https" else None
     sock = _reach(place, trust, limits)
+    handle = sock.dup()
     try:
-        with _cut_at_deadline(sock, place, limits):
-            if place.scheme == "https":
-                try:
-                    sock = tls_context().wrap_socket(sock, server_hostname=place.host)
-                except FAILURES as error:
-                    raise not_reached(place, error, is_late=not limits.left) from error
+        if context:
+            # Before the timer starts: a socket that is cut at this moment would be left open.
+            sock = _try(
+                place, limits, context.wrap_socket, sock, server_hostname=place.host, do_handshake_on_connect=False
+            )
+        with _cut_at_deadline(handle, place, limits):
+            if isinstance(sock, ssl.SSLSocket):
+                _try(place, limits, sock.do_handshake)
             yield sock
     finally:
         sock.close()
+        handle.close()
+
+
+def _try(place: Place, limits: Limits, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """A step on the way to a connection. Raises NotReachedError."""
+    try:
+        return step(*args, **kwargs)
+    except FAILURES as error:
+        raise not_reached(place, error, is_late=not limits.left) from error
 
 
 def _reach(place: Place, trust: Trust, limits: Limits) -> socket.socket:
@@ -151,25 +167,22 @@ def _dial(address: str, port: int, seconds: float) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _cut_at_deadline(sock: socket.socket, place: Place, limits: Limits) -> Iterator[None]:
+def _cut_at_deadline(handle: socket.socket, place: Place, limits: Limits) -> Iterator[None]:
     """Ends the connection when time is up, whatever it is doing then: a time-out of a socket begins anew with each byte.
 
-    The timer has a handle of its own: TLS takes the socket's, and shutting TLS down would wait for its lock.
+    `handle` is another one of the same connection: TLS takes the first, and shutting TLS down would wait for its lock.
     """
-    handle = sock.dup()
     timer = threading.Timer(limits.left, _cut, [handle])
     timer.daemon = True
     try:
         timer.start()
     except RuntimeError as error:
-        handle.close()
         raise NotReachedError(f"{place.host} cannot be reached: this machine starts no more threads") from error
     try:
         yield
     finally:
         timer.cancel()
         timer.join()  # else it might cut a connection that gets the handle's number next
-        handle.close()
 
 
 def _cut(sock: socket.socket) -> None:

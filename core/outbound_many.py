@@ -171,10 +171,11 @@ class _Sending(Generic[Key]):
             await asyncio.wait([asyncio.wrap_future(looked_up)])
         addresses = judge(place.lookup, looked_up, self._trust)
         attempt.waits_for = "it took too long"
+        context = tls_context() if place.scheme == "https" else None
         connection = await self._reach(attempt, addresses)
         try:
-            if place.scheme == "https":
-                await connection.secure(tls_context(), place.host)
+            if context:
+                await connection.secure(context, place.host)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError | ValueError):
