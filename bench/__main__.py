@@ -1,10 +1,10 @@
-"""`python -m bench [serve | limits | receipt | mail | start]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
+"""`python -m bench [serve | limits | receipt | mail | outbound | start]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
 
 from argparse import ArgumentParser
 
-from bench import limits, mail, receipt, serve, start
+from bench import limits, mail, outbound, receipt, serve, start
 
-SUBJECTS = {"serve": serve, "limits": limits, "receipt": receipt, "mail": mail, "start": start}
+SUBJECTS = {"serve": serve, "limits": limits, "receipt": receipt, "mail": mail, "outbound": outbound, "start": start}
 
 
 def main() -> None:
