@@ -178,5 +178,7 @@ def one_visit(serve: Callable[[socket.socket], None]) -> Iterator[int]:
     try:
         yield server.getsockname()[1]
     finally:
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)  # closing alone does not wake who waits in accept()
         server.close()
         thread.join(10)
