@@ -49,6 +49,8 @@ class Protocol(HttpToolsProtocol):
         self._heads: dict[bytes, HttpReply] = {}
         self._head_bytes: int | None = None
         """Received of a head that is not complete; None between heads."""
+        self._header_bytes = 0
+        """Of the names and values of that head's headers."""
         self._refusal = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -82,11 +84,13 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._header_bytes = 0
         self._head_bytes = 0  # what belongs to it of the piece that is being read is bounded by on_header()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
-        if len(self.headers) > HEADERS or sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
+        self._header_bytes += len(name) + len(value)
+        if len(self.headers) > HEADERS or self._header_bytes > HEAD_BYTES:
             self._refuse(TOO_LARGE)
 
     def on_headers_complete(self) -> None:
