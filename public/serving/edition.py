@@ -182,11 +182,11 @@ def _allow(response: HttpResponse, *, cors: bool, framed: bool) -> HttpResponse:
     return response
 
 
-def unavailable(request: HttpRequest | None = None) -> HttpResponse:
+def unavailable(request: HttpRequest) -> HttpResponse:
     """The database is down and this process has never read it: say so, and ask to come back."""
     response = (
         json_error(503, "The database does not answer. Please ask again in a few seconds.")
-        if request and wants_json(request)
+        if wants_json(request)
         else HttpResponse(render_to_string("503.html"), status=503)
     )
     response["Retry-After"] = "5"
