@@ -2,20 +2,8 @@
 
 import textwrap
 
+from django.conf import settings
 from django.core.management import ManagementUtility, get_commands, load_command_class
-
-OURS = (
-    "statuspage",
-    "pages",
-    "components",
-    "subscribers",
-    "delivery",
-    "incidents",
-    "canary",
-    "intake",
-    "staff",
-    "public",
-)
 
 
 class Commands(ManagementUtility):
@@ -23,7 +11,7 @@ class Commands(ManagementUtility):
         if commands_only or self.settings_exception is not None:
             return super().main_help_text(commands_only)
         known = get_commands()
-        ours = {name: load_command_class(app, name).help for name, app in known.items() if app in OURS}
+        ours = {name: load_command_class(app, name).help for name, app in known.items() if is_ours(app)}
         width = max(map(len, ours)) + 2
         lines = [f"Type “{self.prog_name} help COMMAND” for one of them.", ""]
         for name in sorted(ours):
@@ -37,3 +25,8 @@ class Commands(ManagementUtility):
         return "\n".join(
             [*lines, "", "Django's:", *textwrap.wrap(others, 110, initial_indent="  ", subsequent_indent="  ")]
         )
+
+
+def is_ours(app: str) -> bool:
+    """Apps of this project stand at its top."""
+    return (settings.BASE_DIR / app).is_dir()
