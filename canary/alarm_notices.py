@@ -59,7 +59,7 @@ def build_notice(page: Page, finding: Finding, since: datetime, stage: AlarmStag
 
 def staff_link() -> str:
     """The staff's overview, which says more; "" when nobody knows its address."""
-    return f"{settings.PUBLIC_URL.rstrip('/')}/admin/" if settings.PUBLIC_URL else ""
+    return f"{settings.PUBLIC_URL.rstrip('/')}/staff/" if settings.PUBLIC_URL else ""
 
 
 def _code(*parts: str) -> str:

@@ -23,8 +23,8 @@ View = Callable[..., HttpResponse]
 WORDS = {"publish": "post updates and see their receipts", "administer": "change pages, components and accounts"}
 
 
-def require_right(right: Right) -> Callable[[View], View]:
-    """For staff views: a visitor is sent to sign in, staff without the right are told whom to ask (403)."""
+def require_right(*rights: Right) -> Callable[[View], View]:
+    """For staff views: a visitor is sent to sign in, staff with none of the rights are told whom to ask (403)."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -32,8 +32,8 @@ def require_right(right: Right) -> Callable[[View], View]:
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not admin.site.has_permission(request):
                 return _to_sign_in(request)
-            if not request.user.has_perm(f"pages.{right}"):
-                return refuse(request, right)
+            if not any(request.user.has_perm(f"pages.{right}") for right in rights):
+                return refuse(request, rights[0])
             return view(request, *args, **kwargs)
 
         return checked
@@ -81,7 +81,7 @@ def _say(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
 
 
 def refuse(request: HttpRequest, right: Right) -> TemplateResponse:
-    context = {**admin.site.each_context(request), "title": "Not allowed", "needed": WORDS[right]}
+    context = {"title": "Not allowed", "needed": WORDS[right]}
     return TemplateResponse(request, "admin/403.html", context, status=403)
 
 

@@ -130,7 +130,9 @@ def documents(snapshot: Snapshot) -> Rendered:
 
 @published
 def robots(snapshot: Snapshot) -> Rendered:
-    return Rendered("User-agent: *\nDisallow: /admin/\nDisallow: /subscribe\n", "text/plain; charset=utf-8")
+    return Rendered(
+        "User-agent: *\nDisallow: /admin/\nDisallow: /staff/\nDisallow: /subscribe\n", "text/plain; charset=utf-8"
+    )
 
 
 @published

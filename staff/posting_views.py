@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -51,7 +51,7 @@ def keeps_text(view: View) -> View:
 @require_right("publish")
 @require_http_methods(["GET", "POST"])
 def post(request: HttpRequest, code: str | None = None) -> HttpResponse:
-    """A new incident at /admin/post/, the next update of one at /admin/post/<code>/."""
+    """A new incident at /staff/post/, the next update of one at /staff/post/<code>/."""
     incident = _get_incident(code) if code else None
     page = incident.page if incident else _get_page(request)
     if page is None:
@@ -111,7 +111,7 @@ def _keep_draft(request: HttpRequest, page: Page, incident: Incident | None) -> 
     draft.author, draft.fields = request.user, typed  # type: ignore[assignment]
     draft.save()
     messages.success(request, f"Kept as a draft: {draft}. Nobody but staff can see it.")
-    return redirect("admin:index")
+    return redirect("overview")
 
 
 @keeps_text
@@ -124,7 +124,7 @@ def delete_draft(request: HttpRequest, pk: int) -> HttpResponse:
         record_audit(draft.page, actor, "draft.delete", str(draft), author=author, fields=draft.fields)
         draft.delete()
     messages.success(request, "The draft is gone.")
-    return redirect("admin:index")
+    return redirect("overview")
 
 
 # Fragments of the form, for htmx
@@ -176,7 +176,7 @@ def _build_form(request: HttpRequest, page: Page, incident: Incident | None) -> 
 
 
 def _show(request: HttpRequest, form: PostForm, *, status: int = 200, **more: Any) -> HttpResponse:
-    context = admin.site.each_context(request) | _context(form) | more
+    context = _context(form) | more
     return render(request, "staff/post.html", context, status=status)
 
 
@@ -197,7 +197,7 @@ def _preview(body: str) -> str:
 
 
 def _choose_page(request: HttpRequest) -> HttpResponse:
-    context = {**admin.site.each_context(request), "title": "Which page?", "pages": Page.objects.all()}
+    context = {"title": "Which page?", "pages": Page.objects.all()}
     return render(request, "staff/choose_page.html", context)
 
 

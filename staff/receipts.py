@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -27,7 +27,7 @@ SLOWEST = 60
 @require_GET
 def receipt(request: HttpRequest, code: str) -> HttpResponse:
     notice = _get_notice(code)
-    context = {**admin.site.each_context(request), "title": "Receipt", **_context(notice, build_receipt(notice))}
+    context = {"title": "Receipt", **_context(notice, build_receipt(notice))}
     return render(request, "staff/receipt.html", context)
 
 

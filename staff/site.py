@@ -1,4 +1,4 @@
-"""The admin site. Its front page answers what is open, what is scheduled and what was sent."""
+"""Django's admin: the records behind the staff's screens, for looking and repair."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,20 +6,15 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.main import ERROR_FLAG
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.db import DataError, transaction
-from django.db.models import Exists, OuterRef, Prefetch
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
-from components.models import Component
-from components.status import Impact
-from delivery.overview import delivery_warnings, recently_told, suppressed_lately, unreadable_lately
-from incidents.models import Draft, Incident
-from incidents.updates import Update
-from pages.models import Page, record_audit
+from pages.models import record_audit
 from pages.rights import refuse
-
-SHOWN = 6
 
 
 def ignore_odd_filters(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -42,7 +37,7 @@ def ignore_odd_filters(view: Callable[..., HttpResponse]) -> Callable[..., HttpR
 class StaffSite(AdminSite):
     site_header = "Status"
     site_title = "Status staff"
-    index_title = "Now"
+    index_title = "Records"
     index_template = "admin/index.html"
     enable_nav_sidebar = False
 
@@ -50,13 +45,18 @@ class StaffSite(AdminSite):
         is_list = getattr(view, "__name__", "") == "changelist_view"
         return super().admin_view(ignore_odd_filters(view) if is_list else view, cacheable)
 
-    def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        return super().each_context(request) | {"may_publish": request.user.has_perm("pages.publish")}
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Who was on no way to another screen comes to the overview."""
+        if request.method == "GET" and self.has_permission(request):
+            return redirect("overview")
+        asked = request.GET.get(REDIRECT_FIELD_NAME) or request.POST.get(REDIRECT_FIELD_NAME)
+        to = {} if asked else {REDIRECT_FIELD_NAME: reverse("overview")}
+        return super().login(request, to | (extra_context or {}))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         if not request.user.has_perm("pages.publish") and not request.user.has_perm("pages.administer"):
             return refuse(request, "publish")
-        return super().index(request, build_overview() | (extra_context or {}))
+        return super().index(request, extra_context)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """One's own; an administrator's change of somebody's: staff/admin/people.py."""
@@ -66,29 +66,3 @@ class StaffSite(AdminSite):
                 name = request.user.get_username()
                 record_audit(None, name, "user.password", name)
         return response
-
-
-def build_overview() -> dict[str, Any]:
-    """Over all pages: open, scheduled (incidents; `latest` holds their updates, newest first), sent, drafts, warnings,
-    and how much came back lately."""
-    shown = Component.objects.public().filter(page=OuterRef("pk"))
-    pages = list(Page.objects.annotate(is_set_up=Exists(shown)))
-    rows = Incident.objects.select_related("page").prefetch_related(
-        Prefetch("components", Component.objects.labelled()),
-        Prefetch("updates", Update.objects.order_by("-pk"), to_attr="latest"),
-    )
-    return {
-        "pages": pages,
-        "pages_without_components": [page for page in pages if not page.is_set_up],  # type: ignore[attr-defined]  # annotated
-        "open": sorted([*rows.unresolved(), *rows.active_maintenance()], key=_worst_first),
-        "scheduled": list(rows.upcoming().order_by("scheduled_for")),
-        "sent": recently_told(SHOWN),
-        "drafts": list(Draft.objects.select_related("page", "incident", "author")),
-        "warnings": delivery_warnings(pages),
-        "suppressed": suppressed_lately(),
-        "unreadable": unreadable_lately(),
-    }
-
-
-def _worst_first(incident: Incident) -> int:
-    return -Impact(incident.impact).rank

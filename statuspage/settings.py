@@ -77,7 +77,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "statuspage.urls"
 WSGI_APPLICATION = "statuspage.wsgi.application"
 ASGI_APPLICATION = "statuspage.asgi.application"
-APPEND_SLASH = True  # only the admin's addresses end in a slash: it turns /admin into /admin/ and touches no other
+APPEND_SLASH = True  # only the staff's addresses end in a slash: it turns /staff into /staff/ and touches no other
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
@@ -281,7 +281,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 LOGIN_URL = "/admin/login/"
-LOGIN_REDIRECT_URL = "/admin/"
+LOGIN_REDIRECT_URL = "/staff/"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_LOCKOUT_PARAMETERS = "staff.sign_in.lockout_parameters"
 AXES_FAILURE_LIMIT = 5

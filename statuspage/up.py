@@ -69,7 +69,7 @@ def ready_lines(*, has_page: bool) -> list[str]:
     page = f"{public_url()}/" if has_page else f"none yet: make the first one at {public_url()}/admin/pages/page/add/"
     return [
         f"Page    {page}",
-        f"Staff   {public_url()}/admin/",
+        f"Staff   {public_url()}/staff/",
         f"Mail    {where_mail_goes()}",
         "Ready. Ctrl-C stops everything.",
     ]

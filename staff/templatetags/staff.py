@@ -4,16 +4,32 @@ from datetime import datetime, timedelta
 
 from django import template
 from django.forms import BoundField
+from django.template import Context
 from django.utils import timezone
 
 from components.status import Status
 from incidents.models import Incident
 from incidents.notices import describe_window
-from pages.models import zone_title
+from pages.models import Page, zone_title
+from staff.chosen_page import KEY
+from staff.navigation import MenuEntry, menu_entries
 from staff.posting import DATE_TIME
 
 register = template.Library()
 register.filter("zone_title", zone_title)
+
+
+@register.simple_tag(takes_context=True)
+def navigation(context: Context) -> list[MenuEntry]:
+    return menu_entries(context["request"])
+
+
+@register.simple_tag(takes_context=True)
+def page_choices(context: Context) -> list[tuple[Page, bool]]:
+    """Every page, and whether it is the one whose settings are shown; empty where there is only one."""
+    pages = list(context["pages"] if "pages" in context else Page.objects.all())
+    chosen = context["request"].session.get(KEY, pages[0].code if pages else "")
+    return [(page, page.code == chosen) for page in pages] if len(pages) > 1 else []
 
 
 @register.filter

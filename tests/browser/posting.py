@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 def post_incident(staff: Page, title: str, message: str, components: Mapping[str, str] | None = None) -> str:
     """Post, wait for the receipt, and give the incident's code. `components`: names to statuses, as on the screen."""
-    staff.goto("/admin/post/")
+    staff.goto("/staff/post/")
     staff.get_by_label("Title").fill(title)
     staff.get_by_label("Message").fill(message)
     for name, component_status in (components or {}).items():
@@ -26,7 +26,7 @@ def code_on_receipt(staff: Page) -> str:
 
 
 def post_next(staff: Page, code: str, message: str, status: str) -> None:
-    staff.goto(f"/admin/post/{code}/")
+    staff.goto(f"/staff/post/{code}/")
     staff.get_by_role("radio", name=status).check()
     staff.get_by_label("Message").fill(message)
     staff.get_by_role("button", name="Post update").click()

@@ -17,7 +17,7 @@ TITLE = "Calls drop after a minute"
 def test_one_post_is_everywhere_within_five_seconds(page: Page, staff: Page, product: Product, shop: str) -> None:
     reader = new_address()
     product.subscribe(reader)
-    staff.goto("/admin/post/")
+    staff.goto("/staff/post/")
     staff.get_by_label("Title").fill(TITLE)
     staff.get_by_label("Message").fill("We see it too and are looking for the cause.")
     staff.get_by_role("combobox", name="Call setup").select_option("Partial outage")

@@ -53,7 +53,7 @@ def test_screenshots_of_posting_and_what_it_sets_off(
     for reader in readers:
         product.subscribe(reader)
     staff.set_viewport_size({"width": 1100, "height": 860})
-    staff.goto("/admin/post/")
+    staff.goto("/staff/post/")
     staff.get_by_label("Title").fill(TITLE)
     staff.get_by_role("radio", name="Identified").check()
     staff.get_by_label("Message").fill(MESSAGE)

@@ -35,7 +35,7 @@ def describe(page: Page) -> str:
 def test_staff_sign_in_and_post_by_keyboard_alone_and_the_receipt_fills(page: Page, product: Product) -> None:
     reader = new_address()
     product.subscribe(reader)
-    page.goto("/admin/")
+    page.goto("/staff/")
     expect(page.get_by_label("User name")).to_be_focused()
     page.keyboard.type(STAFF)
     page.keyboard.press("Tab")
@@ -71,10 +71,10 @@ def test_the_staff_screens_are_for_all_and_fit_a_phone(new_context: NewContext, 
     context = new_context(storage_state=signed_in, viewport={"width": 360, "height": 740})
     page = context.new_page()
     watch = Watch(context, page.url)
-    page.goto("/admin/")
+    page.goto("/staff/")
     receipt = page.locator('a[href*="/receipt/"]').first.get_attribute("href")
     assert receipt
-    for path in ("/admin/", "/admin/post/", "/admin/post/?kind=maintenance", receipt):
+    for path in ("/staff/", "/staff/post/", "/staff/post/?kind=maintenance", receipt):
         page.emulate_media(color_scheme="light")
         page.goto(path)
         assert find_barriers(page) == [], path
@@ -91,7 +91,7 @@ def test_the_sign_in_screen_is_for_all(page: Page) -> None:
 
 def test_posting_works_without_script(new_context: NewContext, signed_in: object) -> None:
     page = new_context(storage_state=signed_in, java_script_enabled=False).new_page()
-    page.goto("/admin/post/")
+    page.goto("/staff/post/")
     page.get_by_label("Title").fill("Search is slow")
     page.get_by_label("Message").fill("It takes *seconds*.")
     page.get_by_role("button", name="Preview", exact=True).last.click()
@@ -144,7 +144,7 @@ def _screens(page: Page, path: str) -> list[str]:
 
 def test_a_list_in_an_update_has_one_bullet_for_each_of_its_items(staff: Page) -> None:
     with posted(staff, "Lists", "- one\n- two\n\n1. first", {"Sign-in": "Partial outage"}) as code:
-        staff.goto(f"/admin/post/{code}/")
+        staff.goto(f"/staff/post/{code}/")
         drawn = "(e) => [getComputedStyle(e, '::before').content, getComputedStyle(e).listStyleType]"
         assert staff.locator(".told-body ul > li").first.evaluate(drawn) == ["none", "disc"]
         assert staff.locator(".told-body ol > li").first.evaluate(drawn) == ["none", "decimal"]

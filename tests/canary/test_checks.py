@@ -66,7 +66,7 @@ def test_staff_see_alarms_past_and_present_and_how_to_begin(admin_client):
     assert "Slack" in shown
     assert "No canary is set up" in shown
     assert admin_client.get(f"/admin/canary/alarm/{alarm.pk}/change/").status_code == 200
-    assert "Alarm since" in admin_client.get("/admin/").text
+    assert "Alarm since" in admin_client.get("/staff/").text
 
 
 @pytest.mark.parametrize(

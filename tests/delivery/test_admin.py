@@ -166,7 +166,7 @@ def test_deliveries_of_a_pruned_notice_are_not_queued_again(
 
 @pytest.mark.filterwarnings("ignore:The default scheme will be changed")  # of a form that is not shown
 def test_every_receipt_can_be_reached_from_the_list_of_notices(staff: Client, notice: Notice):
-    link = f'<a href="/admin/notices/{notice.code}/receipt/">Receipt</a>'
+    link = f'<a href="/staff/notices/{notice.code}/receipt/">Receipt</a>'
     assert link in staff.get("/admin/delivery/notice/").content.decode()
     assert link in staff.get(f"/admin/delivery/notice/{notice.pk}/change/").content.decode()
 
@@ -302,10 +302,10 @@ def test_a_test_message_goes_to_its_account_alone(
     answer = send_test_message(staff, webhook_account)
 
     test = Notice.objects.get(audience="account")
-    assert f"/admin/notices/{test.code}/receipt/" in answer
+    assert f"/staff/notices/{test.code}/receipt/" in answer
     assert [each.address for each in test.deliveries.all()] == [webhook_account.address]
     assert_ledger_balances(test)
-    assert "Test message" in staff.get(f"/admin/notices/{test.code}/receipt/").content.decode()
+    assert "Test message" in staff.get(f"/staff/notices/{test.code}/receipt/").content.decode()
     assert test not in Notice.objects.for_people()
     assert AuditEntry.objects.get(action="account.test").target == str(webhook_account)
 

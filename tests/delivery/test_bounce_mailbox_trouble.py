@@ -44,7 +44,7 @@ def test_a_refused_sign_in_stands_on_the_overview_until_the_mailbox_is_read(
     (sentence,) = warnings()
     assert "127.0.0.1: our sign-in is refused. Check BOUNCE_IMAP_URL;" in sentence
     assert "wrong-password" not in sentence
-    assert "The bounce mailbox could not be read since" in admin_client.get("/admin/").text
+    assert "The bounce mailbox could not be read since" in admin_client.get("/staff/").text
 
     settings.BOUNCE_MAILBOX = MailboxUrl.parse(bounce_mailbox.url())
     read_mailbox(20)

@@ -70,7 +70,7 @@ def test_staff_see_no_heartbeat_among_what_was_told(make_notice: MakeNotice, adm
     shown = make_notice()
 
     assert [each.notice for each in recently_told(5)] == [shown]
-    for address in ("/admin/", "/admin/delivery/notice/", "/admin/delivery/delivery/", "/admin/delivery/account/"):
+    for address in ("/staff/", "/admin/delivery/notice/", "/admin/delivery/delivery/", "/admin/delivery/account/"):
         assert "A heartbeat" not in admin_client.get(address).text
 
 

@@ -88,7 +88,7 @@ def test_staff_read_of_it_on_the_overview(admin_client: Client, told: Notice):
     Delivery.objects.filter(state="sent")[:1].get().delete()
     check_receipts()
 
-    assert "“manage.py reconcile --repair” corrects it" in admin_client.get("/admin/").text
+    assert "“manage.py reconcile --repair” corrects it" in admin_client.get("/staff/").text
 
 
 def test_each_is_compared_once_a_day_and_pruned_ones_never(told: Notice, make_notice: MakeNotice):

@@ -97,7 +97,7 @@ def test_bytes_that_are_no_text_are_kept_out_of_every_document(deployment: Deplo
     body = "&".join(f"{name}={value}" for name, value in fields.items()).replace("TITLE", "half%ED%A0%80%FFword")
     staff.http.headers["Content-Type"] = "application/x-www-form-urlencoded"
 
-    assert staff.post("/admin/post/", body).status_code == 302
+    assert staff.post("/staff/post/", body).status_code == 302
 
     assert_all_documents_can_be_read(Visitor(deployment.url, HOST), 1)
     assert json.dumps(Update.objects.get().incident.name).startswith('"half')
@@ -117,7 +117,7 @@ def test_what_is_unknown_is_not_found_and_no_error_of_ours(deployment: Deploymen
     visitor = Visitor(deployment.url, HOST)
     answers = {path: visitor.get(path).status_code for path in UNKNOWN}
     assert {path: status for path, status in answers.items() if not 400 <= status < 500} == {}
-    for path in ("/admin/post/nothing00000/", "/admin/notices/nothing00000/receipt/"):
+    for path in ("/staff/post/nothing00000/", "/staff/notices/nothing00000/receipt/"):
         assert staff.get(path).status_code == 404
     assert "Traceback" not in deployment.logs
 

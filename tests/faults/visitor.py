@@ -7,7 +7,7 @@ from typing import Any
 import requests
 from bs4 import BeautifulSoup
 
-NEW = "/admin/post/"
+NEW = "/staff/post/"
 
 
 class Visitor:

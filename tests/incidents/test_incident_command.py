@@ -174,7 +174,7 @@ def test_with_several_pages_one_is_named(run, acme, chat):
 @pytest.mark.parametrize("where", [[], ["--page", "status.example.org"]])
 @pytest.mark.django_db
 def test_where_there_is_no_page_it_says_where_to_make_one(run, where):
-    with pytest.raises(CommandError, match="no page yet: sign in at /admin/"):
+    with pytest.raises(CommandError, match="no page yet: sign in at /staff/"):
         run("open", "Down", "--body", "x", *where)
 
 

@@ -6,11 +6,11 @@ from bs4 import BeautifulSoup
 
 from incidents.models import Incident
 
-NEW = "/admin/post/"
+NEW = "/staff/post/"
 
 
 def again(incident: Incident) -> str:
-    return f"/admin/post/{incident.code}/"
+    return f"/staff/post/{incident.code}/"
 
 
 def soup(response) -> BeautifulSoup:

@@ -18,7 +18,7 @@ def test_the_audience_follows_from_the_components(signed_in, follow, acme, chat,
     fields = follow(NEW)
 
     def told(**chosen):
-        page = soup(signed_in.post("/admin/post/audience/", fields | chosen))
+        page = soup(signed_in.post("/staff/post/audience/", fields | chosen))
         return [item.get_text(" ", strip=True) for item in page.select("#audience li")]
 
     assert told() == ["E-mail 1"]

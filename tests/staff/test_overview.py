@@ -14,7 +14,7 @@ from subscribers.models import Suppression
 
 
 def section(client, name):
-    page = BeautifulSoup(client.get("/admin/").content, "html.parser")
+    page = BeautifulSoup(client.get("/staff/").content, "html.parser")
     return page.find(id=name).find_parent("section").get_text(" ", strip=True)
 
 
@@ -57,28 +57,28 @@ def test_drafts_of_colleagues_are_listed(signed_in, acme, grace):
 
 
 def test_a_fresh_installation_leads_to_its_first_page(signed_in, db):
-    assert "There is no page yet." in signed_in.get("/admin/").text
+    assert "There is no page yet." in signed_in.get("/staff/").text
 
 
 def test_the_overview_costs_no_more_queries_for_more_incidents(
     signed_in, acme, incident, django_assert_max_num_queries
 ):
-    signed_in.get("/admin/")
+    signed_in.get("/staff/")
     for number in range(5):
         Incident.open(acme, f"Number {number}", Post("x"))
     with django_assert_max_num_queries(27):
-        signed_in.get("/admin/")
+        signed_in.get("/staff/")
 
 
 def test_a_status_is_told_in_words_and_not_by_colour_alone(signed_in, acme, incident):
-    page = BeautifulSoup(signed_in.get("/admin/").content, "html.parser")
+    page = BeautifulSoup(signed_in.get("/staff/").content, "html.parser")
     (chip,) = page.select(".chips li")
     assert chip.select_one(".state:not(.unseen)").text == "Partial outage"
 
 
 def records(client):
     page = BeautifulSoup(client.get("/admin/").content, "html.parser")
-    return [each.text for each in page.select("#content-main h3")]
+    return [each.text for each in page.select("#content-main h2")]
 
 
 def test_publishers_see_no_records_of_the_machinery(signed_in, acme):
@@ -97,7 +97,7 @@ def suppress(number, reason, hours_ago=1.0):
 
 
 def warnings(client):
-    found = BeautifulSoup(client.get("/admin/").content, "html.parser").select(".warnings li")
+    found = BeautifulSoup(client.get("/staff/").content, "html.parser").select(".warnings li")
     return [" ".join(each.text.split()) for each in found]
 
 
@@ -119,10 +119,10 @@ def test_each_reason_leads_who_administers_to_just_those_addresses(signed_in, ac
     suppress(1, "hard_bounce", hours_ago=25)
     suppress(2, "hard_bounce")
     suppress(3, "complaint")
-    assert BeautifulSoup(signed_in.get("/admin/").content, "html.parser").select(".warnings a") == []
+    assert BeautifulSoup(signed_in.get("/staff/").content, "html.parser").select(".warnings a") == []
 
     signed_in.force_login(grace)
-    links = BeautifulSoup(signed_in.get("/admin/").content, "html.parser").select(".warnings a")
+    links = BeautifulSoup(signed_in.get("/staff/").content, "html.parser").select(".warnings a")
     assert [link.text for link in links] == ["marked as spam", "the address does not exist"]
     for link, number in zip(links, (3, 2), strict=True):
         response = signed_in.get(link["href"])
@@ -137,6 +137,6 @@ def test_reports_of_bounces_that_nobody_could_read_are_counted(signed_in, acme, 
     note_unreadable("brevo", b"{}", "KeyError")
     BounceEvent.objects.filter(source="brevo").update(noted_at=timezone.now() - timedelta(hours=25))
 
-    [link] = BeautifulSoup(signed_in.get("/admin/").content, "html.parser").select(".warnings a")
+    [link] = BeautifulSoup(signed_in.get("/staff/").content, "html.parser").select(".warnings a")
     assert warnings(signed_in) == ["Could not be read in the last 24 hours: reports of mail providers (1)"]
     assert [row.source for row in signed_in.get(link["href"]).context["cl"].result_list] == ["sendgrid"]

@@ -230,8 +230,8 @@ def test_the_preview_button_posts_nothing(signed_in, follow, chat):
 def test_another_kind_is_a_link(signed_in, chat):
     links = soup(signed_in.get(NEW)).find("nav", class_="kinds").find_all("a")
     assert [re.sub(r"page=\w+", "page=…", link["href"]) for link in links] == [
-        "/admin/post/?page=…",
-        "/admin/post/?page=…&kind=maintenance",
+        "/staff/post/?page=…",
+        "/staff/post/?page=…&kind=maintenance",
     ]
     assert soup(signed_in.get(f"{NEW}?kind=maintenance")).find("input", {"name": "scheduled_for"})
 
@@ -240,7 +240,7 @@ def test_another_kind_is_a_link(signed_in, chat):
 
 
 def test_the_preview_is_safe(signed_in, chat):
-    response = signed_in.post("/admin/post/preview/", {"body": "# Hi\n<img src=x onerror=alert(1)> [x](javascript:1)"})
+    response = signed_in.post("/staff/post/preview/", {"body": "# Hi\n<img src=x onerror=alert(1)> [x](javascript:1)"})
     assert "<h3>Hi</h3>" in response.text
     assert "<img" not in response.text
     assert "javascript:" not in re.sub(r"\[x\]\(javascript:1\)", "", response.text)
@@ -248,7 +248,7 @@ def test_the_preview_is_safe(signed_in, chat):
 
 def test_the_grid_shows_what_resolving_does(signed_in, follow, incident, chat):
     fields = follow(again(incident)) | {"status": "resolved"}
-    grid = soup(signed_in.post("/admin/post/grid/", fields))
+    grid = soup(signed_in.post("/staff/post/grid/", fields))
     first = grid.find("select", {"name": f"component-{chat.code}"}).find("option")
     assert (first["value"], first.text) == ("", "Operational")
 
@@ -296,7 +296,7 @@ def test_without_a_page_the_screen_says_what_is_missing(signed_in, db):
 
 
 def test_the_screen_has_no_inline_script_or_style(signed_in, incident):
-    for address in (NEW, again(incident), "/admin/"):
+    for address in (NEW, again(incident), "/staff/"):
         response = signed_in.get(address)
         assert "script-src 'self'" in response["Content-Security-Policy"]
         page = soup(response)
@@ -324,7 +324,7 @@ def test_a_post_without_its_csrf_token_is_refused(ada, follow, chat):
 
 def test_a_title_full_of_markup_is_shown_as_text(signed_in, acme, chat):
     hostile = Incident.open(acme, '"><script>alert(1)</script>', Post("x")).incident
-    for address in ("/admin/", again(hostile), f"/admin/notices/{Notice.objects.get().code}/receipt/"):
+    for address in ("/staff/", again(hostile), f"/staff/notices/{Notice.objects.get().code}/receipt/"):
         assert "<script>alert" not in signed_in.get(address).text
 
 

@@ -40,7 +40,7 @@ def settle(notice, count, state, **fields):
 
 
 def address(notice, tail=""):
-    return f"/admin/notices/{notice.code}/receipt/{tail}"
+    return f"/staff/notices/{notice.code}/receipt/{tail}"
 
 
 def counts(response):
@@ -163,7 +163,7 @@ def test_an_unconnected_account_is_shown_as_not_told(signed_in, acme, incident):
     account = Account.objects.create(page=acme, channel="x", name="@acme")
     update = incident.post(Post("Found it.", Phase.IDENTIFIED))
     expand(Notice.objects.get(code=update.code).pk)
-    response = signed_in.get(f"/admin/notices/{update.code}/receipt/")
+    response = signed_in.get(f"/staff/notices/{update.code}/receipt/")
     assert (counts(response)["Not connected"], counts(response)["Not sent on purpose"]) == ("1", "0")
     assert counts(response)["Sent"] == "0"
     (reasons,) = BeautifulSoup(response.content, "html.parser").select(".reasons")
@@ -236,11 +236,11 @@ def test_try_again_leaves_out_addresses_that_do_not_exist(signed_in, notice):
 def test_a_notice_for_nobody_is_finished_and_says_so(signed_in, incident):
     update = incident.post(Post("Found it.", Phase.IDENTIFIED))
     expand(Notice.objects.get(code=update.code).pk)
-    assert "Nobody had asked to be told about this." in signed_in.get(f"/admin/notices/{update.code}/receipt/").text
+    assert "Nobody had asked to be told about this." in signed_in.get(f"/staff/notices/{update.code}/receipt/").text
 
 
 def test_an_unknown_notice_is_not_found(signed_in, db):
-    assert signed_in.get("/admin/notices/nosuchnotice/receipt/").status_code == 404
+    assert signed_in.get("/staff/notices/nosuchnotice/receipt/").status_code == 404
 
 
 # What was told last, and what is in the way
@@ -257,7 +257,7 @@ def test_the_overview_says_in_one_line_what_became_of_each_notice(signed_in, not
 
 def row_of(client):
     """The tone and the words of the newest notice on the overview."""
-    shown = BeautifulSoup(client.get("/admin/").content, "html.parser").select_one(".told-counts")
+    shown = BeautifulSoup(client.get("/staff/").content, "html.parser").select_one(".told-counts")
     return " ".join(shown["class"]).removeprefix("told-counts").strip(), shown.text
 
 
@@ -293,7 +293,7 @@ def test_the_overview_counts_all_notices_in_three_queries(notice, incident, djan
 def test_the_overview_warns_of_what_keeps_messages_from_people(signed_in, acme, notice):
     Account.objects.create(page=acme, channel="x", name="@acme")
     Pause.objects.begin("email", "535 authentication failed")
-    text = signed_in.get("/admin/").text
+    text = signed_in.get("/staff/").text
     assert "X: @acme is not connected." in text
     assert "E-mail is paused since" in text
     assert "535 authentication failed" in text
@@ -304,10 +304,10 @@ def test_the_overview_warns_of_what_keeps_messages_from_people(signed_in, acme, 
 def test_the_overview_warns_when_nobody_takes_up_what_is_due(signed_in, notice):
     long_ago = timezone.now() - timedelta(minutes=2)
     notice.deliveries.update(next_attempt_at=long_ago, queued_at=long_ago)
-    assert "Notifications are late" in signed_in.get("/admin/").text
+    assert "Notifications are late" in signed_in.get("/staff/").text
     settle(notice, 10, State.SENT)
     Notice.objects.update(expanded_at=timezone.now())
-    assert "Notifications are late" not in signed_in.get("/admin/").text
+    assert "Notifications are late" not in signed_in.get("/staff/").text
 
 
 def test_what_is_paused_is_not_called_sending_and_says_what_follows(signed_in, notice):
@@ -318,7 +318,7 @@ def test_what_is_paused_is_not_called_sending_and_says_what_follows(signed_in, n
     assert page.find(id="receipt")["data-said"] == "Paused. 50 percent done."
     caution = page.select_one(".channel .caution").get_text(" ")
     assert "Connection refused Nobody is forgotten: it is tried again by itself, next at " in caution
-    assert "it is tried again by itself, next at " in signed_in.get("/admin/").text
+    assert "it is tried again by itself, next at " in signed_in.get("/staff/").text
     Pause.objects.update(probe_at=timezone.now() - timedelta(seconds=1))
     assert "it is tried again by itself, now." in signed_in.get(address(notice)).text
 

@@ -19,16 +19,18 @@ from tests.staff.conftest import make_staff
 
 # Every address of the posting screen and the receipt, by name: (address, what an empty call answers who may).
 SCREENS = {
-    "post": ("/admin/post/", {"get": 200, "post": 422}),
-    "post-update": ("/admin/post/{incident}/", {"get": 200, "post": 422}),
-    "post-preview": ("/admin/post/preview/", {"post": 200}),
-    "post-fields": ("/admin/post/fields/", {"post": 200}),
-    "post-grid": ("/admin/post/grid/", {"post": 200}),
-    "post-audience": ("/admin/post/audience/", {"post": 200}),
-    "delete-draft": ("/admin/post/drafts/{draft}/delete/", {"post": 302}),
-    "receipt": ("/admin/notices/{notice}/receipt/", {"get": 200}),
-    "receipt-counts": ("/admin/notices/{notice}/receipt/counts/", {"get": 200}),
-    "receipt-retry": ("/admin/notices/{notice}/receipt/retry/", {"post": 302}),
+    "post": ("/staff/post/", {"get": 200, "post": 422}),
+    "post-update": ("/staff/post/{incident}/", {"get": 200, "post": 422}),
+    "post-preview": ("/staff/post/preview/", {"post": 200}),
+    "overview": ("/staff/", {"get": 200}),
+    "choose-page": ("/staff/choose-page/", {"post": 404}),
+    "post-fields": ("/staff/post/fields/", {"post": 200}),
+    "post-grid": ("/staff/post/grid/", {"post": 200}),
+    "post-audience": ("/staff/post/audience/", {"post": 200}),
+    "delete-draft": ("/staff/post/drafts/{draft}/delete/", {"post": 302}),
+    "receipt": ("/staff/notices/{notice}/receipt/", {"get": 200}),
+    "receipt-counts": ("/staff/notices/{notice}/receipt/counts/", {"get": 200}),
+    "receipt-retry": ("/staff/notices/{notice}/receipt/retry/", {"post": 302}),
 }
 CALLS = [(name, method) for name, (_, methods) in SCREENS.items() for method in methods]
 # Addresses and accounts of people, what they did, and past alarms.
@@ -65,7 +67,7 @@ def test_the_table_above_names_every_staff_screen():
             path = prefix + str(each.pattern)
             if isinstance(each, URLResolver):
                 walk(each.url_patterns, path)
-            elif isinstance(each, URLPattern) and path.startswith(("admin/post", "admin/notices")):
+            elif isinstance(each, URLPattern) and path.startswith("staff/"):
                 found.add(each.name)
 
     walk(get_resolver().url_patterns)
@@ -77,15 +79,15 @@ def test_a_visitor_is_sent_to_sign_in(address, name, method):
     before = everything()
     response = getattr(client_of(), method)(address(name))
     assert response.status_code == 302
-    assert response.url.startswith("/admin/login/?next=%2Fadmin%2F")
+    assert response.url.startswith("/admin/login/?next=%2Fstaff%2F")
     assert everything() == before
 
 
 @pytest.mark.parametrize(("name", "method"), CALLS)
 def test_a_fragment_sends_the_whole_page_to_sign_in(address, name, method):
-    here = {"HX-Request": "true", "HX-Current-URL": "http://testserver/admin/post/"}
+    here = {"HX-Request": "true", "HX-Current-URL": "http://testserver/staff/post/"}
     response = getattr(client_of(), method)(address(name), headers=here)
-    assert response["HX-Redirect"] == "/admin/login/?next=http%3A%2F%2Ftestserver%2Fadmin%2Fpost%2F"
+    assert response["HX-Redirect"] == "/admin/login/?next=http%3A%2F%2Ftestserver%2Fstaff%2Fpost%2F"
     assert response.content == b""
 
 
@@ -140,9 +142,9 @@ def test_staff_screens_are_never_cached(address, ada, name):
 
 
 def test_the_overview_needs_one_of_the_two_rights(incident, ada):
-    assert client_of().get("/admin/").url == "/admin/login/?next=/admin/"
-    assert client_of(make_staff("eve")).get("/admin/").status_code == 403
-    assert client_of(ada).get("/admin/").status_code == 200
+    assert client_of().get("/staff/").url == "/admin/login/?next=%2Fstaff%2F"
+    assert client_of(make_staff("eve")).get("/staff/").status_code == 403
+    assert client_of(ada).get("/staff/").status_code == 200
 
 
 @pytest.mark.parametrize("model", CHANGED_BY_ADMINISTERING)

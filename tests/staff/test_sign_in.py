@@ -18,14 +18,14 @@ def attempt(client, name, password):
 def test_a_right_password_leads_to_where_one_wanted_to_go(ada):
     client = Client()
     response = client.post(
-        f"{LOGIN}?next=/admin/post/", {"username": "ada", "password": PASSWORD, "next": "/admin/post/"}
+        f"{LOGIN}?next=/staff/post/", {"username": "ada", "password": PASSWORD, "next": "/staff/post/"}
     )
-    assert response.url == "/admin/post/"
+    assert response.url == "/staff/post/"
 
 
 def test_signing_in_never_leads_to_another_site(ada):
     response = Client().post(LOGIN, {"username": "ada", "password": PASSWORD, "next": "https://evil.example/"})
-    assert response.url == "/admin/"
+    assert response.url == "/staff/"
 
 
 @pytest.mark.parametrize("name", ["ada", "nobody"])

@@ -26,7 +26,7 @@ def template(acme, chat):
 
 def test_a_template_fills_in_its_words_literally(signed_in, follow, template, chat):
     fields = follow(NEW) | {"template": str(template.pk), "action": "template"}
-    for address in (NEW, "/admin/post/fields/"):
+    for address in (NEW, "/staff/post/fields/"):
         page = soup(signed_in.post(address, fields))
         assert page.find("input", {"name": "name"})["value"] == "Slow {{7*7}}"
         assert page.find("textarea").text.strip() == "{% debug %} ${x} {0.__class__} <script>"
@@ -40,12 +40,12 @@ def test_a_template_fills_in_its_words_literally(signed_in, follow, template, ch
 def test_a_second_template_takes_the_place_of_the_first_and_of_no_word_of_staff(signed_in, follow, template, acme):
     other = Template.objects.create(page=acme, name="Down", title="Down", body="It is down.")
     fields = follow(NEW) | {"applied": str(template.pk), "name": template.title, "body": template.body}
-    page = soup(signed_in.post("/admin/post/fields/", fields | {"template": str(other.pk)}))
+    page = soup(signed_in.post("/staff/post/fields/", fields | {"template": str(other.pk)}))
     assert page.find("input", {"name": "name"})["value"] == "Down"
     assert page.find("textarea").text.strip() == "It is down."
 
     fields |= {"name": "My title", "body": "My words."}
-    page = soup(signed_in.post("/admin/post/fields/", fields | {"template": str(other.pk)}))
+    page = soup(signed_in.post("/staff/post/fields/", fields | {"template": str(other.pk)}))
     assert page.find("input", {"name": "name"})["value"] == "My title"
     assert page.find("textarea").text.strip() == "My words.\n\nIt is down."
 
@@ -54,7 +54,7 @@ def test_a_template_of_another_page_is_not_to_be_had(signed_in, follow, acme):
     other = Page.objects.create(name="Other", url="https://status.other.example")
     theirs = Template.objects.create(page=other, name="T", title="Theirs", body="Their words.")
     fields = follow(f"{NEW}?page={acme.code}") | {"template": str(theirs.pk)}
-    assert "Their words." not in signed_in.post("/admin/post/fields/", fields).text
+    assert "Their words." not in signed_in.post("/staff/post/fields/", fields).text
 
 
 # Drafts
@@ -65,7 +65,7 @@ def test_a_draft_is_kept_opened_again_and_gone_once_posted(signed_in, follow, ch
     signed_in.post(NEW, fields | {"action": "draft"})
     draft = Draft.objects.get()
     assert not Incident.objects.exists()
-    overview = signed_in.get("/admin/").text
+    overview = signed_in.get("/staff/").text
     assert "Errors" in overview
 
     opened = follow(f"{NEW}?draft={draft.pk}")
@@ -93,7 +93,7 @@ def test_a_draft_of_an_incident_is_a_draft_of_its_next_update(signed_in, follow,
 
 def test_who_deleted_a_draft_is_kept_with_what_it_said(signed_in, follow, incident):
     signed_in.post(again(incident), follow(again(incident)) | {"body": "Half", "action": "draft"})
-    signed_in.post(f"/admin/post/drafts/{Draft.objects.get().pk}/delete/")
+    signed_in.post(f"/staff/post/drafts/{Draft.objects.get().pk}/delete/")
     assert not Draft.objects.exists()
     entry = AuditEntry.objects.get(action="draft.delete")
     assert (entry.page, entry.actor, entry.target) == (incident.page, "ada", incident.name)

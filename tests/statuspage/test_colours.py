@@ -18,7 +18,8 @@ PALETTE = {name: value for name, value in vars(colours).items() if isinstance(va
 
 # What only one style sheet draws: surfaces and edges of one widget, bars, and buttons that delete.
 OF_ONE_FILE = {
-    "static/css/admin.css": {"#8b94a1", "#5d6673", "#a8323c", "#97101d", "#6b4fb3", "#b39dfa"},
+    "static/css/admin.css": {"#a8323c", "#97101d"},
+    "static/css/staff.css": {"#8b94a1", "#5d6673", "#6b4fb3", "#b39dfa"},
     "static/css/public.css": {
         "#35b37e", "#2ea36f", "#e2b007", "#d4a72c", "#ee8434", "#e07b2f", "#d93843", "#e5534b", "#6f95ef", "#5b82e0", "#dfe3e8",
     },

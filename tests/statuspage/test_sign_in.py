@@ -66,7 +66,7 @@ def test_who_is_signed_in_stays_so_while_the_name_is_locked(sign_in: SignIn, onc
     for _ in range(8):
         sign_in("guess", ONCALL)
     assert sign_in(PASSWORD, ONCALL).status_code == 429
-    assert browser.get("/admin/").status_code == 200
+    assert browser.get("/staff/").status_code == 200
 
 
 def test_the_lock_opens_after_a_while_however_often_one_tries_meanwhile(sign_in: SignIn, settings) -> None:
@@ -157,7 +157,7 @@ def test_the_lock_of_an_address_spares_other_addresses_and_who_is_signed_in(sign
     for number in range(30):
         sign_in("guess", ATTACKER, name=f"name{number}")
     assert sign_in(PASSWORD, ATTACKER).status_code == 429
-    assert browser.get("/admin/").status_code == 200
+    assert browser.get("/staff/").status_code == 200
     assert sign_in(PASSWORD, ONCALL).status_code == 302
 
 

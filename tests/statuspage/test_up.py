@@ -98,7 +98,7 @@ def first_run(data: Path, port: int) -> Iterator[Process]:
 def test_the_first_start_shows_a_demo_page_and_its_addresses(first_run: Process, port: int) -> None:
     assert "Larkwire" in get(port, "/")
     assert f"Page    http://localhost:{port}/" in first_run.output
-    assert f"Staff   http://localhost:{port}/admin/" in first_run.output
+    assert f"Staff   http://localhost:{port}/staff/" in first_run.output
     assert re.search(r"Mail    /.*/mail/ \(no SMTP server is configured\)", first_run.output)
 
 
@@ -127,12 +127,12 @@ def test_the_password_that_is_shown_signs_in(first_run: Process, port: int) -> N
     [name] = re.findall(r"Staff account +(\S+)", first_run.output)
     [password] = re.findall(r"Password +(\S+) +\(shown only this once\)", first_run.output)
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies := http.cookiejar.CookieJar()))
-    address = f"http://localhost:{port}/admin/login/?next=/admin/"
+    address = f"http://localhost:{port}/admin/login/?next=/staff/"
     form = browser.open(address, timeout=10).read().decode()
     [token] = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
-    fields = {"username": name, "password": password, "csrfmiddlewaretoken": token, "next": "/admin/"}
+    fields = {"username": name, "password": password, "csrfmiddlewaretoken": token, "next": "/staff/"}
     with browser.open(address, urllib.parse.urlencode(fields).encode(), timeout=10) as answer:
-        assert answer.url == f"http://localhost:{port}/admin/"
+        assert answer.url == f"http://localhost:{port}/staff/"
     assert "sessionid" in {cookie.name for cookie in cookies}
 
 

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         heartbeat = publish()
         if heartbeat is None:
             raise CommandError(
-                "There is no page yet, so nobody can be told anything: sign in at /admin/ and make the first one."
+                "There is no page yet, so nobody can be told anything: sign in at /staff/ and make the first one."
             )
         self.stdout.write(f"Heartbeat {heartbeat} published, {settings.CANARY_PROBES} messages to each destination.")
         self.stdout.flush()

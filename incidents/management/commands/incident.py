@@ -131,7 +131,7 @@ def _find_page(host: str | None) -> Page:
         return found[0]
     hosts = ", ".join(Page.objects.values_list("host", flat=True))
     if not hosts:
-        raise CommandError("There is no page yet: sign in at /admin/ and make the first one.")
+        raise CommandError("There is no page yet: sign in at /staff/ and make the first one.")
     reason = f"There is no page “{host}”." if host else "Which page? Name it with --page."
     raise CommandError(f"{reason} Pages: {hosts}.")
 

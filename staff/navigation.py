@@ -1,0 +1,47 @@
+"""The one navigation of the staff side: where its areas are, and which of them a person may enter."""
+
+from typing import NamedTuple
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class Area(NamedTuple):
+    """`view` names its first screen; whoever has one of `rights` may enter it."""
+
+    view: str
+    label: Promise
+    rights: tuple[str, ...]
+
+
+PUBLISH, ADMINISTER = "pages.publish", "pages.administer"
+AREAS = (
+    Area("overview", _("Overview"), (PUBLISH, ADMINISTER)),
+    Area("admin:incidents_incident_changelist", _("Incidents"), (PUBLISH, ADMINISTER)),
+    Area("admin:components_component_changelist", _("Components"), (ADMINISTER,)),
+    Area("admin:delivery_account_changelist", _("Channels"), (ADMINISTER,)),
+    Area("admin:subscribers_subscriber_changelist", _("Subscribers"), (ADMINISTER,)),
+    Area("admin:pages_page_changelist", _("Page"), (ADMINISTER,)),
+    Area("admin:auth_user_changelist", _("People"), (ADMINISTER,)),
+    Area("admin:index", _("Records"), (ADMINISTER,)),
+)
+
+
+class MenuEntry(NamedTuple):
+    label: Promise
+    url: str
+    current: str
+    """The value of aria-current: "page" on the area's first screen, "true" on those below it, "" elsewhere."""
+
+
+def menu_entries(request: HttpRequest) -> list[MenuEntry]:
+    """What this person may enter. The area of a screen is the one whose address its own begins with."""
+    allowed = [area for area in AREAS if any(map(request.user.has_perm, area.rights))]
+    urls = [reverse(area.view) for area in allowed]
+    home = reverse("overview")  # all addresses begin with the overview's
+    around = [url for url in urls if url != home and request.path.startswith(url)]
+    here = request.path if request.path in urls else max(around, key=len, default="")
+    current = {here: "page" if here == request.path else "true"}
+    return [MenuEntry(area.label, url, current.get(url, "")) for area, url in zip(allowed, urls, strict=True)]

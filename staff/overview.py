@@ -1,0 +1,50 @@
+"""The first screen of the staff side answers what is open, what is scheduled and what was sent."""
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from components.models import Component
+from components.status import Impact
+from delivery.overview import delivery_warnings, recently_told, suppressed_lately, unreadable_lately
+from incidents.models import Draft, Incident
+from incidents.updates import Update
+from pages.models import Page
+from pages.rights import require_right
+
+SHOWN = 6
+
+
+@require_right("publish", "administer")
+@require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    return render(request, "staff/overview.html", build_overview() | {"title": "Now"})
+
+
+def build_overview() -> dict[str, Any]:
+    """Over all pages: open, scheduled (incidents; `latest` holds their updates, newest first), sent, drafts, warnings,
+    and how much came back lately."""
+    shown = Component.objects.public().filter(page=OuterRef("pk"))
+    pages = list(Page.objects.annotate(is_set_up=Exists(shown)))
+    rows = Incident.objects.select_related("page").prefetch_related(
+        Prefetch("components", Component.objects.labelled()),
+        Prefetch("updates", Update.objects.order_by("-pk"), to_attr="latest"),
+    )
+    return {
+        "pages": pages,
+        "pages_without_components": [page for page in pages if not page.is_set_up],  # type: ignore[attr-defined]  # annotated
+        "open": sorted([*rows.unresolved(), *rows.active_maintenance()], key=_worst_first),
+        "scheduled": list(rows.upcoming().order_by("scheduled_for")),
+        "sent": recently_told(SHOWN),
+        "drafts": list(Draft.objects.select_related("page", "incident", "author")),
+        "warnings": delivery_warnings(pages),
+        "suppressed": suppressed_lately(),
+        "unreadable": unreadable_lately(),
+    }
+
+
+def _worst_first(incident: Incident) -> int:
+    return -Impact(incident.impact).rank
