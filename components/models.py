@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from components.status import Status
 from core.text import BodyField, TitleField, new_code
@@ -31,8 +32,16 @@ class Group(models.Model):
 
 
 class ComponentQuerySet(models.QuerySet["Component"]):
+    def current(self) -> "ComponentQuerySet":
+        """Not archived."""
+        return self.filter(archived_at=None)
+
+    def archived(self) -> "ComponentQuerySet":
+        return self.exclude(archived_at=None)
+
     def public(self) -> "ComponentQuerySet":
-        return self.filter(hidden=False)
+        """What the public sees now. Old incidents keep the names of archived components."""
+        return self.current().filter(hidden=False)
 
     def labelled(self) -> "ComponentQuerySet":
         """With what `label` needs."""
@@ -66,6 +75,9 @@ class Component(models.Model):
     start_date = models.DateField(null=True, blank=True, help_text="Uptime is counted from this day.")
     only_show_if_degraded = models.BooleanField(default=False)
     hidden = models.BooleanField(default=False, help_text="Hidden components appear on no public page or document.")
+    archived_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when it is shown nowhere but in the past."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -99,9 +111,25 @@ class Component(models.Model):
         return self.full_name if getattr(self, "has_namesake", True) else self.name
 
     @property
+    def status_slug(self) -> str:
+        return Status(self.status).slug
+
+    @property
     def full_name(self) -> str:
         """ "Chat - Chat API" inside a group, "Website" outside one."""
         return f"{self.group.name} - {self.name}" if self.group else self.name
+
+    def archive(self) -> None:
+        """Show it nowhere but in the past. Raises ValidationError while an incident says something of it."""
+        if self.effects.exists():
+            words = _("%(name)s is part of an open incident or maintenance. Close that first.")
+            raise ValidationError(words % {"name": self.full_name})
+        self.archived_at = timezone.now()
+        self.save(update_fields=["archived_at"])
+
+    def restore(self) -> None:
+        self.archived_at = None
+        self.save(update_fields=["archived_at"])
 
     def move_to(self, status: Status, at: datetime) -> Status:
         """Hold `status` from `at` on; the old status is returned. Call it inside a transaction."""

@@ -20,7 +20,7 @@ PUBLISH, ADMINISTER = "pages.publish", "pages.administer"
 AREAS = (
     Area("overview", _("Overview"), (PUBLISH, ADMINISTER)),
     Area("admin:incidents_incident_changelist", _("Incidents"), (PUBLISH, ADMINISTER)),
-    Area("admin:components_component_changelist", _("Components"), (ADMINISTER,)),
+    Area("components", _("Components"), (ADMINISTER,)),
     Area("admin:delivery_account_changelist", _("Channels"), (ADMINISTER,)),
     Area("admin:subscribers_subscriber_changelist", _("Subscribers"), (ADMINISTER,)),
     Area("admin:pages_page_changelist", _("Page"), (ADMINISTER,)),

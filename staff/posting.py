@@ -164,7 +164,7 @@ class PostForm(forms.Form):
     @cached_property
     def components(self) -> list[Component]:
         """The page's components, group by group, those without a group first."""
-        rows = self.page.components.labelled()
+        rows = self.page.components.current().labelled()
         return sorted(rows, key=lambda row: (row.group.position if row.group else 0, row.group_id or 0, row.position))
 
     @cached_property

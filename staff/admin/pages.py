@@ -4,14 +4,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db import models, transaction
+from django.db import models
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.utils import timezone
 
-from pages.models import AuditEntry, Page, record_audit, zone_title
-from staff.admin.changes import ChangesForm, RowForm
+from pages.models import AuditEntry, Page, zone_title
+from staff.changes import ChangesForm, RowForm
+from staff.saving import doing, saving
 
 ADMINISTER = "pages.administer"
 PUBLISH = "pages.publish"
@@ -72,15 +72,9 @@ class StaffModelAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]
         return chosen | super().get_changeform_initial_data(request)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001  # Django's
-        with transaction.atomic():
-            self._tell_public(obj)
-            if change and isinstance(form, ChangesForm):
-                form.take_the_rest_as_stored()
+        with saving(request, form, obj, self.page_of, is_public=self.is_public, secrets=self.secret_fields):
             self.complete(obj, form)
-            if change and hasattr(obj, "updated_at"):
-                obj.updated_at = timezone.now()
             super().save_model(request, obj, form, change)
-            self._audit(request, obj, "change" if change else "add", fields=self._describe_changes(form, change=change))
 
     def complete(self, obj: Any, form: Any) -> None:
         """Set what follows from the changed fields; called under the page's lock, just before saving."""
@@ -89,42 +83,14 @@ class StaffModelAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]
         return super().get_changelist_form(request, **{"form": RowForm, **kwargs})
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        with transaction.atomic():
-            self._tell_public(obj)
-            self._audit(request, obj, "delete", code=getattr(obj, "code", ""))
+        page = self.page_of(obj)
+        with doing(request, page, f"{self.opts.model_name}.delete", str(obj), is_public=self.is_public) as detail:
+            detail["code"] = getattr(obj, "code", "")
             super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for obj in queryset:
             self.delete_model(request, obj)
-
-    def _tell_public(self, obj: Any) -> None:
-        page = self.page_of(obj)
-        if self.is_public and page is not None and page.pk:
-            page.raise_generation()
-
-    def _audit(self, request: HttpRequest, obj: models.Model, deed: str, **detail: Any) -> None:
-        page = self.page_of(obj)
-        kept = page if page is not None and page.pk else None
-        record_audit(kept, request.user.get_username(), f"{self.opts.model_name}.{deed}", str(obj), **detail)
-
-    def _describe_changes(self, form: Any, *, change: bool) -> dict[str, list[str]]:
-        """By field: [before, after]; only what changed, and of secrets only that they did."""
-        described = {}
-        for name in form.changed_data:
-            before = form.initial.get(name) if change else None
-            values = [before, form.cleaned_data.get(name)]
-            described[name] = ["…", "…"] if name in self.secret_fields else [_as_text(value) for value in values]
-        return described
-
-
-def _as_text(value: Any) -> str:
-    """As it is kept in the log: a row by its key, so that both sides of a change read alike."""
-    if isinstance(value, QuerySet | list):
-        return ", ".join(sorted(_as_text(each) for each in value))
-    if isinstance(value, models.Model):
-        return str(value.pk)
-    return "" if value is None else str(value)
 
 
 @admin.register(Page)

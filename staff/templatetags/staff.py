@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from django import template
+from django import forms, template
 from django.forms import BoundField
 from django.template import Context
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from components.status import Status
 from incidents.models import Incident
@@ -14,6 +15,7 @@ from pages.models import Page, zone_title
 from staff.chosen_page import KEY
 from staff.navigation import MenuEntry, menu_entries
 from staff.posting import DATE_TIME
+from staff.undo import take_offer
 
 register = template.Library()
 register.filter("zone_title", zone_title)
@@ -30,6 +32,29 @@ def page_choices(context: Context) -> list[tuple[Page, bool]]:
     pages = list(context["pages"] if "pages" in context else Page.objects.all())
     chosen = context["request"].session.get(KEY, pages[0].code if pages else "")
     return [(page, page.code == chosen) for page in pages] if len(pages) > 1 else []
+
+
+@register.simple_tag(takes_context=True)
+def undo_offer(context: Context) -> str:
+    return take_offer(context["request"])
+
+
+@register.filter
+def is_switch(field: BoundField) -> bool:
+    """Whether it is on or off: the label stands beside it."""
+    return isinstance(field.field.widget, forms.CheckboxInput)
+
+
+@register.filter
+def initially(field: BoundField) -> SafeString:
+    """What the field held when the form was shown, as a hidden input (see ChangesForm)."""
+    return field.as_hidden(only_initial=True)
+
+
+@register.filter
+def described(field: BoundField) -> SafeString:
+    """The input without its hidden twin (see ChangesForm); Django ties it to its help and its errors by id."""
+    return field.as_widget()
 
 
 @register.filter

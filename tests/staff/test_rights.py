@@ -32,6 +32,22 @@ SCREENS = {
     "receipt-counts": ("/staff/notices/{notice}/receipt/counts/", {"get": 200}),
     "receipt-retry": ("/staff/notices/{notice}/receipt/retry/", {"post": 302}),
 }
+# For who administers; {component} and {group} are codes. Their own tests say what they do.
+SETTINGS = {
+    "components": ("/staff/components/", ["get"]),
+    "component-add": ("/staff/components/add/", ["post"]),
+    "components-paste": ("/staff/components/paste/", ["get", "post"]),
+    "component-move": ("/staff/components/move/", ["post"]),
+    "group": ("/staff/components/groups/{group}/", ["get", "post"]),
+    "group-remove": ("/staff/components/groups/{group}/remove/", ["post"]),
+    "component-rename": ("/staff/components/rename/component/{component}/", ["get", "post"]),
+    "component": ("/staff/components/{component}/", ["get", "post"]),
+    "component-status": ("/staff/components/{component}/status/", ["post"]),
+    "component-archive": ("/staff/components/{component}/archive/", ["post"]),
+    "component-restore": ("/staff/components/{component}/restore/", ["post"]),
+    "undo": ("/staff/undo/", ["post"]),
+}
+SETTINGS_CALLS = [(name, method) for name, (_, methods) in SETTINGS.items() for method in methods]
 CALLS = [(name, method) for name, (_, methods) in SCREENS.items() for method in methods]
 # Addresses and accounts of people, what they did, and past alarms.
 HIDDEN_FROM_PUBLISHERS = {Alarm, User, Subscriber, Suppression, AuditEntry, AccessAttempt, AccessFailureLog, AccessLog}
@@ -44,6 +60,13 @@ def address(incident, ada):
     draft = Draft.objects.create(page=incident.page, author=ada, fields={"name": "Half"})
     parts = {"incident": incident.code, "draft": draft.pk, "notice": Notice.objects.get().code}
     return lambda name: SCREENS[name][0].format(**parts)
+
+
+@pytest.fixture
+def settings_address(acme, chat):
+    """The address of a settings screen, with what it is about in place."""
+    parts = {"component": chat.code, "group": chat.group.code}
+    return lambda name: SETTINGS[name][0].format(**parts)
 
 
 def client_of(user=None, *, strict=False):
@@ -71,7 +94,7 @@ def test_the_table_above_names_every_staff_screen():
                 found.add(each.name)
 
     walk(get_resolver().url_patterns)
-    assert found == set(SCREENS)
+    assert found == set(SCREENS) | set(SETTINGS)
 
 
 @pytest.mark.parametrize(("name", "method"), CALLS)
@@ -136,6 +159,22 @@ def test_staff_screens_are_never_cached(address, ada, name):
     response = client_of(ada).get(address(name))
     if response.status_code != 405:
         assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize(("name", "method"), SETTINGS_CALLS)
+def test_settings_are_for_who_administers_and_never_cached(settings_address, ada, grace, name, method):
+    before = everything()
+    path = settings_address(name)
+    assert getattr(client_of(), method)(path).url.startswith("/admin/login/?next=%2Fstaff%2F")
+    refused = getattr(client_of(ada), method)(path)
+    assert refused.status_code == 403
+    assert "Ask somebody who administers this status page" in refused.text
+    assert client_of(grace, strict=True).post(path).status_code in (403, 405)
+    for other in ("get", "head", "options", "put", "delete", "patch"):
+        answer = getattr(client_of(grace), other)(path)
+        assert answer.status_code in (200, 404, 405), other
+    assert everything() == before
+    assert "no-store" in refused["Cache-Control"]
 
 
 # The overview and the records

@@ -146,7 +146,7 @@ def _find_incident(code: str) -> Incident:
 def _parse_components(page: Page, words: list[str]) -> dict[Component, Status]:
     """ "Chat API=partial_outage" by name, by "Group - Name" where a name is not unique, or by code."""
     known: dict[str, list[Component]] = {}
-    for component in page.components.select_related("group"):
+    for component in page.components.current().select_related("group"):
         for name in {component.name, component.full_name, component.code}:
             known.setdefault(name.casefold(), []).append(component)
     return dict(_parse_component(word, known) for word in words)

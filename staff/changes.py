@@ -20,11 +20,11 @@ class ChangesForm(ModelForm):  # type: ignore[type-arg]
 
     def take_the_rest_as_stored(self) -> None:
         """Give every field that was not changed here its present value. Call it under the page's lock."""
-        stored = type(self.instance)._default_manager.filter(pk=self.instance.pk)
-        if not stored.exists():
-            raise Http404("It was deleted while the form was open.")
-        fields = [field for field in self.instance._meta.concrete_fields if not field.primary_key]
-        self.instance.refresh_from_db(fields=[field.name for field in fields if field.name not in self.changed_data])
+        kept = [field.name for field in self.instance._meta.concrete_fields if field.name not in self.changed_data]
+        try:
+            self.instance.refresh_from_db(fields=kept)  # among them the key, so it asks whether the row is there
+        except type(self.instance).DoesNotExist as error:
+            raise Http404("It was deleted while the form was open.") from error
 
 
 class RowForm(ChangesForm):
