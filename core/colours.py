@@ -1,26 +1,34 @@
-"""The colours of the product, each once: what mails, badges, style sheets and scripts may draw with.
+"""The colours of static/css/tokens.css, for what no style sheet reaches: mails, badges and the banner's script."""
 
-A colour has a value on light ground and one on dark ground. Style sheets and scripts cannot import this module, so they
-repeat values; tests/statuspage/test_colours.py holds every one of them against it.
-"""
-
+import re
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
+
+TOKENS = Path(__file__).parents[1] / "static" / "css" / "tokens.css"
+PAIR = re.compile(r"--([a-z-]+): light-dark\((#\w+), (#\w+)\);")
 
 
 class Colour(NamedTuple):
+    """Six digits each: what is drawn on light ground and what is drawn on dark ground."""
+
     light: str
     dark: str
 
 
-INK = Colour("#15181d", "#eceef1")
-SOFT = Colour("#5a6371", "#a2abb8")
-LINE = Colour("#e4e7ec", "#2a2f38")
-CARD = Colour("#ffffff", "#171b21")
-GROUND = Colour("#f6f7f9", "#0e1116")
+def read_colours(css: str) -> dict[str, Colour]:
+    """By the name of the token, without its dashes."""
+    return {name: Colour(_six_digits(light), _six_digits(dark)) for name, light, dark in PAIR.findall(css)}
 
-# What says a status or an impact, as text and as edge. White text on the light value has a contrast of at least 4.5 to 1.
-GREEN = Colour("#1a7f4b", "#3ecf8e")
-BLUE = Colour("#2f5fd0", "#7aa2ff")
-YELLOW = Colour("#8f6000", "#e3b341")
-ORANGE = Colour("#b54900", "#f0883e")
-RED = Colour("#c01f2e", "#ff6b6b")
+
+def _six_digits(value: str) -> str:
+    """A short value doubled: some mail programs know no other form."""
+    return value if len(value) == 7 else "#" + "".join(digit * 2 for digit in value[1:])
+
+
+COLOURS = read_colours(TOKENS.read_text(encoding="utf-8"))
+
+
+def declare_colours(names: Iterable[str]) -> str:
+    """CSS that declares these tokens, for a style sheet that cannot load tokens.css."""
+    return " ".join(f"--{name}: light-dark({COLOURS[name].light}, {COLOURS[name].dark});" for name in names)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from django.template.loader import render_to_string
 
+from core.colours import COLOURS
 from core.text import clean_text
 from subscribers.models import Subscriber
 from subscribers.signing import AGES, Purpose, confirm_url, manage_url
@@ -28,7 +29,8 @@ def build_letter(subscriber: Subscriber) -> Letter:
     kind = Purpose.MANAGE if subscriber.is_active else Purpose.CONFIRM
     url = manage_url(subscriber) if subscriber.is_active else confirm_url(subscriber)
     age = AGES[Purpose.CONFIRM]
-    context = {"page": subscriber.page, "url": url, "hours": int(age.total_seconds() // 3600) if age else None}
+    hours = int(age.total_seconds() // 3600) if age else None
+    context = {"page": subscriber.page, "url": url, "hours": hours, "colours": COLOURS}
     subject, text, html = (
         render_to_string(f"subscribers/email/{kind}.{part}", context) for part in ("subject.txt", "txt", "html")
     )

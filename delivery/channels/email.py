@@ -17,7 +17,7 @@ from django.conf import settings
 from django.template.loader import render_to_string
 
 from components.status import Status
-from core.colours import BLUE, GREEN, ORANGE, RED, SOFT, YELLOW
+from core.colours import COLOURS
 from core.dates import clock_text, day_and_time, day_text
 from core.plain_text import plain_paragraphs
 from core.smtp_url import SmtpUrl
@@ -39,13 +39,13 @@ CACHED_NOTICES = 4
 # Of an account's own server, which is there for when the other one fails: who asks it has other things to do.
 OWN_SERVER_SECONDS = 10.0
 # The colour of a notice in light mail programs; the template's style sheet has the dark ones.
-COLOURS = {
-    "none": SOFT.light,
-    "maintenance": BLUE.light,
-    "minor": YELLOW.light,
-    "major": ORANGE.light,
-    "critical": RED.light,
-    "over": GREEN.light,
+TONES = {
+    "none": COLOURS["soft"].light,
+    "maintenance": COLOURS["maint"].light,
+    "minor": COLOURS["deg"].light,
+    "major": COLOURS["part"].light,
+    "critical": COLOURS["maj"].light,
+    "over": COLOURS["op"].light,
 }
 
 
@@ -251,7 +251,8 @@ def prebuild_notice(notice: Notice, *, is_subscribed: bool = True) -> PrebuiltMa
         "posted_at": describe_time(notice.created_at.astimezone(page.zone)),
         "plain_body": plain_paragraphs(notice.body_html),
         "tone": tone,
-        "colour": COLOURS[tone],
+        "colour": TONES[tone],
+        "colours": COLOURS,
         **(links if is_subscribed else {}),
     }
     text = render_to_string("delivery/email/notice.txt", context).rstrip() + "\n"

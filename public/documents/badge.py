@@ -6,7 +6,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from components.status import Status
-from core.colours import BLUE, GREEN, ORANGE, RED, SOFT, YELLOW
+from core.colours import COLOURS
 from public.shapes import PublicComponent, PublicGroup, Snapshot
 
 SVG_TYPE = "image/svg+xml; charset=utf-8"
@@ -14,11 +14,11 @@ CACHE_SECONDS = 300  # shields takes no less
 
 # White text stands on each of them.
 BY_STATUS = {
-    Status.OPERATIONAL: GREEN.light,
-    Status.UNDER_MAINTENANCE: BLUE.light,
-    Status.DEGRADED_PERFORMANCE: YELLOW.light,
-    Status.PARTIAL_OUTAGE: ORANGE.light,
-    Status.MAJOR_OUTAGE: RED.light,
+    Status.OPERATIONAL: COLOURS["op"].light,
+    Status.UNDER_MAINTENANCE: COLOURS["maint"].light,
+    Status.DEGRADED_PERFORMANCE: COLOURS["deg"].light,
+    Status.PARTIAL_OUTAGE: COLOURS["part"].light,
+    Status.MAJOR_OUTAGE: COLOURS["maj"].light,
 }
 
 LONGEST_LABEL = 40  # characters
@@ -36,7 +36,7 @@ class Badge:
 def page_badge(snapshot: Snapshot) -> Badge:
     """Of the whole page."""
     tone = snapshot.status.tone
-    return Badge(snapshot.page.name, snapshot.status.text, SOFT.light if tone is None else BY_STATUS[tone])
+    return Badge(snapshot.page.name, snapshot.status.text, COLOURS["soft"].light if tone is None else BY_STATUS[tone])
 
 
 def component_badge(snapshot: Snapshot, code: str) -> Badge | None:
@@ -80,6 +80,7 @@ def svg(badge: Badge) -> str:
             "width": left + right,
             "label_middle": left / 2,
             "message_middle": left + right / 2,
+            "colours": COLOURS,
         },
     )
     return drawn.strip()

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext
 
+from core.colours import declare_colours
 from core.languages import local
 from public.documents import api_v2 as api
 from public.documents import archive, badge, banner, calendar, feeds
@@ -20,6 +21,8 @@ from public.shapes import Snapshot
 JSON_TYPE = "application/json; charset=utf-8"
 SCRIPT_TYPE = "text/javascript; charset=utf-8"
 # As they stand in static/js/embed.js and embed-script.js.
+BANNER_COLOURS = b'const COLOURS = "";'
+BANNER_TOKENS = ("ink", "soft", "card", "rim", "deg", "part", "maj", "maint")
 BANNER_WORDS = b'{ details: "Details", dismiss: "Dismiss this message" }'
 FRAME_TITLE = b'"Service status"'
 # Other sites' visitors load the scripts on every page they open, and they change with a release at most.
@@ -127,18 +130,20 @@ def embed_frame(snapshot: Snapshot, mobile: str | None) -> Rendered:
     return Rendered(render_to_string("public/embed_frame.html", banner.banner(snapshot) | context))
 
 
-def _script(file_name: str, words: Mapping[bytes, Any] | None = None) -> Rendered:
-    """`words`: what to put in place of its English words, as JSON, where the address names another language."""
+def _script(file_name: str, words: Mapping[bytes, Any] | None = None, colours: str = "") -> Rendered:
+    """`words`: what to put in place of its English words, as JSON, where the address names another language.
+    `colours`: CSS that declares the tokens it draws with."""
     source = Path(settings.BASE_DIR, "static", "js", file_name).read_bytes()
     for english, translated in (words or {}).items() if local("") else ():
         source = source.replace(english, to_json(translated))
+    source = source.replace(BANNER_COLOURS, f'const COLOURS = "{colours}";'.encode())
     return Rendered(source, content_type=SCRIPT_TYPE, headers=SCRIPT_HEADERS)
 
 
 @published(cors=True)
 def embed_js(snapshot: Snapshot) -> Rendered:
     words = {"details": gettext("Details"), "dismiss": gettext("Dismiss this message")}
-    return _script("embed.js", {BANNER_WORDS: words})
+    return _script("embed.js", {BANNER_WORDS: words}, declare_colours(BANNER_TOKENS))
 
 
 @published(cors=True)

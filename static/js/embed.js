@@ -19,6 +19,8 @@
   const words = { details: "Details", dismiss: "Dismiss this message" }; // as the server translates them
   const storageKey = `status-banner:${origin}`;
 
+  const COLOURS = ""; // as the server fills it from static/css/tokens.css
+
   // `!important` because a rule such as `* { position: relative }` in the page would win over :host.
   const CSS = `
     :host { all: initial !important; position: fixed !important; z-index: 2147483000 !important;
@@ -29,16 +31,15 @@
       :host { inset: auto 8px 8px 8px !important; width: auto !important; }
       :host([position="top"]) { inset: 8px 8px auto 8px !important; }
     }
-    .card { --ink: light-dark(#15181d, #eceef1); --soft: light-dark(#5a6371, #a2abb8);
-      --card: light-dark(#fff, #171b21); --line: light-dark(#d5dae1, #343b46); --tone: light-dark(#5a6371, #a2abb8);
+    .card { ${COLOURS} --tone: var(--soft);
       pointer-events: auto; box-sizing: border-box; position: relative; padding: 14px 48px 14px 18px;
       font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--ink);
-      background: var(--card); border: 1px solid var(--line); border-left: 6px solid var(--tone); border-radius: 12px;
+      background: var(--card); border: 1px solid var(--rim); border-left: 6px solid var(--tone); border-radius: 12px;
       box-shadow: 0 8px 28px rgb(0 0 0 / .18); overflow-wrap: anywhere; max-height: 60vh; overflow-y: auto; }
-    .minor { --tone: light-dark(#8f6000, #e3b341); }
-    .major { --tone: light-dark(#b54900, #f0883e); }
-    .critical { --tone: light-dark(#c01f2e, #ff6b6b); }
-    .maintenance { --tone: light-dark(#2f5fd0, #7aa2ff); }
+    .minor { --tone: var(--deg); }
+    .major { --tone: var(--part); }
+    .critical { --tone: var(--maj); }
+    .maintenance { --tone: var(--maint); }
     p { margin: 0; }
     .title { font-weight: 650; }
     .label { color: var(--tone); font-weight: 600; font-size: 13px; }
@@ -47,7 +48,7 @@
     a { display: inline-block; margin-top: 8px; color: inherit; font-weight: 600; }
     button { position: absolute; top: 4px; right: 4px; width: 40px; height: 40px; border: 0; border-radius: 8px;
       background: transparent; color: inherit; font: 20px/1 system-ui, sans-serif; cursor: pointer; }
-    a:focus-visible, button:focus-visible { outline: 3px solid light-dark(#2f5fd0, #7aa2ff); outline-offset: -3px; }
+    a:focus-visible, button:focus-visible { outline: 3px solid var(--maint); outline-offset: -3px; }
     @media (forced-colors: active) { .card { border-color: CanvasText; } }
     @media print { :host { display: none !important; } }
   `;
