@@ -4,12 +4,10 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-from core.bodies import limit_bodies
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "statuspage.settings")
 
 django_application = get_asgi_application()
 
 from public.serving.fast_path import FastPath  # noqa: E402 - needs the applications, which get_asgi_application() loads
 
-application = FastPath(limit_bodies(django_application))
+application = FastPath(django_application)

@@ -2,41 +2,66 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
 from django.urls import Resolver404, resolve
 
+from public.serving.document_bytes import Key
 from public.serving.params import Param, read_params
 
 
 class Target(NamedTuple):
-    """What chooses a document: the page, whether it came by https, and the address in its one spelling."""
+    """What Django is asked for, and the name of the document that it makes of it."""
 
-    page_id: int
+    key: Key
     secure: bool
+    """Whether it came by https."""
     path: str
     query: str
     """Only parameters that the document knows, in order: "" for most."""
 
+    @property
+    def page_id(self) -> int:
+        page_id: int = self.key[0]
+        return page_id
+
+
+class Published(NamedTuple):
+    """A document's address without the query."""
+
+    route: str
+    parts: Mapping[str, Any]
+    params: Mapping[str, Param]
+
+
+def name_document(route: str, parts: Mapping[str, Any]) -> Key:
+    """One for all spellings of an address: /history/2026-11 and /history/02026-011 are one document. Without the page."""
+    return (route, *sorted(parts.items(), key=str))
+
 
 @lru_cache(maxsize=1024)
-def find_params(path: str) -> Mapping[str, Param] | None:
-    """The query parameters of the document published at `path`; None when none is."""
+def find_published(path: str) -> Published | None:
+    """None when no document is published at `path`."""
     try:
-        view = resolve(path).func
+        match = resolve(path)
     except Resolver404:
         return None
-    params: Mapping[str, Param] | None = getattr(view, "params", None)
-    return params
+    params: Mapping[str, Param] | None = getattr(match.func, "params", None)
+    return None if params is None else Published(match.route, match.kwargs, params)
 
 
 @lru_cache(maxsize=1024)
-def canonical_query(query: str, params: tuple[tuple[str, Param], ...]) -> str | None:
-    """`query` with nothing but what counts, so that made-up parameters make no new document; None for a wrong one."""
+def find_document(path: str, query: str) -> tuple[Key, str] | None:
+    """The name of the document at this address, without the page, and its query with nothing but what counts, so that
+    made-up parameters make no new document. None for an address that no document has, or a wrong parameter."""
+    published = find_published(path)
+    if published is None:
+        return None
     try:
-        known = read_params(QueryDict(query), dict(params))
+        known = read_params(QueryDict(query), published.params)
     except BadRequest:
         return None
-    return "&".join(f"{name}={value}" for name, value in sorted(known.items()) if value is not None)
+    spelled = "&".join(f"{name}={value}" for name, value in sorted(known.items()) if value is not None)
+    return name_document(published.route, {**published.parts, **known}), spelled

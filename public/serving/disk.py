@@ -20,8 +20,8 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Any
 
 from core.files import replace_file
+from public.serving.document_bytes import Edition, Key
 from public.serving.document_list import list_current
-from public.serving.edition_cache import Edition, Key
 from public.serving.host_index import Listing
 from public.serving.render_cache import Editions
 
@@ -192,7 +192,7 @@ class Copier:
 
     async def _store_page(self, page_id: int, host: str) -> None:
         for path in await asyncio.to_thread(list_current, self.fast_path.editions, page_id):
-            named = await self.fast_path.ask_for_edition(page_id, host, path)
+            named = await self.fast_path.ask_for_edition(host, path)
             if named is not None:
                 await asyncio.to_thread(self.copy.store, *named)
             await asyncio.sleep(PAUSE_SECONDS)

@@ -27,19 +27,19 @@ how many seconds that has been so. In front of these views public/serving/fast_p
 import logging
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 from csp.utils import build_policy
 from django.core.exceptions import BadRequest
 from django.db import Error as DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.loader import render_to_string
 
-from public.serving.edition_cache import POLLED, Key, Rendered
+from public.serving.addresses import name_document
+from public.serving.document_bytes import POLLED, Edition, Key, Rendered
 from public.serving.errors import json_error, wants_json
-from public.serving.negotiation import choose_encoding, has_tag
 from public.serving.params import Param, read_params
-from public.serving.render_cache import Editions, Served, UnknownHostError, editions
+from public.serving.render_cache import Editions, UnknownHostError, editions
 
 __all__ = [
     "POLLED",
@@ -54,20 +54,29 @@ __all__ = [
     "unavailable",
 ]
 
-HANDOVER = "statuspage.handover"
-"""Where public/serving/fast_path.py leaves a list in the ASGI scope, to be given the finished document and not only its bytes."""
-
 log = logging.getLogger(__name__)
-
-
-class Handed(NamedTuple):
-    name: Key
-    """As in the cache, without the page."""
-    served: Served
 
 
 Document = Callable[..., Rendered]
 View = Callable[..., HttpResponse]
+
+
+class DocumentResponse(HttpResponse):
+    """An answer made of a finished document, which the fast path takes from it."""
+
+    def __init__(self, request: HttpRequest, key: Key, edition: Edition) -> None:
+        self.key, self.edition = key, edition
+        asked = request.headers
+        encoding, is_known = edition.choose(asked.get("Accept-Encoding", ""), asked.get("If-None-Match", ""))
+        super().__init__(
+            b"" if is_known or request.method == "HEAD" else edition.bodies[encoding],
+            status=304 if is_known else edition.status,
+            headers=edition.compose_headers(encoding, is_known=is_known),
+        )
+        if is_known:
+            del self["Content-Type"]  # Django's own
+        if edition.age is not None:
+            self["X-Edition-Age"] = str(edition.age)
 
 
 @overload
@@ -99,14 +108,13 @@ def published(
                 parts |= read_params(request.GET, params or {})
             except BadRequest as error:
                 return _refuse(str(error), cors=cors)
-            name = _name(request, parts)
+            name = name_document(request.resolver_match.route if request.resolver_match else request.path_info, parts)
             try:
-                served = editions.fetch(request.get_host(), name, lambda snapshot: document(snapshot, **parts))
+                key, edition = editions.fetch(request.get_host(), name, lambda snapshot: document(snapshot, **parts))
             except DatabaseError as error:
                 log.error("database down and nothing to serve: %s %s", request.path_info, error)
                 return unavailable(request)
-            hand_over(request, Handed(name, served))
-            return _allow(_answer(request, served), cors=cors, framed=framed)
+            return _allow(DocumentResponse(request, key, edition), cors=cors, framed=framed)
 
         # For public/serving/fast_path.py and the export; `params` marks it as published, too.
         view.params, view.document = dict(params or {}), document  # type: ignore[attr-defined]
@@ -116,44 +124,10 @@ def published(
     return decorate if document is None else decorate(document)
 
 
-def _name(request: HttpRequest, parts: Mapping[str, Any]) -> Key:
-    """One for all spellings of an address: /history/2026-11 and /history/02026-011 are one document."""
-    match = request.resolver_match
-    return (match.route if match else request.path_info, *sorted(parts.items(), key=str))
-
-
 def _refuse(message: str, *, cors: bool) -> HttpResponse:
     response = json_error(400, message)
     response["Cache-Control"] = "public, max-age=10"
     return _allow(response, cors=cors, framed=False)
-
-
-def hand_over(request: HttpRequest, document: Handed) -> None:
-    wanted: list[Handed] | None = getattr(request, "scope", {}).get(HANDOVER)
-    if wanted is not None:
-        wanted.append(document)
-
-
-def _answer(request: HttpRequest, served: Served) -> HttpResponse:
-    edition = served.edition
-    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
-    encoding = encoding if encoding in edition.bodies else "identity"
-    body = edition.bodies[encoding]
-    response: HttpResponse
-    if edition.status == 200 and has_tag(request.headers.get("If-None-Match", ""), edition.etag(encoding)):
-        response = HttpResponseNotModified()
-    else:
-        response = HttpResponse(b"" if request.method == "HEAD" else body, status=edition.status)
-        response["Content-Length"] = str(len(body))
-        if encoding != "identity":
-            response["Content-Encoding"] = encoding
-    for name, value in edition.headers.items():
-        if response.status_code != 304 or name != "Content-Type":
-            response[name] = value
-    response["ETag"] = edition.etag(encoding)
-    if served.age is not None:
-        response["X-Edition-Age"] = str(served.age)
-    return response
 
 
 def _answer_other_method(request: HttpRequest, *, cors: bool) -> HttpResponse:

@@ -1,125 +1,86 @@
-"""A finished public document, and the cache of them in this process's memory."""
+"""The cache of finished documents in this process's memory, with the answers that the fast path composed of them."""
 
-import gzip
-import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from time import monotonic
-from typing import Any
 
-import brotli
+from public.serving.document_bytes import Edition, Key
+from public.serving.replies import Answers
 
-CACHE_CONTROL = "public, max-age=10, s-maxage=15, stale-while-revalidate=60, stale-if-error=86400"
-# What scripts fetch again and again. A browser that may keep it, or use it stale while it asks, shows every
-# poll the answer before; asking costs a 304.
-POLLED = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-if-error=86400"}
 CACHE_BYTES = 16 * 1024 * 1024
 CACHE_DOCUMENTS = 2_000
-SMALLEST_PACKED = 256  # bytes; below it, headers weigh more than compression saves
-
-Key = tuple[Any, ...]
-Version = tuple[int, str]
-"""Generation of the page, and when the snapshot was built."""
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """What a document's function returns. `headers` are added to, and win over, the ones the edition sets."""
-
-    body: str | bytes
-    content_type: str = "text/html; charset=utf-8"
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Edition:
-    """One finished document, compared by identity.
-
-    `bodies` by encoding; `version` is that of the snapshot it was rendered from.
-    """
-
-    version: Version
-    status: int
-    headers: Mapping[str, str]
-    bodies: Mapping[str, bytes]
-    tag: str
-    made_at: float
-
-    def etag(self, encoding: str) -> str:
-        """Strong, and different for each encoding, because the bytes are."""
-        return f'"{self.tag}"' if encoding == "identity" else f'"{self.tag}-{encoding}"'
-
-    @property
-    def size(self) -> int:
-        """Bytes of all its bodies."""
-        return sum(map(len, self.bodies.values()))
-
-
-def finish(rendered: Rendered, version: Version) -> Edition:
-    """Encode, compress, tag."""
-    body = rendered.body.encode() if isinstance(rendered.body, str) else rendered.body
-    headers = {
-        "Content-Type": rendered.content_type,
-        "Cache-Control": CACHE_CONTROL,
-        "Vary": "Accept-Encoding",
-        # By it the canary sees from outside whether a document is of the page's present state (docs/canary.md).
-        "X-Edition-Generation": str(version[0]),
-    }
-    return Edition(
-        version=version,
-        status=rendered.status,
-        headers=headers | dict(rendered.headers),
-        bodies=compress(body),
-        tag=hashlib.sha256(body).hexdigest()[:20],
-        made_at=monotonic(),
-    )
-
-
-def compress(body: bytes) -> dict[str, bytes]:
-    """`body` by encoding; as it is only, where packing would not pay."""
-    if len(body) < SMALLEST_PACKED:
-        return {"identity": body}
-    return {"identity": body, "gzip": gzip.compress(body, mtime=0), "br": brotli.compress(body, quality=9)}
 
 
 class EditionCache:
-    """Finished documents, the least recently wanted ones dropped first. Bounded in number and in bytes."""
+    """Finished documents, and for each the answers over HTTP and HTTPS if they were asked for.
+
+    Bounded in number and in bytes; what was wanted longest ago leaves first, and its answers with it. A new edition leaves
+    the answers as they are: public/serving/refresher.py replaces them. Any thread may call it.
+    """
 
     def __init__(self) -> None:
         self._editions: OrderedDict[Key, Edition] = OrderedDict()
+        self._answers: dict[tuple[Key, bool], Answers] = {}
         self._bytes = 0
         self._lock = threading.Lock()
+        self.removed = 0
+        """How many documents and answers have left: a reply that somebody still holds may be one of theirs."""
 
     def get(self, key: Key) -> Edition | None:
+        self.touch(key)
+        return self._editions.get(key)
+
+    def touch(self, key: Key) -> None:
+        """Note that somebody wants it."""
         with self._lock:
             if key in self._editions:
                 self._editions.move_to_end(key)
-            return self._editions.get(key)
 
     def put(self, key: Key, edition: Edition) -> None:
-        self.drop(key)
         with self._lock:
+            if former := self._editions.pop(key, None):
+                self._bytes -= former.size
             self._editions[key] = edition
             self._bytes += edition.size
             while len(self._editions) > CACHE_DOCUMENTS or (self._bytes > CACHE_BYTES and len(self._editions) > 1):
-                _, dropped = self._editions.popitem(last=False)
-                self._bytes -= dropped.size
+                self._remove(next(iter(self._editions)))
 
     def drop(self, key: Key) -> None:
         with self._lock:
-            if dropped := self._editions.pop(key, None):
-                self._bytes -= dropped.size
+            self._remove(key)
+
+    def _remove(self, key: Key) -> None:
+        edition = self._editions.pop(key, None)
+        self._bytes -= edition.size if edition else 0
+        for secure in (False, True):
+            self._answers.pop((key, secure), None)
+        self.removed += 1
+
+    def find_answers(self, key: Key, *, secure: bool) -> Answers | None:
+        return self._answers.get((key, secure))
+
+    def keep_answers(self, answers: Answers) -> None:
+        """Unless the document has left meanwhile."""
+        target = answers.target
+        with self._lock:
+            if target.key in self._editions:
+                self.removed += (target.key, target.secure) in self._answers
+                self._answers[target.key, target.secure] = answers
+
+    def drop_answers(self, answers: Answers) -> None:
+        """If they are still kept."""
+        target = answers.target
+        with self._lock:
+            if self._answers.get((target.key, target.secure)) is answers:
+                del self._answers[target.key, target.secure]
+                self.removed += 1
+
+    def list_answers(self) -> list[Answers]:
+        with self._lock:
+            return list(self._answers.values())
 
     def names(self) -> list[Key]:
         with self._lock:
             return list(self._editions)
-
-    def items(self) -> list[tuple[Key, Edition]]:
-        with self._lock:
-            return list(self._editions.items())
 
     def __len__(self) -> int:
         return len(self._editions)

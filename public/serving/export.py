@@ -21,8 +21,8 @@ from django.utils import translation
 
 from core.languages import language_of
 from pages.models import Page
+from public.serving.document_bytes import Rendered, compress, finish
 from public.serving.document_list import list_all
-from public.serving.edition_cache import Rendered, compress, finish
 from public.serving.export_targets import ExportTarget, Manifest
 from public.serving.render_cache import version_of
 from public.shapes import Snapshot

@@ -9,54 +9,45 @@ public/serving/refresher.py replaces the answers after a change; public/serving/
 
 import asyncio
 import logging
-from typing import NamedTuple
+from functools import partial
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponse
 
-from core.bodies import App, Message, Receive, Scope, Send
-from public.serving.addresses import Target, canonical_query, find_params
-from public.serving.asgi_requests import Question, UntilTheEnd, read_headers
+from core.bodies import Receive, Scope, Send, limit_bodies
+from public.serving.addresses import Target, find_document, find_published
+from public.serving.asgi_requests import UntilTheEnd, get_response, read_headers
 from public.serving.disk import Copier, Copy
-from public.serving.edition import HANDOVER, Handed
-from public.serving.edition_cache import Edition, Key
+from public.serving.document_bytes import Edition, Key
+from public.serving.edition import DocumentResponse
+from public.serving.notice import NOTICE_AFTER_SECONDS
 from public.serving.refresher import Refresher
 from public.serving.render_cache import Editions, editions
-from public.serving.replies import Answers, Headers, HttpReply, Memory, may_be_shared
+from public.serving.replies import Answers, HttpReply, Memory, encode_headers, may_be_shared
 
 LOAD_SECONDS = 10.0
 LOADS_AT_ONCE = 8
 CLOSE_SECONDS = 5.0
-TABLE_DOCUMENTS = 512
-TABLE_BYTES = 16 * 1024 * 1024
 HOSTS_KNOWN = 256
 
 log = logging.getLogger(__name__)
 
 
-class Recorded(NamedTuple):
-    """What Django answered to the fast path's own question."""
-
-    status: int
-    headers: Headers
-    body: bytes
-    answers: Answers | None
-    """None when it is nothing to keep."""
-
-
 class FastPath:
-    def __init__(self, django: App, kept: Editions = editions) -> None:
+    def __init__(self, django: ASGIHandler, kept: Editions = editions) -> None:
         self.django = django
+        self.app = limit_bodies(django)
+        """For requests that are a visitor's own."""
         self.editions = kept
-        self.table: dict[Target, Answers] = {}
         self.memory = (Memory(), Memory())
         """For public/serving/server.py: requests over TCP, over TLS."""
         self.refresher = Refresher(self, Copier(self, Copy(settings.DATA_DIR / "edition")))
-        self._bytes = 0
+        self._removed = 0
         self._hosts: dict[str, int] = {}
-        self._loading: dict[Target, asyncio.Task[Recorded]] = {}
-        self._asking: set[asyncio.Future[None]] = set()
+        self._loading: dict[Target, asyncio.Task[Answers | HttpReply]] = {}
+        self._asking: set[asyncio.Future[HttpResponse]] = set()
         self._places = asyncio.Semaphore(LOADS_AT_ONCE)
         proxy_header: tuple[str, str] | None = settings.SECURE_PROXY_SSL_HEADER
         self._proto_header = proxy_header[0].removeprefix("HTTP_").replace("_", "-").lower() if proxy_header else None
@@ -73,9 +64,9 @@ class FastPath:
                     await _send_answer(answer, send, head=scope["method"] == "HEAD")
                     return
             receive = UntilTheEnd(receive)
-        await self.django(scope, receive, send)
+        await self.app(scope, receive, send)
 
-    def _answer_probe(self, path: str) -> "Recorded | None":
+    def _answer_probe(self, path: str) -> HttpReply | None:
         """To load balancers, which call a server by its address and not by a page's name."""
         if path == "/livez":
             return plain(200, b"ok\n")
@@ -111,40 +102,35 @@ class FastPath:
 
     def find(self, host: str, path: str, query: str, *, secure: bool) -> Answers | None:
         """What is ready for this address; None when nothing is. Asks nobody."""
-        page_id = self.page_for(host)
-        if page_id is None:
-            return None
-        answers = self.table.get(Target(page_id, secure, path, ""))
-        if answers is None or not answers.params or not query:
-            return answers
-        known = canonical_query(query, tuple(answers.params.items()))
-        return None if known is None else self.table.get(Target(page_id, secure, path, known))
+        target = self._target(host, path, query, secure=secure)
+        return None if target is None else self.editions.cache.find_answers(target.key, secure=secure)
 
-    async def _answer(self, scope: Scope) -> "HttpReply | Recorded | None":
+    def _target(self, host: str, path: str, query: str, *, secure: bool) -> Target | None:
+        published = find_published(path)
+        document = find_document(path, query if published and published.params else "")
+        page_id = self.page_for(host) if document else None
+        if document is None or page_id is None:
+            return None
+        name, known = document
+        return Target((page_id, *name), secure, path, known)
+
+    async def _answer(self, scope: Scope) -> HttpReply | None:
         headers = read_headers(scope, self._proto_header)
         secure = self.is_secure(headers["proto"], over_tls=scope.get("scheme") == "https")
-        host, path = (headers["host"] or b"").decode("latin-1"), scope["path"]
-        query = scope.get("query_string", b"").decode("latin-1")
-        answers = self.find(host, path, query, secure=secure)
-        if answers is None:
-            params = find_params(path)
-            page_id = self.page_for(host)
-            if params is None or page_id is None:
-                return None
-            known = canonical_query(query, tuple(params.items())) if params else ""
-            if known is None:
-                return None
-            target = Target(page_id, secure, path, known)
-            recorded = await self.load(target, host)
-            if recorded.answers is None:
-                return recorded if recorded.status in (404, 503) else None
-            answers = recorded.answers
+        host, query = (headers["host"] or b"").decode("latin-1"), scope.get("query_string", b"").decode("latin-1")
+        target = self._target(host, scope["path"], query, secure=secure)
+        if target is None:
+            return None
+        answers = self.editions.cache.find_answers(target.key, secure=secure) or await self.load(target, host)
+        if isinstance(answers, HttpReply):
+            return answers if answers.status in (404, 503) else None
         return answers.choose(headers["encoding"] or b"", headers["tags"] or b"")
 
     # Loading
 
-    async def load(self, target: Target, host: str) -> Recorded:
-        """Ask Django, once for all who ask for the same meanwhile, and keep what may be kept."""
+    async def load(self, target: Target, host: str) -> Answers | HttpReply:
+        """Ask Django, once for all who ask for the same meanwhile, and keep the answers if they may be kept; otherwise
+        what Django answered."""
         task = self._loading.get(target)
         if task is None:
             task = self._loading[target] = asyncio.create_task(self._load(target, host))
@@ -156,96 +142,83 @@ class FastPath:
 
     async def load_home(self, page_id: int, host: str, *, secure: bool) -> None:
         """Have a front page ready."""
-        await self.load(Target(page_id, secure, "/", ""), host)
+        target = self._target(host, "/", "", secure=secure)
+        if target is not None and target.page_id == page_id:
+            await self.load(target, host)
 
-    async def ask_for_edition(self, page_id: int, host: str, path: str) -> tuple[Key, Edition] | None:
+    async def ask_for_edition(self, host: str, path: str) -> tuple[Key, Edition] | None:
         """The finished document at `path` and its name in the cache; None when there is none or it is an old one.
 
-        It is made if it must be, and not kept for visitors, who may never want it.
+        It is made if it must be, and no answers are composed for visitors, who may never want it.
         """
-        handed: list[Handed] = []
         async with self._places:
-            await self._question(Target(page_id, settings.SECURE_SSL_REDIRECT, path, ""), host, handed)
-        if not handed or handed[0].served.age is not None:
+            response = await self._ask(path, "", host, secure=settings.SECURE_SSL_REDIRECT)
+        if not isinstance(response, DocumentResponse) or response.edition.age is not None:
             return None
-        return (page_id, *handed[0].name), handed[0].served.edition
+        return response.key, response.edition
 
-    async def _load(self, target: Target, host: str) -> Recorded:
+    async def _load(self, target: Target, host: str) -> Answers | HttpReply:
         async with self._places:
-            recorded = await self.ask(target, host)
-        if recorded.answers is not None:
-            self.put(target, recorded.answers)
-        elif recorded.status < 500:
-            self.drop(target)  # it is no longer there; after an error, an older answer is better than none
-        return recorded
+            response = await self._ask(target.path, target.query, host, secure=target.secure)
+        answers = self._compose(target, host, response)
+        if answers is not None:
+            self.editions.cache.keep_answers(answers)
+            self.forget_removed()
+            return answers
+        if response.status_code < 500:  # it is no longer there; after an error, an older answer is better than none
+            former = self.editions.cache.find_answers(target.key, secure=target.secure)
+            if former is not None:
+                self.drop(former)
+        return HttpReply(response.status_code, encode_headers(response.items()), response.content)
 
-    async def ask(self, target: Target, host: str) -> Recorded:
+    async def _ask(self, path: str, query: str, host: str, *, secure: bool) -> HttpResponse:
         """Django's answer to a visitor of whom nothing is known."""
-        handed: list[Handed] = []
-        messages = await self._question(target, host, handed)
-        return self._record(target, host, messages, handed)
-
-    async def _question(self, target: Target, host: str, handed: list[Handed]) -> list[Message]:
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": "GET",
-            "scheme": "https" if target.secure else "http",
-            "path": target.path,
-            "raw_path": target.path.encode(),
-            "query_string": target.query.encode(),
-            "root_path": "",
-            "headers": [(b"host", host.encode("latin-1"))],
-            "client": ("127.0.0.1", 0),
-            "server": None,
-            HANDOVER: handed,
-        }
-        messages: list[Message] = []
-
-        async def send(message: Message) -> None:
-            messages.append(message)
-
         # As a task of its own: who asked may be cancelled, Django leaves files open when it is.
-        asking = asyncio.ensure_future(self.django(scope, Question(), send))
+        asking = asyncio.ensure_future(get_response(self.django, path, query, host, secure=secure))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
-        await asyncio.shield(asking)
-        return messages
+        return await asyncio.shield(asking)
 
-    def _record(self, target: Target, host: str, messages: list[Message], handed: list[Handed]) -> Recorded:
-        start, *parts = messages
-        headers = [(name.lower(), value) for name, value in start["headers"] if name.lower() != b"x-edition-age"]
-        body = b"".join(part.get("body", b"") for part in parts)
-        answers = None
-        if handed and may_be_shared(headers):
-            params = find_params(target.path) or {}
-            old_since = self.refresher.old_since(handed[0].served.age)
-            answers = Answers(handed[0].served.edition, headers, params=params, host=host, old_since=old_since)
-        elif handed:
+    def _compose(self, target: Target, host: str, response: HttpResponse) -> Answers | None:
+        """None when `response` is nothing to keep."""
+        if not isinstance(response, DocumentResponse):
+            return None
+        if response.cookies or not may_be_shared(encode_headers(response.items())):
             log.error("an answer depends on the visitor and is not kept: %s", target.path)
-        return Recorded(start["status"], headers, body, answers)
+            return None
+        edition = response.edition
+        own = {*edition.compose_headers("identity", is_known=False), "X-Edition-Age"}
+        return Answers(
+            edition,
+            encode_headers((name, value) for name, value in response.items() if name not in own),
+            target=target,
+            host=host,
+            old_since=self.refresher.old_since(edition.age),
+            has_notice=edition.age is not None and edition.age >= NOTICE_AFTER_SECONDS,
+            on_use=partial(self.editions.cache.touch, target.key),
+        )
 
     # Keeping
 
-    def put(self, target: Target, answers: Answers) -> None:
-        self.drop(target)
-        self.table[target] = answers
-        self._bytes += answers.edition.size
-        while len(self.table) > TABLE_DOCUMENTS or (self._bytes > TABLE_BYTES and len(self.table) > 1):
-            others = (each for each in self.table if each != target)
-            self.drop(min(others, key=lambda each: self.table[each].used_at))
+    def is_kept(self, answers: Answers) -> bool:
+        return self.editions.cache.find_answers(answers.target.key, secure=answers.target.secure) is answers
 
-    def drop(self, target: Target) -> None:
-        answers = self.table.pop(target, None)
-        if answers is not None:
-            self._bytes -= answers.edition.size
-            self.forget_requests()
+    def drop(self, answers: Answers) -> None:
+        self.editions.cache.drop_answers(answers)
+        self.forget_removed()
 
-    def replace(self, target: Target, former: Answers, answers: Answers) -> None:
+    def replace(self, former: Answers, answers: Answers) -> None:
         """Put `answers` where `former` still stands."""
-        if self.table.get(target) is former:
-            self.put(target, answers)
+        if self.is_kept(former):
+            self.editions.cache.keep_answers(answers)
+            self.forget_removed()
+
+    def forget_removed(self) -> None:
+        """Forget requests whose answers may have been replaced or may have left the cache, in whatever thread."""
+        removed = self.editions.cache.removed
+        if removed != self._removed:
+            self._removed = removed
+            self.forget_requests()
 
     def forget_requests(self) -> None:
         for memory in self.memory:
@@ -277,7 +250,7 @@ class FastPath:
                 return
 
 
-def plain(status: int, body: bytes) -> Recorded:
+def plain(status: int, body: bytes) -> HttpReply:
     """A short answer that nobody may keep."""
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
@@ -285,15 +258,13 @@ def plain(status: int, body: bytes) -> Recorded:
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
     ]
-    return Recorded(status, headers, body, None)
+    return HttpReply(status, headers, body)
 
 
 BUSY = plain(503, b"busy\n")
 
 
-async def _send_answer(answer: "HttpReply | Recorded", send: Send, *, head: bool) -> None:
-    headers = answer.headers
-    if isinstance(answer, HttpReply):
-        headers = headers + answer.answers.age_headers()
+async def _send_answer(answer: HttpReply, send: Send, *, head: bool) -> None:
+    headers = answer.headers + answer.age_headers()
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else answer.body})

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 
 from core.dates import clock_text, day_and_time, day_text
 from core.languages import own_language
-from public.serving.edition_cache import Edition, compress
+from public.serving.document_bytes import Edition, compress
 
 NOTICE_AFTER_SECONDS = 60
 MARK = b'<main id="content">'

@@ -21,11 +21,12 @@ from django.db import connection
 from public.serving import host_index
 from public.serving.host_index import Listing
 from public.serving.notice import NOTICE_AFTER_SECONDS, add_notice, minute_before
+from public.serving.replies import HttpReply
 
 if TYPE_CHECKING:
-    from public.serving.addresses import Target
     from public.serving.disk import Copier
     from public.serving.fast_path import FastPath
+    from public.serving.replies import Answers
 
 OLD_SERVED_SECONDS = 0.5  # how long old answers are given while the new ones are made
 RETRY_SECONDS = 5.0  # after a document could not be rendered
@@ -94,6 +95,7 @@ class Refresher:
         if self._seen is None or listing.hosts != self._seen.hosts:
             self._forget_removed(listing)
         self._seen = listing
+        self.fast_path.forget_removed()
         self._has_looked.set()
         await self._mark_age()
         if self.host_index.age() is None:
@@ -115,10 +117,8 @@ class Refresher:
 
     def _forget_removed(self, listing: Listing) -> None:
         self.fast_path.forget_hosts()
-        for target in list(self.fast_path.table):
-            if target.page_id not in listing.generations:
-                self.fast_path.drop(target)
-                self.fast_path.editions.forget_page(target.page_id)
+        for page_id in {key[0] for key in self.fast_path.editions.cache.names()} - listing.generations.keys():
+            self.fast_path.editions.forget_page(page_id)
 
     async def _mark_age(self) -> None:
         """Let every answer say how old it is while the database is down, and stop when it is back."""
@@ -126,9 +126,9 @@ class Refresher:
         if age is None and not self._was_old:
             return
         since = self.old_since(age)
-        for target, answers in list(self.fast_path.table.items()):
-            if since is None and answers.noticed:
-                self.fast_path.drop(target)
+        for answers in self.fast_path.editions.cache.list_answers():
+            if since is None and answers.has_notice:
+                self.fast_path.drop(answers)
             answers.old_since = since
         self._was_old = age is not None
         if age is not None and age >= NOTICE_AFTER_SECONDS:
@@ -136,17 +136,17 @@ class Refresher:
 
     async def _show_notice(self, age: int) -> None:
         as_of = minute_before(age)
-        for target, answers in list(self.fast_path.table.items()):
-            if not answers.noticed:
+        for answers in self.fast_path.editions.cache.list_answers():
+            if not answers.has_notice:
                 edition = await asyncio.to_thread(add_notice, answers.edition, as_of)
-                self.fast_path.replace(target, answers, answers.with_notice(edition))
+                self.fast_path.replace(answers, answers.with_notice(edition))
 
     async def _renew_if_due(self, page_id: int) -> None:
         """Make the page's old answers again; see the top of this file."""
         editions = self.fast_path.editions
         version = editions.version(page_id) if editions.is_page_current(page_id) else None
-        old = [target for target, answers in self.fast_path.table.items() if target.page_id == page_id]
-        old = [target for target in old if self.fast_path.table[target].edition.version != version]
+        kept = [answers for answers in editions.cache.list_answers() if answers.target.page_id == page_id]
+        old = [answers for answers in kept if answers.edition.version != version]
         if not old:
             self._due_since.pop(page_id, None)
             return
@@ -154,24 +154,23 @@ class Refresher:
         if now < self._retry_at.get(page_id, 0.0):
             return
         started = self._due_since.setdefault(page_id, now)
-        old.sort(key=lambda target: self.fast_path.table[target].used_at, reverse=True)
-        for target in old:
-            if target in self.fast_path.table and not await self._renew(target, started):
+        for answers in sorted(old, key=lambda each: each.used_at, reverse=True):
+            if self.fast_path.is_kept(answers) and not await self._renew(answers, started):
                 self._retry_at[page_id] = monotonic() + RETRY_SECONDS
                 return
 
-    async def _renew(self, target: "Target", started: float) -> bool:
+    async def _renew(self, answers: "Answers", started: float) -> bool:
         """False when nothing newer could be had, so that the old answer stays."""
-        answers, now = self.fast_path.table[target], monotonic()
+        now = monotonic()
         if now > started + OLD_SERVED_SECONDS or now > answers.used_at + IDLE_SECONDS:
-            self.fast_path.drop(target)
+            self.fast_path.drop(answers)
             return True
         used_at = answers.used_at
-        recorded = await self.fast_path.load(target, answers.host)
-        if recorded.answers is not None:
-            recorded.answers.used_at = used_at
-            return recorded.answers.old_since is None
-        return recorded.status < 500
+        new = await self.fast_path.load(answers.target, answers.host)
+        if isinstance(new, HttpReply):
+            return new.status < 500
+        new.used_at = used_at
+        return new.old_since is None
 
     async def warm_up(self) -> None:
         """Have the front pages ready before the first visitor asks, if that is quickly done."""

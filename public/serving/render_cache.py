@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from time import monotonic
 
 from django.db import Error as DatabaseError
@@ -18,7 +18,8 @@ from django.http import Http404
 from django.utils import timezone
 
 from pages.models import Page
-from public.serving.edition_cache import Edition, EditionCache, Key, Rendered, Version, finish
+from public.serving.document_bytes import Edition, Key, Rendered, Version, finish
+from public.serving.edition_cache import EditionCache
 from public.serving.host_index import HostIndex
 from public.serving.notice import NOTICE_AFTER_SECONDS, add_notice, minute_before
 from public.shapes import Snapshot
@@ -27,13 +28,6 @@ from public.snapshot import build
 TURN_SECONDS = 10.0  # how long a request waits for others' renderings
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Served:
-    edition: Edition
-    age: int | None
-    """Seconds for which nothing newer could be had; None when all is well."""
 
 
 class UnknownHostError(Http404):
@@ -88,8 +82,8 @@ class Editions:
         with self._turn():
             return self._renew_snapshot(page_id)
 
-    def fetch(self, host: str, name: Key, render: Callable[[Snapshot], Rendered]) -> Served:
-        """The document called `name` of the page on `host`; `render` makes it when it must be made.
+    def fetch(self, host: str, name: Key, render: Callable[[Snapshot], Rendered]) -> tuple[Key, Edition]:
+        """The document called `name` of the page on `host`, with its key in the cache; `render` makes it when it must be made.
 
         Raises UnknownHostError, Http404 from `render`, and any other error when there is no older one to serve.
         """
@@ -98,8 +92,8 @@ class Editions:
         kept = self.cache.get(key)
         age = self.host_index.age()
         if kept is not None and (age is not None or self._is_current(page_id, kept)):
-            return self._serve(kept, age)
-        return self._renew(page_id, key, render, kept)
+            return key, _with_age(kept, age)
+        return key, self._renew(page_id, key, render, kept)
 
     def is_page_current(self, page_id: int) -> bool:
         """Whether the snapshot of a page is up to date, or could not be brought up to date now."""
@@ -145,13 +139,13 @@ class Editions:
         self._snapshots[page_id] = snapshot
         return snapshot
 
-    def _renew(self, page_id: int, key: Key, render: Callable[[Snapshot], Rendered], kept: Edition | None) -> Served:
+    def _renew(self, page_id: int, key: Key, render: Callable[[Snapshot], Rendered], kept: Edition | None) -> Edition:
         """One thread waits for its turn to render, whatever else is being rendered; the others get the old one."""
         if kept is not None and not self._begin(key):
-            return self._serve(kept, None)
+            return kept
         try:
             with self._turn():
-                return self._serve(self._render(page_id, key, render), self.host_index.age())
+                return _with_age(self._render(page_id, key, render), self.host_index.age())
         except Http404:
             self.cache.drop(key)
             raise
@@ -159,7 +153,7 @@ class Editions:
             if kept is None:
                 raise
             log.exception("rendering failed, serving the last edition: %s", key)
-            return self._serve(kept, int(monotonic() - kept.made_at))
+            return _with_age(kept, int(monotonic() - kept.made_at))
         finally:
             if kept is not None:
                 self._renewing.discard(key)
@@ -191,13 +185,16 @@ class Editions:
         self.cache.put(key, edition)
         return edition
 
-    def _serve(self, edition: Edition, age: int | None) -> Served:
-        if age is not None and age >= NOTICE_AFTER_SECONDS:
-            edition = add_notice(edition, minute_before(age))
-        return Served(edition, age)
-
 
 editions = Editions()
+
+
+def _with_age(edition: Edition, age: int | None) -> Edition:
+    if age is None:
+        return edition
+    if age >= NOTICE_AFTER_SECONDS:
+        edition = add_notice(edition, minute_before(age))
+    return replace(edition, age=age)
 
 
 def version_of(snapshot: Snapshot) -> Version:

@@ -1,18 +1,14 @@
 """A finished document as HTTP answers: header block and body joined beforehand, for each encoding and for 304."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from time import monotonic
 
-from public.serving.edition_cache import Edition
+from public.serving.addresses import Target
+from public.serving.document_bytes import Edition
 from public.serving.head import Essence
-from public.serving.negotiation import choose_encoding, has_tag
-from public.serving.params import Param
 
 Headers = list[tuple[bytes, bytes]]
-
-# What differs from one encoding to the next; the rest is as Django's middleware left it.
-BODY_HEADERS = (b"content-type", b"content-length", b"content-encoding")
 
 
 def status_line(status: int) -> bytes:
@@ -28,21 +24,30 @@ class HttpReply:
 
     __slots__ = ("_block", "answers", "body", "data", "headers", "stamp", "status")
 
-    def __init__(self, answers: "Answers", status: int, headers: Headers, body: bytes) -> None:
-        self.answers = answers
+    def __init__(self, status: int, headers: Headers, body: bytes, answers: "Answers | None" = None) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.answers = answers
         self._block = _join(headers)
         self.data = b""
         self.stamp: Headers | None = None
 
     def refresh(self, server_headers: Headers) -> None:
         """Make `data`. `server_headers` are those that the server puts first in every answer, such as Date."""
-        block = self._block + _join(self.answers.age_headers())
+        block = self._block + _join(self.age_headers())
         self.data = b"".join((status_line(self.status), _join(server_headers), block, b"\r\n", self.body))
         self.stamp = server_headers
-        self.answers.used_at = monotonic()
+        if self.answers is not None:
+            self.answers.touch()
+
+    def age_headers(self) -> Headers:
+        old_since = self.answers.old_since if self.answers is not None else None
+        return [] if old_since is None else [(b"x-edition-age", str(int(monotonic() - old_since)).encode())]
+
+
+def encode_headers(headers: Iterable[tuple[str, str]]) -> Headers:
+    return [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers]
 
 
 def _join(headers: Headers) -> bytes:
@@ -52,56 +57,63 @@ def _join(headers: Headers) -> bytes:
 class Answers:
     """Every answer that one document can give to GET and HEAD.
 
-    `headers` are those of Django's answer with the plain body. `params`: the query parameters that the document
-    knows. `host`: one that it answers on. `old_since`: since when, by the monotonic clock, nothing newer could be
-    had; None when all is well.
+    `added_headers`: what Django adds to those of the edition. `target`, `host`: where it was asked for. `old_since`: since
+    when, by the monotonic clock, nothing newer could be had; None when all is well. `on_use` is called when one is given.
     """
 
     def __init__(
-        self, edition: Edition, headers: Headers, *, params: Mapping[str, Param], host: str, old_since: float | None
+        self,
+        edition: Edition,
+        added_headers: Headers,
+        *,
+        target: Target,
+        host: str,
+        old_since: float | None,
+        has_notice: bool,
+        on_use: Callable[[], None],
     ) -> None:
         self.edition = edition
-        self.headers = headers
-        self.params = params
+        self.added_headers = added_headers
+        self.target = target
         self.host = host
         self.old_since = old_since
-        self.noticed = False
+        self.has_notice = has_notice
         self.used_at = monotonic()
+        self._on_use = on_use
         self._replies: dict[tuple[str, bool], HttpReply] = {}
 
     def choose(self, accept_encoding: bytes, if_none_match: bytes) -> HttpReply:
         """The answer to a client that takes these encodings and has what these tags name."""
-        encoding = choose_encoding(accept_encoding.decode("latin-1"))
-        encoding = encoding if encoding in self.edition.bodies else "identity"
-        tags = if_none_match.decode("latin-1")
-        known = self.edition.status == 200 and bool(tags) and has_tag(tags, self.edition.etag(encoding))
-        reply = self._replies.get((encoding, known))
-        if reply is None:
-            reply = self._replies[encoding, known] = self._build(encoding, known=known)
-        return reply
+        self.touch()
+        form = self.edition.choose(accept_encoding.decode("latin-1"), if_none_match.decode("latin-1"))
+        if form not in self._replies:
+            self._replies[form] = self._compose(*form)
+        return self._replies[form]
+
+    def touch(self) -> None:
+        self.used_at = monotonic()
+        self._on_use()
 
     def with_notice(self, edition: Edition) -> "Answers":
         """The same with another body, one that says how old it is (public/serving/notice.py)."""
-        answers = Answers(edition, self.headers, params=self.params, host=self.host, old_since=self.old_since)
-        answers.noticed, answers.used_at = True, self.used_at
+        answers = Answers(
+            edition,
+            self.added_headers,
+            target=self.target,
+            host=self.host,
+            old_since=self.old_since,
+            has_notice=True,
+            on_use=self._on_use,
+        )
+        answers.used_at = self.used_at
         return answers
 
-    def age_headers(self) -> Headers:
-        if self.old_since is None:
-            return []
-        return [(b"x-edition-age", str(int(monotonic() - self.old_since)).encode())]
-
-    def _build(self, encoding: str, *, known: bool) -> HttpReply:
-        body = self.edition.bodies[encoding]
-        changed = {b"content-length": str(len(body)).encode(), b"etag": self.edition.etag(encoding).encode()}
-        headers: Headers = []
-        for name, value in self.headers:
-            if known and name in BODY_HEADERS:
-                continue
-            headers.append((name, changed.get(name, value)))
-            if name == b"content-length" and encoding != "identity":
-                headers.append((b"content-encoding", encoding.encode()))
-        return HttpReply(self, 304, headers, b"") if known else HttpReply(self, self.edition.status, headers, body)
+    def _compose(self, encoding: str, is_known: bool) -> HttpReply:  # noqa: FBT001 - the two that choose() returned
+        edition = self.edition
+        headers = encode_headers(edition.compose_headers(encoding, is_known=is_known).items()) + self.added_headers
+        if is_known:
+            return HttpReply(304, headers, b"", self)
+        return HttpReply(edition.status, headers, edition.bodies[encoding], self)
 
 
 def may_be_shared(headers: Headers) -> bool:

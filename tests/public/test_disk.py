@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from public.serving.disk import Copy, pack, unpack
-from public.serving.edition_cache import Edition, Key, Rendered, finish
+from public.serving.document_bytes import Edition, Key, Rendered, finish
 from public.serving.host_index import Listing
 from public.serving.render_cache import Editions
 

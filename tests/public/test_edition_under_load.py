@@ -31,7 +31,7 @@ def test_a_stampede_renders_once(acme: Page) -> None:
 
     def visit() -> None:
         gate.wait(timeout=20)
-        answers.append(editions.fetch(ACME, ("/",), render).edition.bodies["identity"])
+        answers.append(editions.fetch(ACME, ("/",), render)[1].bodies["identity"])
         connection.close()
 
     threads = [threading.Thread(target=visit) for _ in range(20)]
@@ -43,25 +43,25 @@ def test_a_stampede_renders_once(acme: Page) -> None:
 
 
 def test_while_one_thread_renders_the_others_get_the_old_one(acme: Page) -> None:
-    old = editions.fetch(ACME, ("/",), lambda snapshot: Rendered("old")).edition
+    old = editions.fetch(ACME, ("/",), lambda snapshot: Rendered("old"))[1]
     acme.raise_generation()
 
     def render(snapshot: Snapshot) -> Rendered:
-        seen = editions.fetch(ACME, ("/",), render)  # a second visitor, in the middle of the first one's rendering
-        assert seen.edition is old
+        seen = editions.fetch(ACME, ("/",), render)[1]  # a second visitor, in the middle of the first one's rendering
+        assert seen is old
         return Rendered("new")
 
-    assert editions.fetch(ACME, ("/",), render).edition.bodies["identity"] == b"new"
+    assert editions.fetch(ACME, ("/",), render)[1].bodies["identity"] == b"new"
 
 
 @pytest.mark.once
 def test_a_hundred_thousand_addresses_do_not_fill_the_memory(patient: None, acme: Page) -> None:
     mine = Editions()
-    wanted = mine.fetch(ACME, ("/",), lambda snapshot: Rendered("wanted")).edition
+    wanted = mine.fetch(ACME, ("/",), lambda snapshot: Rendered("wanted"))[1]
     for number in range(100_000):
         mine.fetch(ACME, (f"/?{number}",), lambda snapshot: Rendered(b"x"))
         if number % 1000 == 0:
-            assert mine.fetch(ACME, ("/",), lambda snapshot: Rendered("again")).edition is wanted
+            assert mine.fetch(ACME, ("/",), lambda snapshot: Rendered("again"))[1] is wanted
     assert len(mine.cache) == edition_cache.CACHE_DOCUMENTS
 
 

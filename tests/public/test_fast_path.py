@@ -14,9 +14,10 @@ from components.models import Component
 from pages.models import Page
 from public.serving import head, replies
 from public.serving import render_cache as press
-from public.serving.addresses import find_params
-from public.serving.edition_cache import Edition
-from public.serving.fast_path import TABLE_DOCUMENTS, FastPath
+from public.serving.addresses import Target, find_published
+from public.serving.document_bytes import Edition
+from public.serving.edition_cache import CACHE_DOCUMENTS
+from public.serving.fast_path import FastPath
 from public.serving.head import Essence, find_essence, read_head
 from public.serving.replies import Memory, may_be_shared
 from tests.public.conftest import ACME
@@ -123,7 +124,7 @@ def test_a_thousand_at_once_for_what_does_not_exist_ask_django_once(
             answers = await asyncio.gather(*(ask(fast_path, "/incidents/nosuchincide") for _ in range(1000)))
             assert {answer.status for answer in answers} == {404}
             assert len(searched) == 1
-            assert {target.path for target in fast_path.table} <= {"/"}
+            assert {answers.target.path for answers in fast_path.editions.cache.list_answers()} <= {"/"}
 
     run(visit)
 
@@ -150,7 +151,7 @@ def test_a_hit_asks_the_database_nothing(transactional_db: None, chat: Component
 def test_made_up_addresses_take_no_memory_and_spoil_nobodys_answer(
     transactional_db: None, chat: Component, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("public.serving.fast_path.TABLE_DOCUMENTS", 20)
+    monkeypatch.setattr("public.serving.edition_cache.CACHE_DOCUMENTS", 20)
 
     async def visit(fast_path: FastPath) -> None:
         wanted = await ask(fast_path, "/")
@@ -162,19 +163,23 @@ def test_made_up_addresses_take_no_memory_and_spoil_nobodys_answer(
             assert answer.body == wanted.body
         for number in range(100):
             await ask(fast_path, "/history.json", f"page={number % 40}&x={number}", host=f"{ACME}:{8000 + number}")
-        assert len(fast_path.table) <= 20
+        assert len(fast_path.editions.cache) <= 20
+        assert len(fast_path.editions.cache.list_answers()) <= 20
         assert (await ask(fast_path, "/")).body == wanted.body
         assert len(fast_path._hosts) <= 256
 
     run(visit)
-    assert TABLE_DOCUMENTS <= 1000
+    assert CACHE_DOCUMENTS <= 2000
 
 
 @pytest.mark.once
 def test_a_hundred_thousand_heads_take_no_memory() -> None:
     memory = Memory()
-    edition = Edition((1, ""), 200, {}, {"identity": b"x"}, "tag", 0.0)
-    answers = replies.Answers(edition, [(b"content-length", b"1")], params={}, host=ACME, old_since=None)
+    edition = Edition((1, ""), 200, {"Content-Type": "text/html"}, {"identity": b"x"}, "tag", 0.0)
+    target = Target((1, ""), secure=False, path="/", query="")
+    answers = replies.Answers(
+        edition, [], target=target, host=ACME, old_since=None, has_notice=False, on_use=lambda: None
+    )
     for number in range(100_000):
         data = f"GET /?{number} HTTP/1.1\r\nHost: {ACME}\r\nX-Unlike: {number}\r\nAccept-Encoding: x{number}\r\n\r\n".encode()
         essence = find_essence(data)
@@ -256,9 +261,11 @@ def test_only_published_documents_pass_through_the_door() -> None:
         "/v1/pages",
         "/bounces/mailgun",
     ):
-        assert find_params(path) is None, path
-    assert find_params("/") == {}
-    assert find_params("/history.json") is not None
+        assert find_published(path) is None, path
+    home, history = find_published("/"), find_published("/history.json")
+    assert home is not None
+    assert not home.params
+    assert history is not None
 
 
 def test_an_answer_that_depends_on_the_visitor_is_not_kept() -> None:

@@ -67,7 +67,7 @@ def test_a_rendering_of_something_else_keeps_nobody_from_the_news(acme: Page) ->
         return Rendered("other")
 
     def visit(name: str, render: Any) -> None:
-        answers.append(mine.fetch(ACME, (name,), render).edition.bodies["identity"])
+        answers.append(mine.fetch(ACME, (name,), render)[1].bodies["identity"])
         connection.close()
 
     other = threading.Thread(target=visit, args=("/other", take_long))

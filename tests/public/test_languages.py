@@ -27,7 +27,7 @@ from delivery.models import Notice
 from incidents.models import Incident, Kind, Phase, Post
 from pages.models import Page
 from public.documents.programs import BANNER_COLOURS, BANNER_WORDS, FRAME_TITLE
-from public.serving.addresses import find_params
+from public.serving.addresses import find_document, find_published
 from public.serving.document_list import list_all, list_fixed
 from public.serving.edition import editions
 from public.serving.notice import describe_age
@@ -61,7 +61,8 @@ def pseudo(tmp_path: Path) -> Iterator[None]:
 def _read_urls() -> None:
     importlib.reload(statuspage.urls)
     clear_url_caches()
-    find_params.cache_clear()
+    find_published.cache_clear()
+    find_document.cache_clear()
     editions.forget()
 
 
@@ -166,7 +167,7 @@ def test_a_change_is_seen_in_every_language(get: Get, outage: Incident) -> None:
 
 @pytest.mark.usefixtures("pseudo")
 def test_the_fast_path_and_the_export_know_all_languages(acme: Page, outage: Incident) -> None:
-    assert find_params(f"{PREFIX}/") is not None
+    assert find_published(f"{PREFIX}/") is not None
     assert {"/", f"{PREFIX}/", f"{PREFIX}/history", f"/{FROM_THE_RIGHT}/"} <= set(list_fixed())
     listed = list(list_all(acme, timezone.now().date()))
     assert len(listed) == len(set(listed))
