@@ -1,6 +1,6 @@
 """Saving only what staff changed in a form: it may have been open for an hour, and others worked meanwhile."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.forms import ModelForm
 from django.http import Http404
@@ -12,6 +12,9 @@ class ChangesForm(ModelForm):  # type: ignore[type-arg]
     A program that posts without these values is compared with what is stored.
     """
 
+    derived: ClassVar[tuple[str, ...]] = ()
+    """Fields of the model that `save` works out from what was typed."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
@@ -20,7 +23,8 @@ class ChangesForm(ModelForm):  # type: ignore[type-arg]
 
     def take_the_rest_as_stored(self) -> None:
         """Give every field that was not changed here its present value. Call it under the page's lock."""
-        kept = [field.name for field in self.instance._meta.concrete_fields if field.name not in self.changed_data]
+        own = {*self.changed_data, *self.derived}
+        kept = [field.name for field in self.instance._meta.concrete_fields if field.name not in own]
         try:
             self.instance.refresh_from_db(fields=kept)  # among them the key, so it asks whether the row is there
         except type(self.instance).DoesNotExist as error:

@@ -19,11 +19,12 @@ class Area(NamedTuple):
 PUBLISH, ADMINISTER = "pages.publish", "pages.administer"
 AREAS = (
     Area("overview", _("Overview"), (PUBLISH, ADMINISTER)),
-    Area("admin:incidents_incident_changelist", _("Incidents"), (PUBLISH, ADMINISTER)),
+    Area("incidents", _("Incidents"), (PUBLISH, ADMINISTER)),
+    Area("maintenance", _("Maintenance"), (PUBLISH, ADMINISTER)),
     Area("components", _("Components"), (ADMINISTER,)),
-    Area("admin:delivery_account_changelist", _("Channels"), (ADMINISTER,)),
-    Area("admin:subscribers_subscriber_changelist", _("Subscribers"), (ADMINISTER,)),
-    Area("admin:pages_page_changelist", _("Page"), (ADMINISTER,)),
+    Area("channels", _("Channels"), (ADMINISTER,)),
+    Area("subscribers", _("Subscribers"), (ADMINISTER,)),
+    Area("page", _("Page"), (ADMINISTER,)),
     Area("admin:auth_user_changelist", _("People"), (ADMINISTER,)),
     Area("admin:index", _("Records"), (ADMINISTER,)),
 )

@@ -1,82 +1,33 @@
 """Staff screens for accounts, and for looking at the ledger and repairing it."""
 
-import copy
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 
-from delivery import registry
-from delivery.contract import SecretField
-from delivery.ledger import letters, outbox
+from delivery.ledger import outbox
 from delivery.mail.bounces.models import BounceEvent
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import PRUNED
 from pages.models import Page, record_audit
+from staff.account_forms import (
+    OPTION,
+    SECRET,
+    AccountForm,
+    account_form,
+    describe_connection,
+    option_fields,
+    secret_names,
+    send_test,
+)
 from staff.admin.pages import ADMINISTER, StaffModelAdmin, StaffRights
 
 MOST_SENT_AGAIN = 20
-SECRET, OPTION = "secret_", "option_"  # prefixes of field names
-
-
-def option_fields(kind: str) -> dict[str, forms.Field]:
-    """Form fields of what a channel asks of its accounts. Secrets are written and never read: an empty field keeps
-    what is stored, so none is required."""
-    fields = registry.load(kind).Options.base_fields if kind in registry.CHANNELS else {}
-    asked: dict[str, forms.Field] = {}
-    for name, declared in fields.items():
-        field: forms.Field = copy.deepcopy(declared)
-        if isinstance(field, SecretField):
-            field.required = False
-            asked[f"{SECRET}{name}"] = field
-        else:
-            asked[f"{OPTION}{name}"] = field
-    return asked
-
-
-class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
-    """With the fields of the account's channel."""
-
-    disconnect = forms.BooleanField(required=False, help_text="Forget the stored credentials.")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "channel" in self.fields:
-            kinds = registry.account_kinds()
-            self.fields["channel"].widget = forms.Select(
-                choices=[each for each in registry.choices() if each[0] in kinds]
-            )
-            self.fields["channel"].initial = kinds[0]
-        for name, field in self.fields.items():
-            if name.startswith(OPTION):
-                self.initial[name] = self.instance.option(name.removeprefix(OPTION))
-            elif name.startswith(SECRET) and self.instance.credentials.get(name.removeprefix(SECRET)):
-                field.help_text = "Stored. Leave empty to keep it."
-
-    def save(self, commit: bool = True) -> Account:  # noqa: FBT001, FBT002 (Django's)
-        account = self.instance
-        if self.cleaned_data.get("disconnect"):
-            account.credentials = {}
-        written = {name: value.strip() for name, value in self._given(SECRET).items() if value}
-        account.credentials = account.credentials | written
-        account.options = account.options | self._given(OPTION)
-        if written or self.cleaned_data.get("disconnect"):  # the same keys again: perhaps they are taken by now
-            account.refusal = ""
-            if account.is_connected:
-                account.refusal = registry.load(account.channel).verify(account)[:255]
-        return super().save(commit)
-
-    def _given(self, prefix: str) -> dict[str, Any]:
-        return {
-            name.removeprefix(prefix): value for name, value in self.cleaned_data.items() if name.startswith(prefix)
-        }
 
 
 @admin.register(Account)
@@ -94,9 +45,7 @@ class AccountAdmin(StaffModelAdmin):
 
     @property
     def secret_fields(self) -> frozenset[str]:  # type: ignore[override]
-        return frozenset(
-            name for kind in registry.account_kinds() for name in option_fields(kind) if name.startswith(SECRET)
-        )
+        return secret_names()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         return super().get_queryset(request).filter(audience=Notice.Audience.PAGE)
@@ -118,7 +67,7 @@ class AccountAdmin(StaffModelAdmin):
         return shown
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
-        kwargs["form"] = type("AccountForm", (AccountForm,), dict(option_fields(obj.channel if obj else "")))
+        kwargs["form"] = account_form(obj.channel if obj else "")
         return super().get_form(request, obj, change, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: Account, post_url_continue: str | None = None) -> HttpResponse:
@@ -136,26 +85,16 @@ class AccountAdmin(StaffModelAdmin):
     @admin.action(description="Send a test message, which followers of the account see", permissions=["change"])
     def send_test_message(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
         for account in queryset.select_related("page"):
-            if not account.enabled or not account.is_connected:
+            notice = send_test(request, account)
+            if notice is None:
                 self.message_user(request, f"{account} is switched off or not connected.", messages.ERROR)
                 continue
-            with transaction.atomic():
-                notice = letters.send_test_message(account)
-                record_audit(account.page, request.user.get_username(), "account.test", str(account))
             link = format_html('<a href="{}">What becomes of it</a>', reverse("receipt", args=[notice.code]))
             self.message_user(request, format_html("A test message on {} was queued. {}", account, link))
 
     @admin.display(description="connection")
     def connection(self, obj: Account) -> str:
-        if not obj.is_connected:
-            return f"not connected: {obj.refusal}" if obj.refusal else "not connected"
-        pause = Pause.objects.filter(key=obj.address).first()
-        if pause:
-            return f"paused: {pause.reason}"
-        posted = obj.last_post_at
-        if posted is None:
-            return "credentials stored, no post has got through yet"
-        return f"connected, last post {timezone.localtime(posted):%Y-%m-%d %H:%M %Z}"
+        return describe_connection(obj)
 
 
 class ReadOnlyAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from components.status import Status
+from delivery.registry import label_of
 from incidents.models import Incident
 from incidents.notices import describe_window
 from pages.models import Page, zone_title
@@ -37,6 +38,11 @@ def page_choices(context: Context) -> list[tuple[Page, bool]]:
 @register.simple_tag(takes_context=True)
 def undo_offer(context: Context) -> str:
     return take_offer(context["request"])
+
+
+@register.filter
+def channel_label(kind: str) -> str:
+    return label_of(kind)
 
 
 @register.filter

@@ -14,12 +14,12 @@ def menu(client, path):
 
 
 def test_publishers_see_what_they_may_enter(signed_in, acme):
-    assert list(menu(signed_in, "/staff/")) == ["Overview", "Incidents"]
+    assert list(menu(signed_in, "/staff/")) == ["Overview", "Incidents", "Maintenance"]
 
 
 def test_administrators_see_everything(admin_client, acme):
     shown = menu(admin_client, "/staff/")
-    assert list(shown)[:3] == ["Overview", "Incidents", "Components"]
+    assert list(shown)[:4] == ["Overview", "Incidents", "Maintenance", "Components"]
     assert list(shown)[-2:] == ["People", "Records"]
 
 

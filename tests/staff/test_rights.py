@@ -23,6 +23,8 @@ SCREENS = {
     "post-update": ("/staff/post/{incident}/", {"get": 200, "post": 422}),
     "post-preview": ("/staff/post/preview/", {"post": 200}),
     "overview": ("/staff/", {"get": 200}),
+    "incidents": ("/staff/incidents/", {"get": 200}),
+    "maintenance": ("/staff/maintenance/", {"get": 200}),
     "choose-page": ("/staff/choose-page/", {"post": 404}),
     "post-fields": ("/staff/post/fields/", {"post": 200}),
     "post-grid": ("/staff/post/grid/", {"post": 200}),
@@ -45,6 +47,19 @@ SETTINGS = {
     "component-status": ("/staff/components/{component}/status/", ["post"]),
     "component-archive": ("/staff/components/{component}/archive/", ["post"]),
     "component-restore": ("/staff/components/{component}/restore/", ["post"]),
+    "channels": ("/staff/channels/", ["get"]),
+    "account-add": ("/staff/channels/connect/slack/", ["get", "post"]),
+    "account": ("/staff/channels/{account}/", ["get", "post"]),
+    "account-test": ("/staff/channels/{account}/test/", ["post"]),
+    "account-pause": ("/staff/channels/{account}/pause/", ["post"]),
+    "subscribers": ("/staff/subscribers/", ["get"]),
+    "unsubscribe-many": ("/staff/subscribers/unsubscribe/", ["post"]),
+    "page": ("/staff/page/", ["get", "post"]),
+    "page-add": ("/staff/page/add/", ["get", "post"]),
+    "templates": ("/staff/page/templates/", ["get"]),
+    "template-add": ("/staff/page/templates/add/incident/", ["get", "post"]),
+    "template": ("/staff/page/templates/{template}/", ["get", "post"]),
+    "template-remove": ("/staff/page/templates/{template}/remove/", ["post"]),
     "undo": ("/staff/undo/", ["post"]),
 }
 SETTINGS_CALLS = [(name, method) for name, (_, methods) in SETTINGS.items() for method in methods]
@@ -65,7 +80,9 @@ def address(incident, ada):
 @pytest.fixture
 def settings_address(acme, chat):
     """The address of a settings screen, with what it is about in place."""
-    parts = {"component": chat.code, "group": chat.group.code}
+    account = Account.objects.create(page=acme, channel="slack", name="#status")
+    template = Template.objects.create(page=acme, name="Disk", body="x")
+    parts = {"component": chat.code, "group": chat.group.code, "account": account.pk, "template": template.pk}
     return lambda name: SETTINGS[name][0].format(**parts)
 
 
