@@ -238,9 +238,11 @@ def build_month(page: Page, year: int, month: int) -> list[PublicIncident]:
 
 
 def list_days(incidents: list[PublicIncident], first: date, zone: ZoneInfo) -> list[Day]:
-    """The days of the month that begins on `first` on which something began, newest first, and the first one when
-    something from before went on."""
+    """The days of the month that begins on `first` on which something began or ended, newest first, and the first one
+    when something from before went on."""
     days = {max(first, each.begins_at.astimezone(zone).date()) for each in incidents}
+    ends = {each.resolved_at.astimezone(zone).date() for each in incidents if each.is_closed and each.resolved_at}
+    days |= {day for day in ends if (day.year, day.month) == (first.year, first.month)}
     return [_day(when, incidents, zone) for when in sorted(days, reverse=True)]
 
 
