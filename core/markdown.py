@@ -5,7 +5,6 @@ Rendered once, when the update is stored. No images: they would load from other 
 
 import re
 from functools import lru_cache
-from html import unescape
 
 import nh3
 from linkify_it import LinkifyIt
@@ -77,8 +76,3 @@ def render_line(source: str, *, links_addresses: bool = True) -> str:
         link_rel=LINK_REL,
     )
     return html.replace("<br>\n", "<br />").replace("<br>", "<br />").strip()
-
-
-def plain_text(source: str) -> str:
-    """The words of `source` on one line, without markup; not HTML: write it as text."""
-    return " ".join(unescape(nh3.clean(render_line(source).replace("<br />", " "), tags=set())).split())

@@ -1,15 +1,19 @@
 """Rendered Markdown as plain text that reads well in a mail: paragraphs, lists and addresses stay, markup goes."""
 
+import re
 from html.parser import HTMLParser
+from itertools import takewhile
 
 BLOCKS = frozenset({"p", "h3", "h4", "ul", "ol", "pre", "blockquote", "hr", "table"})
+ITEMS = re.compile(r"(- |\d+\. |[^\n]* \| )")
 
 
 class _Writer(HTMLParser):
     """Reads what render_markdown gives, which is well formed and has few kinds of tag."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_addresses: bool) -> None:
         super().__init__()
+        self._with_addresses = with_addresses
         self.lines = [""]
         self._lists: list[int | None] = []
         """The next number of each list that is open, None for one of bullets."""
@@ -43,7 +47,7 @@ class _Writer(HTMLParser):
         elif tag == "pre":
             self._keeps_blanks = False
         elif tag == "a":
-            if self._href and self._href.removeprefix("mailto:") != self._text_of_link.strip():
+            if self._with_addresses and self._href and self._href.removeprefix("mailto:") != self._text_of_link.strip():
                 self.lines[-1] += f" ({self._href})"
             self._href = ""
         if tag in BLOCKS and not self._lists:
@@ -73,9 +77,9 @@ class _Writer(HTMLParser):
             self._lists[-1] = number + 1
 
 
-def plain_paragraphs(html: str) -> str:
-    """The words of what render_markdown gave, several lines; not HTML: write it as text."""
-    writer = _Writer()
+def plain_paragraphs(html: str, *, with_addresses: bool = True) -> str:
+    """The words of what render_markdown gave, several lines; not HTML: write it as text. A link has its address after it."""
+    writer = _Writer(with_addresses=with_addresses)
     writer.feed(html)
     writer.close()
     kept: list[str] = []
@@ -83,3 +87,10 @@ def plain_paragraphs(html: str) -> str:
         if line or (kept and kept[-1]):
             kept.append(line)
     return "\n".join(kept).strip("\n")
+
+
+def lead_text(html: str) -> str:
+    """The same on one line without addresses, up to the first list or table: what comes before it says what the matter is."""
+    blocks = plain_paragraphs(html, with_addresses=False).split("\n\n")
+    lead = list(takewhile(lambda block: not ITEMS.match(block), blocks))
+    return " ".join(" ".join(lead or blocks).split())

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from components.status import Impact
 from core.languages import local
-from core.markdown import plain_text
+from core.plain_text import lead_text
 from incidents.phases import Phase
 from public.documents.api_v2 import Json, zone_of
 from public.documents.timestamps import optional_timestamp, timestamp
@@ -54,7 +54,7 @@ def _describe(incident: PublicIncident, page: PublicPage, zone: ZoneInfo) -> Jso
         "title": incident.name,
         "status": incident.status,
         "label": incident.label,
-        "text": shorten(plain_text(newest.body)) if newest else "",
+        "text": shorten(lead_text(newest.body_html)) if newest else "",
         "link": f"{page.url}{local(incident.path)}",
         "components": [component.label for component in incident.components],
         "starts_at": timestamp(incident.scheduled_for or incident.started_at, zone),

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext
 
-from core.markdown import plain_text
+from core.plain_text import plain_paragraphs
 from public.shapes import PublicIncident, Snapshot
 
 if TYPE_CHECKING:
@@ -51,5 +51,5 @@ def _event(maintenance: PublicIncident, host: str) -> "Event":
     event.add("transp", "TRANSPARENT")  # it does not make the reader busy
     event.add("url", maintenance.url)
     if maintenance.updates:
-        event.add("description", plain_text(maintenance.updates[0].body))
+        event.add("description", plain_paragraphs(maintenance.updates[0].body_html))
     return event

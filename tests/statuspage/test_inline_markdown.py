@@ -1,8 +1,8 @@
-"""Markdown inside one paragraph, and as plain words."""
+"""Markdown inside one paragraph."""
 
 import pytest
 
-from core.markdown import plain_text, render_line, render_markdown
+from core.markdown import render_line, render_markdown
 
 
 def test_every_line_end_becomes_a_break_and_links_stay() -> None:
@@ -29,7 +29,3 @@ def test_nothing_in_a_line_runs_or_loads(source: str) -> None:
     assert "<script" not in html
     assert "<img" not in html
     assert "href" not in html or "javascript" not in html
-
-
-def test_plain_words_have_no_markup_left() -> None:
-    assert plain_text("**Bold**\n\n[link](https://a.example) <b>& “typed”</b>") == "Bold link <b>& “typed”</b>"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.markdown import render_markdown
-from core.plain_text import plain_paragraphs
+from core.plain_text import lead_text, plain_paragraphs
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,18 @@ def test_words_stay_and_markup_goes(source: str, text: str) -> None:
 @given(st.text(max_size=200))
 def test_it_never_fails_and_leaves_no_run_of_empty_lines(source: str) -> None:
     assert "\n\n\n" not in plain_paragraphs(render_markdown(source))
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("**Bold**\n\n[link](https://a.example) <b>& “typed”</b>", "Bold link <b>& “typed”</b>"),
+        ("We see errors.\n\n- playback\n- download\n\n| Region | State |\n|---|---|\n| EU | down |", "We see errors."),
+        ("One.\nTwo.\n\nThree.", "One. Two. Three."),
+        ("- only\n- a list", "- only - a list"),
+        ("1. first\n2. then", "1. first 2. then"),
+        ("", ""),
+    ],
+)
+def test_the_lead_is_one_line_up_to_the_first_list_or_table(source: str, text: str) -> None:
+    assert lead_text(render_markdown(source)) == text
