@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from delivery import registry
 from delivery.ledger.counting import Line, brief_lines
+from delivery.ledger.order import waiting_notices
 from delivery.ledger.outbox import unconnected_accounts
 from delivery.ledger.pauses import explain, on_the_way_of
 from delivery.mail.bounces.models import BounceEvent, EventKind, MailboxReading
@@ -183,7 +184,9 @@ def _stands_still(channel: str, since: datetime, closed: list[str], held_back: s
         return False
     mine = Delivery.objects.filter(channel=channel)
     is_held = mine.filter(state=Delivery.State.SENDING, lease_until__gt=Now()).exists()
-    return not is_held and not mine.filter(notice=longest, state=Delivery.State.SENT, sent_at__gte=since).exists()
+    # A newer incident goes first (delivery/ledger/order.py): while it is being sent, nothing stands still.
+    concerned = {longest, *waiting_notices(channel)}
+    return not is_held and not mine.filter(notice__in=concerned, state=Delivery.State.SENT, sent_at__gte=since).exists()
 
 
 def _unusual(pages: Iterable[Page]) -> list[str]:

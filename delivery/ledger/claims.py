@@ -21,6 +21,7 @@ from delivery import registry
 from delivery.contract import DeliveryError, Outcome, Recipient
 from delivery.ledger import moves, outcomes, rates
 from delivery.ledger.moves import Change
+from delivery.ledger.order import due_notices
 from delivery.ledger.outcomes import Batch, lease
 from delivery.ledger.patience import patiently
 from delivery.models import Account, Delivery, Notice, Pause
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 State = Delivery.State
 # How many rows try whether a paused channel works again.
 PROBE_SIZE = 5
-# What goes before subscribers' rows in one claim: letters of a flood of sign-ups must not hold up an outage's notice.
+# So many heartbeats and letters at most are in one claim: letters of a flood of sign-ups must not hold up an outage's
+# notice.
 AHEAD_SIZE = 10
 # Who was out of reach for longer hears how things stand now, not the whole story at once.
 OVERTAKEN_AFTER = timedelta(hours=1)
@@ -55,7 +57,7 @@ def claim(channel: str, size: int) -> Batch | None:
         _postpone(batch, rates.hold_back(channel, registry.load(channel), limited))
     except OperationalError:
         connection.close()
-        # Nobody was told; when the lease ends that would not be known.
+        # Given back now, because the next sender could not know that these messages were never sent.
         patiently(lambda: outcomes.release(batch, [row.pk for row in rows]))
         raise
     batch.is_probe = not paused.keys().isdisjoint({channel} | {each.address for each in batch.recipients.values()})
@@ -83,22 +85,35 @@ class _Row(NamedTuple):
 
 
 def _take(batch: Batch, size: int, closed: list[str]) -> list[_Row]:
-    """The rows now held, by rank, longest due first. PostgreSQL steps over rows that others are taking; SQLite ignores the
+    """The rows now held, in the order of order.py. PostgreSQL steps over rows that others are taking; SQLite ignores the
     lock but lets one transaction write at a time. On both, the state in the UPDATE decides."""
     with moves.moving() as taking:
         due = Delivery.objects.due(batch.channel, closed).select_for_update(skip_locked=True)
-        columns = _columns_read(due, batch.channel)
-        rows: list[_Row] = []
-        ahead = due.filter(rank__lt=Delivery.Rank.SUBSCRIBER).values_list("pk", flat=True)[: min(size, AHEAD_SIZE)]
-        if first := list(ahead):  # mostly none, and looking for ids alone is quicker
-            rows = [_Row(*values) for values in columns.filter(pk__any_of=first)]
-        people = columns.filter(rank=Delivery.Rank.SUBSCRIBER)[: size - len(rows)]
-        rows += [_Row(*values) for values in people]
+        rows = _read_due(due, batch.channel, size)
         found = {row.pk: row for row in rows}
         claim = {"attempts": F("attempts") + 1, "claimed_by": batch.token, "lease_until": Now() + lease()}
         taken = taking.move(found, found, Delivery.objects.pending(), Change(State.SENDING), **claim)
     batch.rows = found
     return rows if len(taken) == len(rows) else [row for row in rows if row.pk in taken]
+
+
+def _read_due(due: DeliveryQuerySet, channel: str, size: int) -> list[_Row]:
+    """Up to `size` rows, locked."""
+    columns = _columns_read(due, channel)
+    # Mostly there are none, and looking for ids alone is quicker. A range of ranks, unlike a list, keeps the index's order.
+    one_by_one = due.filter(rank__lt=Delivery.Rank.SUBSCRIBER).exclude(rank=Delivery.Rank.ACCOUNT)
+    ranks = dict(one_by_one.values_list("pk", "rank")[: min(size, AHEAD_SIZE)])
+    rows: dict[int, list[_Row]] = defaultdict(list)
+    for values in columns.filter(pk__any_of=set(ranks)) if ranks else ():
+        rows[ranks[values[0]]].append(_Row(*values))
+    room = size - len(ranks)
+    for rank, notice_id in due_notices(channel):
+        if not room:
+            break
+        found = [_Row(*values) for values in columns.filter(rank=rank, notice=notice_id)[:room]]
+        rows[rank] += found
+        room -= len(found)
+    return [row for rank in sorted(rows) for row in rows[rank]]
 
 
 def _columns_read(due: DeliveryQuerySet, channel: str) -> Any:

@@ -30,7 +30,8 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(account=None).exclude(address__startswith=ACCOUNT)
 
     def due(self, channel: str, closed: Collection[str] | None = None) -> "DeliveryQuerySet":
-        """Waiting rows of a channel whose time has come, except on paused accounts; by rank, longest due first.
+        """Waiting rows of a channel whose time has come, except on paused accounts; by rank and notice, longest due first.
+        Which notice goes first is said in delivery/ledger/order.py.
 
         `closed`: the keys of pauses that are not to be probed yet, where they are known; else they are read.
         """
@@ -39,7 +40,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             closed = list(Pause.objects.closed().values_list("key", flat=True))
         if channel in closed:
             return ready.none()
-        return ready.exclude(address__in=closed).order_by("rank", "next_attempt_at", "pk")
+        return ready.exclude(address__in=closed).order_by("rank", "notice_id", "next_attempt_at")
 
     def expired(self) -> "DeliveryQuerySet":
         """Rows whose worker has not come back in time."""
@@ -136,7 +137,9 @@ class Delivery(models.Model):
         )
         indexes = (
             models.Index(
-                fields=["channel", "rank", "next_attempt_at", "id"], condition=Q(state="pending"), name="delivery_due"
+                fields=["channel", "rank", "notice", "next_attempt_at"],
+                condition=Q(state="pending"),
+                name="delivery_due",
             ),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="delivery_leased"),
             # All three columns: of a notice that is new to its statistics, PostgreSQL takes the index that matches most.
