@@ -9,7 +9,7 @@ import contextlib
 import logging
 import resource
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
@@ -28,6 +28,8 @@ Key = TypeVar("Key")
 MOST_AT_ONCE = 500
 # How many are begun before the others are looked at again.
 BEGUN_TOGETHER = 50
+# How often to call what the caller wants done meanwhile.
+CALL_SECONDS = 0.5
 # How soon to ask again for a turn that other threads have.
 TURN_SECONDS = 0.05
 
@@ -40,13 +42,17 @@ def request_many(
     limit_bytes: int = LIMIT_BYTES,
     whole_body: bool = True,
     at_once: int = MOST_AT_ONCE,
+    while_waiting: Callable[[], None] | None = None,
 ) -> Generator[tuple[Key, Answer | OutboundError], None, None]:
     """The outcome of each request beside its key, as they come. Requests are taken from the iterable as there is room.
 
     `seconds` for each: its turn, name, connection, the last byte. Connections are used again, for the same host; a server
     that closes one without saying so leaves a request without answer, as if it had broken off.
+    `while_waiting` is called about twice a second, also when no outcome comes; it may ask a database.
     """
     sending: _Sending[Key] = _Sending(trust, seconds, limit_bytes, whole_body=whole_body, at_once=at_once)
+    if while_waiting:
+        sending.call_again_and_again(while_waiting)
     try:
         yield from sending.outcomes(iter(requests))
     finally:
@@ -80,6 +86,17 @@ class _Sending(Generic[Key]):
         self._finished: deque[tuple[Key, Answer | OutboundError]] = deque()
         self._turns = _Turns()
         self._idle = _IdleConnections(self._most)
+        self._due_calls: list[Callable[[], None]] = []
+
+    def call_again_and_again(self, call: Callable[[], None]) -> None:
+        """While the loop stands still: code that asks a database refuses to run inside it."""
+
+        def stop_for_it() -> None:
+            self._due_calls.append(call)
+            self._loop.call_later(CALL_SECONDS, stop_for_it)
+            self._loop.stop()
+
+        self._loop.call_later(CALL_SECONDS, stop_for_it)
 
     def outcomes(self, waiting: Iterator[tuple[Key, Request]]) -> Iterator[tuple[Key, Answer | OutboundError]]:
         is_more = True
@@ -93,6 +110,8 @@ class _Sending(Generic[Key]):
                 self._loop.run_forever()
             while self._finished:
                 yield self._finished.popleft()
+            while self._due_calls:
+                self._due_calls.pop()()
 
     def close(self) -> None:
         """What is under way is given up."""

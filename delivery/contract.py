@@ -5,7 +5,7 @@ and never retries by itself; when and whether to try again is decided by deliver
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from itertools import islice
@@ -69,7 +69,7 @@ class Recipient(NamedTuple):
     ambiguous: bool = False
     """An earlier attempt ended without an answer."""
     first_post: Remote = {}
-    """Of an account: what its first post of this incident is called on the other side, to reply to."""
+    """Where the channel replies: what the account's first post of this incident is called on the other side."""
 
 
 class Outcome(NamedTuple):
@@ -107,12 +107,25 @@ class Channel:
     batch_size: ClassVar[int] = 10
     # How many messages are under way at once. With more than one, `send` runs in threads and may not ask the database.
     concurrency: ClassVar[int] = 1
+    # The longest that one message takes, where a channel knows it: no lease of its rows is much shorter.
+    seconds_each: ClassVar[float] = 0.0
+    # Claim the next batch as soon as one of these messages has room, not only when each of a batch has its outcome.
+    claims_ahead: ClassVar[bool] = False
+    # The other side knows a message that it has already, by an id of ours. If not, what an account posts is recorded at
+    # once: all would see it twice after a crash.
+    drops_repeats: ClassVar[bool] = False
+    # An incident's later posts reply to its first one: `Recipient.first_post`.
+    replies: ClassVar[bool] = False
     max_attempts: ClassVar[int] = 8
     max_age: ClassVar[timedelta] = timedelta(hours=24)
     # After an attempt without an answer: try again (the recipient may see it twice), or leave it to staff.
     resend_ambiguous: ClassVar[bool] = True
     # The field of Statuspage's API that shows `Remote["id"]` of an update's post; "" for none.
     statuspage_field: ClassVar[str] = ""
+
+    while_waiting: Callable[[], None] = staticmethod(lambda: None)
+    """The sender's: a `send_many` that waits long for other hosts calls it about twice a second, so that what came before
+    is recorded meanwhile."""
 
     @classmethod
     def secrets(cls) -> list[str]:

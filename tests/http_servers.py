@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -98,6 +99,14 @@ class Crowd:
     connections: int = 0
     closes_after: int = 10**9
     """So many answers on one connection, without saying so."""
+    held: list[Callable[[], object]] = field(default_factory=list)
+    """What answers the requests that the silent took."""
+
+    def end_silence(self) -> None:
+        """The silent answer what they were asked."""
+        self.silent.clear()
+        for answer in self.held:
+            answer()
 
     def url(self, number: int) -> str:
         return f"http://127.1.{number // 250}.{number % 250 + 1}:{self.port}/{number}"
@@ -126,9 +135,15 @@ class _Visit(asyncio.Protocol):
             return
         self.received = b""
         self.server.requests.append(self.address)
-        if self.address not in self.server.silent:
-            self.answers += 1
-            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        if self.address in self.server.silent:
+            loop = asyncio.get_running_loop()
+            self.server.held.append(partial(loop.call_soon_threadsafe, self.answer))
+        else:
+            self.answer()
+
+    def answer(self) -> None:
+        self.answers += 1
+        self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         if self.answers == self.server.closes_after:
             self.transport.close()
 

@@ -26,6 +26,7 @@ class PagerDuty(Channel):
     label = "PagerDuty"
     for_accounts = True
     concurrency = 4
+    drops_repeats = True  # by its dedup_key
 
     class Options(Channel.Options):
         key = SecretField(

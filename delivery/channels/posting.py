@@ -1,9 +1,10 @@
 """Posting JSON to an address of staff's. What an answer means is the same on all channels that do so."""
 
 import contextlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 
-from core.outbound import Answer, InvalidAddressError, NoAnswerError, OutboundError, Trust, request
+from core.outbound import Answer, Trust, request
+from core.outbound_errors import InvalidAddressError, NoAnswerError, OutboundError
 from core.outbound_many import request_many
 from core.web_requests import Request
 from delivery.contract import DeliveryError
@@ -36,11 +37,17 @@ def post_json(url: str, body: str, headers: Mapping[str, str] | None = None) -> 
 
 
 def post_many(
-    requests: Iterable[tuple[int, Request]], at_once: int
+    requests: Iterable[tuple[int, Request]], at_once: int, while_waiting: Callable[[], None]
 ) -> Generator[tuple[int, Answer | DeliveryError], None, None]:
     """The same for many, each known by a number, from one thread; as they come."""
     outcomes = request_many(
-        requests, trust=Trust.OPERATOR, seconds=SECONDS, limit_bytes=LIMIT_BYTES, whole_body=False, at_once=at_once
+        requests,
+        trust=Trust.OPERATOR,
+        seconds=SECONDS,
+        limit_bytes=LIMIT_BYTES,
+        whole_body=False,
+        at_once=at_once,
+        while_waiting=while_waiting,
     )
     with contextlib.closing(outcomes):
         for number, outcome in outcomes:

@@ -19,6 +19,7 @@ from core.outbound import Answer
 from core.web_requests import Request
 from delivery.channels.posting import (
     CONFIGURATION_RETRY_SECONDS,
+    SECONDS,
     json_request,
     post_json,
     post_many,
@@ -35,7 +36,11 @@ HEARTBEAT_RETRY_SECONDS = 10.0
 class Webhook(Channel):
     label = "Webhook"
     for_accounts = True
-    concurrency = 8
+    batch_size = 1_000
+    concurrency = 500
+    seconds_each = SECONDS
+    claims_ahead = True
+    drops_repeats = True  # by its webhook-id
 
     class Options(Channel.Options):
         url = SecretField(label="Address, such as https://hooks.example.com/status")
@@ -62,7 +67,7 @@ class Webhook(Channel):
                 else:
                     yield recipient.delivery_id, json_request(url, text, headers)
 
-        with closing(post_many(requests(), self.concurrency)) as outcomes:
+        with closing(post_many(requests(), self.concurrency, self.while_waiting)) as outcomes:
             for delivery_id, answer in outcomes:
                 while refused:
                     yield refused.popleft()

@@ -93,6 +93,7 @@ class Links(TextChoices):
 class X(Channel):
     label = "X"
     for_accounts = True
+    replies = True
     batch_size = 5
     statuspage_field = "tweet_id"
 

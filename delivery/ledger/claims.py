@@ -91,7 +91,7 @@ def _take(batch: Batch, size: int, closed: list[str]) -> list[_Row]:
         due = Delivery.objects.due(batch.channel, closed).select_for_update(skip_locked=True)
         rows = _read_due(due, batch.channel, size)
         found = {row.pk: row for row in rows}
-        claim = {"attempts": F("attempts") + 1, "claimed_by": batch.token, "lease_until": Now() + lease()}
+        claim = {"attempts": F("attempts") + 1, "claimed_by": batch.token, "lease_until": Now() + lease(batch.channel)}
         taken = taking.move(found, found, Delivery.objects.pending(), Change(State.SENDING), **claim)
     batch.rows = found
     return rows if len(taken) == len(rows) else [row for row in rows if row.pk in taken]

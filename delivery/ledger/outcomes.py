@@ -95,7 +95,7 @@ def release(batch: Batch, delivery_ids: Iterable[int], **columns: Any) -> None:
 
 def renew(batch: Batch) -> None:
     """Prolong the lease of what is still held."""
-    _held(batch).filter(pk__any_of=set(batch.recipients)).update(lease_until=Now() + lease())
+    _held(batch).filter(pk__any_of=set(batch.recipients)).update(lease_until=Now() + lease(batch.channel))
 
 
 def release_expired() -> int:
@@ -155,5 +155,6 @@ def _suppress(channel: str, addresses: list[str]) -> None:
     )
 
 
-def lease() -> timedelta:
-    return timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
+def lease(kind: str) -> timedelta:
+    """How long a sender may be silent about rows of a channel."""
+    return timedelta(seconds=max(settings.DELIVERY_LEASE_SECONDS, 2 * registry.load(kind).seconds_each))

@@ -22,6 +22,7 @@ SECONDS = 5.0
 class Toy(Channel):
     label = "Toy"
     for_accounts = True
+    replies = True
     concurrency = 8
 
     class Options(Channel.Options):
