@@ -17,7 +17,7 @@ run: $(VENV)/.run
 
 test: lint chromium
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --database postgres
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --database sqlite -m "not browser and not clients and not once"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --database sqlite -m "not once"
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from django.test import SimpleTestCase
 
 from tests.canary.imap_server import ImapServer, imap_server
 from tests.processes import PostgresServer, RedisServer
@@ -25,6 +26,7 @@ READING = re.compile(r'\benv\.\w+\(\s*"([A-Z][A-Z0-9_]+)"')
 # For a night: --hypothesis-profile=long
 hypothesis.settings.register_profile("long", max_examples=2_000, stateful_step_count=80, deadline=None)
 LONG_FILES = ("test_ledger_machine.py", "test_up.py")
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 _server: PostgresServer | None = None
 _data: Path | None = None
 
@@ -82,11 +84,22 @@ def pytest_report_header(config: pytest.Config) -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Each worker of pytest-xdist takes a whole group at a time: a file, or a folder whose tests share what is slow to
-    start. Those that take long come first, so that no worker is left alone with them at the end."""
+    start. Those that take long come first, so that no worker is left alone with them at the end. A test that must not
+    reach the database is for one run only."""
     for item in items:
+        if not may_reach_the_database(item):
+            item.add_marker(pytest.mark.once)
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
     items.sort(key=lambda item: not is_long(item))
+
+
+def may_reach_the_database(item: pytest.Item) -> bool:
+    """pytest-django refuses every query of a test that has not asked for the database, by a mark or by a fixture.
+    Processes that such a test starts have databases of their own, the same in both runs."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    is_test_case = issubclass(getattr(item, "cls", None) or object, SimpleTestCase)
+    return is_test_case or bool(item.get_closest_marker("django_db") or fixtures & DATABASE_FIXTURES)
 
 
 def is_long(item: pytest.Item) -> bool:

@@ -18,6 +18,18 @@ def test_the_database_is_the_one_asked_for(pytestconfig: pytest.Config) -> None:
             assert cursor.fetchone()[0].startswith("18")
 
 
+def test_a_test_without_the_database_is_in_one_run_only(request: pytest.FixtureRequest) -> None:
+    """Such a test could not ask the database if it tried."""
+    assert request.node.get_closest_marker("once")
+    with pytest.raises(RuntimeError, match="Database access not allowed"):
+        connection.ensure_connection()
+
+
+@pytest.mark.usefixtures("db")
+def test_a_test_with_the_database_is_in_both_runs(request: pytest.FixtureRequest) -> None:
+    assert not request.node.get_closest_marker("once")
+
+
 @pytest.mark.parametrize("address", ["192.0.2.1", "10.0.0.1", "2001:db8::1"])
 def test_connections_to_other_machines_are_refused(address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
