@@ -11,7 +11,8 @@ from tests.browser.product import Product, new_address, path_in
 from tests.browser.watch import find_barriers, width_needed
 from tests.pseudo_locale import FROM_THE_RIGHT, LONGER, find_untranslated, outside_brackets, write_pseudo_locales
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+# A group of its own: it needs nothing of what the other browser tests have started.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser in other languages")]
 PHONE = {"width": 320, "height": 640}
 
 

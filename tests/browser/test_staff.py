@@ -1,6 +1,7 @@
 """Staff in the middle of the night: sign in, post by keyboard alone, and watch it go out."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -124,7 +125,6 @@ def test_every_screen_for_data_is_for_all_fits_a_phone_and_has_no_words_of_the_c
     faults = []
     for path in lists:
         for address in _screens(page, path):
-            page.goto(address)
             faults += [f"{address}: {barrier}" for barrier in find_barriers(page)]
             faults += [f"{address}: scrolls sideways: {each}" for each in page.evaluate(SIDEWAYS)]
             faults += [f"{address}: {width_needed(page)} px wide"] * (width_needed(page) > 390)
@@ -134,12 +134,15 @@ def test_every_screen_for_data_is_for_all_fits_a_phone_and_has_no_words_of_the_c
     assert not faults, "\n".join(faults)
 
 
-def _screens(page: Page, path: str) -> list[str]:
-    """A list, and the form of its first row; for a new one where there is none."""
+def _screens(page: Page, path: str) -> Iterator[str]:
+    """A list, and the form of its first row; for a new one where there is none. Each is open when it is given."""
     page.goto(path)
-    forms = page.locator("#result_list th a, .object-tools .addlink")
-    last = page.locator("#result_list th a").first if page.locator("#result_list th a").count() else forms.first
-    return [path, last.get_attribute("href") or ""] if forms.count() else [path]
+    rows, new = page.locator("#result_list th a"), page.locator(".object-tools .addlink")
+    forms = [link.get_attribute("href") or "" for link in (*rows.all()[:1], *new.all()[:1])]
+    yield path
+    for form in forms[:1]:
+        page.goto(form)
+        yield form
 
 
 def test_a_list_in_an_update_has_one_bullet_for_each_of_its_items(staff: Page) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
 
 # Colours are all that differs in the dark.
@@ -60,7 +60,9 @@ def find_barriers(page: Page, rules: Sequence[str] = ()) -> list[str]:
     """
     options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
     page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")  # colours that still change
-    result: dict[str, Any] = Axe().run(page, options=options).response
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)  # half a megabyte: once for each document
+    result: dict[str, Any] = page.evaluate("(options) => axe.run(options)", options)
     return [
         f"{violation['id']}: {node['html'][:160]} {node['failureSummary']}"
         for violation in result["violations"]
