@@ -2,9 +2,13 @@
 
 import email
 import email.policy
+import fcntl
+import os
 import re
 import secrets
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import urlencode
@@ -13,6 +17,16 @@ from tests.processes import Process, free_port, python, wait_until
 
 START_SECONDS = 90
 STAFF, PASSWORD = "olga@example.com", "correct-horse-battery"
+
+
+@contextmanager
+def collected_static_files() -> Iterator[Path]:
+    """Where the first product of a run stores its static files and the others find them: packing takes as long as the
+    rest of a start. One at a time, in whichever worker of pytest-xdist."""
+    run = Path(os.environ["DATA_DIR"])
+    with (run / "packing").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield run / "packed"
 
 
 class Product:
@@ -24,9 +38,14 @@ class Product:
         # What the tests of other folders set must not reach it: it starts as from an empty shell.
         unset = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "LOG_LEVEL"), "")
         given = {"ADMIN_EMAIL": STAFF, "ADMIN_PASSWORD": PASSWORD, "PORT": str(self.port), "DATA_DIR": str(data)}
-        self.process = Process(
-            python("manage.py", "up"), env=unset | given | {"WEB_PROCESSES": "1"}, log=data.with_suffix(".log")
-        )
+        with collected_static_files() as static:
+            given |= {"STATIC_ROOT": str(static), "WEB_PROCESSES": "1"}
+            self.process = Process(python("manage.py", "up"), env=unset | given, log=data.with_suffix(".log"))
+            wait_until(lambda: self._has_collected(static), within=START_SECONDS, what="the static files")
+
+    def _has_collected(self, static: Path) -> bool:
+        assert self.process.running(), self.process.output
+        return (static / ".sources").exists()
 
     def wait(self) -> None:
         wait_until(self._is_ready, within=START_SECONDS, what="the page")
