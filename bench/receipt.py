@@ -29,7 +29,7 @@ from delivery.ledger.outcomes import record
 from delivery.models import Notice
 from pages.models import Page
 
-outbox.ring_on_commit = lambda *args: None
+outbox.wake_on_commit = lambda *args: None
 
 def publish(people):
     page = Page.objects.create(name="Acme", url=f"https://status{Page.objects.count()}.acme.example")

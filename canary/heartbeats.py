@@ -45,7 +45,7 @@ def beat() -> Heartbeat | None:
 
 @transaction.atomic
 def publish(*, slot: int | None = None) -> Heartbeat | None:
-    """Store a heartbeat with its notices and ring; None without a page or a destination, or when the slot has one."""
+    """Store a heartbeat with its notices and wake a worker; None without a page or a destination, or when the slot has one."""
     page = Page.objects.order_by("pk").first()
     wanted = destinations()
     if page is None or not wanted:

@@ -19,7 +19,7 @@ from delivery.models import Delivery, Notice, Pause
 from pages.models import Page
 from subscribers.models import Suppression
 
-# The sweep comes every few seconds. What is due for longer has met neither bell nor sweep.
+# The sweep comes every few seconds. What is due for longer was found by neither a task nor the sweep.
 LATE_AFTER = timedelta(seconds=60)
 LATELY = timedelta(hours=24)
 LATE = (

@@ -16,7 +16,7 @@ from delivery.models import Delivery, Notice, Pause
 from subscribers.models import Suppression
 
 State = Delivery.State
-# A bell that was heard starts the fan-out at once; past this, staff should know that nobody heard it.
+# A task that arrives starts the fan-out at once; past this, staff should know that none arrived.
 UNHEARD_AFTER = timedelta(seconds=5)
 UNHEARD = (
     "Notifications are waiting: no worker has taken them up yet, perhaps because the broker is down. "

@@ -1,11 +1,11 @@
-"""What the bells ring. Every task may run twice, late or never: the rows in the database say what is due."""
+"""The Celery tasks that wake senders. Every task may run twice, late or never: the rows in the database say what is due."""
 
 import time
 
 from celery import shared_task
 from django.conf import settings
 
-from core.wake import ring
+from core.wake import wake_worker
 from delivery.ledger import letters, outbox, reconcile, retention
 from delivery.ledger.sender import drain
 from delivery.ledger.turns import sending
@@ -13,7 +13,7 @@ from delivery.mail.bounces import events
 from delivery.mail.bounces.reading import read_mailbox
 from delivery.mail.files import MailFolder
 
-# Well below CELERY_TASK_SOFT_TIME_LIMIT; who has more to do rings for a successor.
+# Well below CELERY_TASK_SOFT_TIME_LIMIT; a task that has more to do starts its successor.
 BUDGET_SECONDS = 30.0
 # Tidying and the bounce mailbox share their queue with fan-out and the sweep, which must not wait much longer for them.
 TIDY_SECONDS = 5.0
@@ -33,7 +33,7 @@ def send(kind: str) -> None:
     finally:
         was_asked = sending.end(kind)
     if out_of_time or was_asked:
-        ring("delivery.tasks.send", kind)
+        wake_worker("delivery.tasks.send", kind)
 
 
 @shared_task
@@ -50,7 +50,7 @@ def read_bounces() -> None:
 def check_receipts() -> None:
     _, out_of_time = reconcile.reconcile(TIDY_SECONDS)
     if out_of_time:
-        ring("delivery.tasks.check_receipts")
+        wake_worker("delivery.tasks.check_receipts")
 
 
 @shared_task

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def publish_notice(update: Update, affected: Sequence[Affected], *, is_first: bool) -> Notice:
-    """Write the notice of an update, in the update's transaction; ring the bell on commit.
+    """Write the notice of an update, in the update's transaction; wake a worker on commit.
 
     Hidden components are left out of it: neither their names nor their codes leave the house.
     """

@@ -126,12 +126,12 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 
-# Tasks: the database is the queue, Celery is the doorbell. A message may be lost or doubled.
+# Tasks: the database is the queue, a Celery message only wakes a worker. It may be lost or doubled.
 
 CELERY_BROKER_URL = env.broker("REDIS_URL", DATA_DIR / "redis.sock")
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Without the first three, a half-open connection stalls a worker for minutes and loses the next message. With the
-    # health check it is dropped after twice that interval and a second, so that a bell is late by 21 s at most.
+    # health check it is dropped after twice that interval and a second, so that a task is late by 21 s at most.
     "socket_timeout": 5,
     "socket_connect_timeout": 3,
     "retry_on_timeout": True,

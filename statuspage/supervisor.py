@@ -1,8 +1,8 @@
-"""Keeps a handful of processes running, shows their lines in one stream, and leaves none behind.
+"""Starts a few processes, restarts those that end, shows their output in one stream, and stops them all together.
 
-A process that ends by itself is started again after a moment: an operator whose worker was killed for want
-of memory wants it back. One that keeps ending stops everything, with its name: something is wrong that a
-restart does not cure. On Linux the processes also end when the supervisor itself is killed.
+A process that ends by itself is started again after a second, for example a worker that the kernel killed for lack of
+memory. A process that ends again and again stops everything, and the log names it: a restart does not cure that. On Linux
+the processes also end when the supervisor itself is killed.
 """
 
 import contextlib
@@ -27,9 +27,9 @@ ENDS_WINDOW_SECONDS = 60
 GRACE_SECONDS = 20
 LINES_HELD_BACK = 30
 PR_SET_PDEATHSIG = 1
-# `timeout` and make pass one and the same SIGTERM on to us twice.
+# `timeout` and make send us one SIGTERM twice.
 ONE_REQUEST_SECONDS = 1.0
-# Exit code of a process that no restart helps, such as one with a module missing.
+# Exit code of a process that a restart cannot help, for example when a module is missing.
 CANNOT_START = 3
 
 
@@ -61,7 +61,7 @@ class Supervisor:
         self._signalled_at = float("-inf")
 
     def say(self, line: str) -> None:
-        """Add a line of one's own; from any thread."""
+        """Add a line of the supervisor's own to the stream; from any thread."""
         self._lines.put(("up", line))
 
     def run(self, on_start: Callable[[], None] = lambda: None) -> int:
@@ -119,14 +119,14 @@ class Supervisor:
         while self._signals.empty():
             self._show_lines(wait_seconds=0.1)
             for child in self.children:
-                if child.process is not None and not child.running and not self._revive(child):
+                if child.process is not None and not child.running and not self._plan_restart(child):
                     return 1
                 if child.process is None and time.monotonic() >= child.start_at:
                     self._start(child)
         self.say(f"{signal.Signals(self._signals.get()).name} received, stopping")
         return 0
 
-    def _revive(self, child: Child) -> bool:
+    def _plan_restart(self, child: Child) -> bool:
         """Plan the next start of a child that has ended; False when it has ended too often."""
         assert child.process is not None  # noqa: S101
         code = child.process.returncode
@@ -155,7 +155,7 @@ class Supervisor:
             self._stop(stopping)
 
     def _stop(self, children: Sequence[Child]) -> None:
-        """Ask politely; force what is still there after the grace, or after a second request to stop."""
+        """Send SIGTERM; kill what still runs after GRACE_SECONDS, or after a second request to stop."""
         for child in children:
             if child.process and child.running:
                 child.process.terminate()

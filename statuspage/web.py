@@ -43,7 +43,7 @@ def main() -> int:
         if count == 1:
             uvicorn.Server(config).run([listener])
         else:
-            Crew(config, listener, count).run()
+            WebProcesses(config, listener, count).run()
     return 0
 
 
@@ -73,56 +73,59 @@ def configure(application: App) -> uvicorn.Config:
     )
 
 
-class Crew:
-    """Processes that serve one socket, until SIGTERM or SIGINT. One that ends by itself is replaced."""
+class WebProcesses:
+    """Several processes that serve one socket, until SIGTERM or SIGINT. One that ends by itself is replaced.
+
+    Why uvicorn's own manager is not used: docs/architecture.md, "Processes".
+    """
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket, count: int) -> None:
         self.config, self.listener, self.count = config, listener, count
-        self.members: list[ForkProcess] = []
+        self.processes: list[ForkProcess] = []
         self.stopping = False
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        self.members = [self._start() for _ in range(self.count)]
+        self.processes = [self._start() for _ in range(self.count)]
         while not self.stopping:
-            wait([each.sentinel for each in self.members], timeout=REPLACE_AFTER_SECONDS)
+            wait([each.sentinel for each in self.processes], timeout=REPLACE_AFTER_SECONDS)
             self._replace_ended()
-        for each in self.members:
+        for each in self.processes:
             self._end(each)
 
     def _stop(self, _number: int, _frame: object) -> None:
         self.stopping = True
-        for each in self.members:
+        for each in self.processes:
             each.terminate()
 
     def _replace_ended(self) -> None:
-        ended = [each for each in self.members if not each.is_alive()]
+        ended = [each for each in self.processes if not each.is_alive()]
         if self.stopping or not ended:
             return
         log.error("a web process ended (exit code %s), starting another", ended[0].exitcode)
         time.sleep(REPLACE_AFTER_SECONDS)  # one that ends at once must not keep the machine busy
-        self.members = [self._start() if each in ended else each for each in self.members]
+        self.processes = [self._start() if each in ended else each for each in self.processes]
 
     def _start(self) -> ForkProcess:
-        member = multiprocessing.get_context("fork").Process(target=self._serve, daemon=True)
-        member.start()
-        return member
+        process = multiprocessing.get_context("fork").Process(target=self._serve, daemon=True)
+        process.start()
+        return process
 
     def _serve(self) -> None:
-        """In the new process. The handlers it inherits are this crew's own."""
+        """In the new process, which inherits the signal handlers of its parent."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         uvicorn.Server(self.config).run([self.listener])
 
-    def _end(self, member: ForkProcess) -> None:
-        """Asked again: one that was just being started has not heard the first time."""
+    def _end(self, process: ForkProcess) -> None:
+        """SIGTERM is sent again each second: a process that was only starting has not received the first."""
         for _ in range(2 * GRACE_SECONDS):
-            if member.is_alive():
-                member.terminate()
-                member.join(1)
-        member.kill()
-        member.join()
+            if process.is_alive():
+                process.terminate()
+                process.join(1)
+        process.kill()
+        process.join()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from django.test import SimpleTestCase
 
 from tests.canary.imap_server import ImapServer, imap_server
 from tests.processes import PostgresServer, RedisServer
+from tests.render_cache import start_empty
 
 READING = re.compile(r'\benv\.\w+\(\s*"([A-Z][A-Z0-9_]+)"')
 # For a night: --hypothesis-profile=long
@@ -215,7 +216,8 @@ def is_local(host: str) -> bool:
 @pytest.fixture(autouse=True)
 def _fresh_editions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Public documents start empty in each test, and see a commit at the next request instead of within 250 ms."""
-    from public.serving import edition, host_index
+    from public.serving import host_index, refresher
 
     monkeypatch.setattr(host_index, "CHECK_SECONDS", 0.0)
-    edition.editions.forget()
+    monkeypatch.setattr(refresher, "READ_EVERY_SECONDS", 0.02)
+    start_empty()

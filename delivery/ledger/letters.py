@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from core.text import new_code
-from core.wake import ring_on_commit
+from core.wake import wake_on_commit
 from delivery.models import Account, Delivery, Notice, Tally
 from pages.models import Page
 from subscribers.models import Subscriber
@@ -68,7 +68,7 @@ def _create_notice(page: Page, channel: str, *, code: str, **fields: str) -> Not
         expanded_at=timezone.now(),
         **fields,
     )
-    ring_on_commit("delivery.tasks.send", channel)
+    wake_on_commit("delivery.tasks.send", channel)
     return notice
 
 

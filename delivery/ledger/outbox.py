@@ -9,7 +9,7 @@ from django.db.models import BigIntegerField, Count, Max, Q, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from core.wake import ring, ring_on_commit
+from core.wake import wake_on_commit, wake_worker
 from delivery import registry
 from delivery.ledger import moves
 from delivery.ledger.moves import Change, Moves, Row
@@ -21,7 +21,7 @@ from subscribers.models import Subscriber
 
 # Subscribers looked at in one transaction: few enough to hold locks for a moment only.
 CHUNK = 5_000
-# Who sends goes on by itself while there is something; a bell for each of 200 chunks takes as long as 100,000 rows.
+# Who sends goes on by itself while there is something; a task for each of 200 chunks takes as long as 100,000 rows.
 BELL_EVERY_SECONDS = 0.5
 NOT_CONNECTED = "not connected"
 
@@ -29,7 +29,7 @@ NOT_CONNECTED = "not connected"
 def publish(notice: Notice) -> Notice:
     """Store a notice in the caller's transaction. Who is told is decided by fan_out."""
     notice.save()
-    ring_on_commit("delivery.tasks.fan_out", notice.pk)
+    wake_on_commit("delivery.tasks.fan_out", notice.pk)
     return notice
 
 
@@ -88,7 +88,7 @@ def requeue(deliveries: DeliveryQuerySet, *, also_sent: bool = False) -> int:
         count = moves.move_all(putting_back, failed, Change(Delivery.State.PENDING, is_retrying=False), **fresh)
         Pause.objects.filter(key__in=channels + accounts).update(probe_at=Now())
         for channel in channels:
-            ring_on_commit("delivery.tasks.send", channel)
+            wake_on_commit("delivery.tasks.send", channel)
     return count
 
 
@@ -117,7 +117,7 @@ def expand(notice_id: int) -> bool:
                     unheard.update(_insert_chunk(notice, listing))
             if not is_left or time.monotonic() >= next_bell:
                 for channel in sorted(unheard):
-                    ring_on_commit("delivery.tasks.send", channel)
+                    wake_on_commit("delivery.tasks.send", channel)
                 unheard, next_bell = set(), time.monotonic() + BELL_EVERY_SECONDS
         if not is_left:
             return notice is not None
@@ -213,14 +213,14 @@ def _insert(audience: QuerySet[Any, Any], *, is_careful: bool) -> int:
 
 
 def sweep() -> dict[str, int]:
-    """Find whatever is due although no bell was heard, and ring again; counts by what was found.
+    """Find whatever is due although no task arrived, and wake a worker; counts by what was found.
 
     Harmless to run twice, or beside itself. Rows of a worker that died are released first.
     """
     found = {"released": release_expired(), "notices": 0, "channels": 0}
     for notice_id in Notice.objects.filter(expanded_at=None).order_by("pk").values_list("pk", flat=True)[:100]:
-        found["notices"] += ring("delivery.tasks.fan_out", notice_id)
+        found["notices"] += wake_worker("delivery.tasks.fan_out", notice_id)
     for channel in registry.CHANNELS:
         if Delivery.objects.due(channel).exists():
-            found["channels"] += ring("delivery.tasks.send", channel)
+            found["channels"] += wake_worker("delivery.tasks.send", channel)
     return found

@@ -1,4 +1,4 @@
-"""ASGI requests, as the fast path reads visitors' and asks its own."""
+"""ASGI requests: reading those of visitors, and asking Django in the fast path's own name."""
 
 import asyncio
 from io import BytesIO

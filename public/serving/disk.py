@@ -1,9 +1,9 @@
-"""The edition on disk: what a process starts from when the database is gone.
+"""The documents on disk: a web process starts from them when the database does not answer.
 
-One process per data directory writes (it holds a lock; when it dies, the next one gets it). After each change it
-asks for every document that the front page leads to, stores those that changed, each under a temporary name that is
-then replaced, stores the listing last and removes what is older. So what is read back is of one generation. A file
-that is cut short or damaged is as good as absent.
+One process per data directory writes. It holds a lock; when it dies, another process gets the lock. After each change it
+asks for every document that the front page leads to, stores each of them in a new file that replaces the old one, stores the
+listing last and removes older files. So all that is read back is of one generation. A file that is cut short or damaged is
+ignored.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from public.serving.fast_path import FastPath
 
 FORMAT = 1
-STILL_TRUE_SECONDS = 10.0
+TOUCH_SECONDS = 10.0
 PAUSE_SECONDS = 0.005  # between two documents: visitors come first
 LISTING = "listing.json"
 ENDING = ".document"
@@ -37,8 +37,8 @@ ENDING = ".document"
 log = logging.getLogger(__name__)
 
 
-class Copy:
-    """The files in one directory. `listing.json` was last touched when it was last known to be true."""
+class DiskCopy:
+    """The files in one directory. The time of `listing.json` says when the files were last known to be up to date."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -68,7 +68,7 @@ class Copy:
         replace_file(self._path(key), pack(key, edition))
 
     def store_listing(self, listing: Listing) -> None:
-        """Declare everything older than `listing` to be past, and remove it."""
+        """Store which pages and generations there are, and remove documents of older generations."""
         state = {"format": FORMAT, "hosts": listing.hosts, "generations": list(listing.generations.items())}
         replace_file(self.directory / LISTING, json.dumps(state).encode())
         for path in self.directory.glob(f"*{ENDING}"):
@@ -81,7 +81,7 @@ class Copy:
             os.utime(self.directory / LISTING)
 
     def load_into(self, editions: Editions) -> int:
-        """Give empty `editions` what is here; how many documents that were. 0 when there is nothing readable."""
+        """Put the stored documents into empty `editions`; returns how many. 0 when no listing can be read."""
         if editions.host_index.known() is not None:
             return 0
         try:
@@ -152,10 +152,10 @@ def _as_key(value: list[Any]) -> Key:
     return tuple(tuple(each) if isinstance(each, list) else each for each in value)
 
 
-class Copier:
-    """Keeps the copy up to date, in the server's event loop beside the refresher."""
+class DiskCopyWriter:
+    """Writes the copy after each change, in the server's event loop beside the refresher."""
 
-    def __init__(self, fast_path: "FastPath", copy: Copy) -> None:
+    def __init__(self, fast_path: "FastPath", copy: DiskCopy) -> None:
         self.fast_path = fast_path
         self.copy = copy
         self._stored: dict[int, int] = {}
@@ -165,14 +165,14 @@ class Copier:
     async def run(self) -> None:
         while True:
             try:
-                await self._look()
+                await self._store_changes()
             except OSError as error:
                 log.warning("the edition cannot be stored on disk: %s", error)
-            except Exception:  # the copy is the second line: it must never take the first one down
+            except Exception:  # serving from memory must go on whatever happens to the copy
                 log.exception("the edition was not stored on disk")
             await asyncio.sleep(1)
 
-    async def _look(self) -> None:
+    async def _store_changes(self) -> None:
         hosts = self.fast_path.editions.host_index
         listing = hosts.known()
         if listing is None or hosts.age() is not None or not self.copy.claim():
@@ -180,7 +180,7 @@ class Copier:
         if listing.generations != self._stored:
             await self._store(listing)
             self._stored = dict(listing.generations)
-        elif monotonic() > self._touched_at + STILL_TRUE_SECONDS:
+        elif monotonic() > self._touched_at + TOUCH_SECONDS:
             self.copy.touch()
             self._touched_at = monotonic()
 

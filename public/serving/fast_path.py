@@ -1,7 +1,7 @@
 """The fast path in front of Django: an ASGI callable that answers finished public documents from memory.
 
-What it keeps, it asked Django for itself, in a visitor's place but with nothing of any visitor: no cookie, no header
-but Host. So no answer can hold what was meant for one person. Requests that meet a cold document share one rendering.
+It keeps only answers to requests of its own, which carry nothing of any visitor: no cookie, no header but Host. So no answer
+can hold what was meant for one person. Requests for a document that is not in memory yet share one rendering.
 Everything that is not a published document (public/serving/edition.py) goes to Django untouched.
 
 public/serving/refresher.py replaces the answers after a change; public/serving/server.py gives the same answers without ASGI.
@@ -19,13 +19,13 @@ from django.http import HttpRequest, HttpResponse
 from core.bodies import Receive, Scope, Send, limit_bodies
 from public.serving.addresses import Target, find_document, find_published
 from public.serving.asgi_requests import UntilTheEnd, get_response, read_headers
-from public.serving.disk import Copier, Copy
+from public.serving.disk import DiskCopy, DiskCopyWriter
 from public.serving.document_bytes import Edition, Key
 from public.serving.edition import DocumentResponse
-from public.serving.notice import NOTICE_AFTER_SECONDS
 from public.serving.refresher import Refresher
 from public.serving.render_cache import Editions, editions
-from public.serving.replies import Answers, HttpReply, Memory, encode_headers, may_be_shared
+from public.serving.replies import Answers, HttpReply, RequestCache, encode_headers, may_be_shared
+from public.serving.stale_line import STALE_LINE_AFTER_SECONDS
 
 LOAD_SECONDS = 10.0
 LOADS_AT_ONCE = 8
@@ -41,20 +41,20 @@ class FastPath:
         self.app = limit_bodies(django)
         """For requests that are a visitor's own."""
         self.editions = kept
-        self.memory = (Memory(), Memory())
+        self.request_caches = (RequestCache(), RequestCache())
         """For public/serving/server.py: requests over TCP, over TLS."""
-        self.refresher = Refresher(self, Copier(self, Copy(settings.DATA_DIR / "edition")))
+        self.refresher = Refresher(self, DiskCopyWriter(self, DiskCopy(settings.DATA_DIR / "edition")))
         self._removed = 0
         self._hosts: dict[str, int] = {}
         self._loading: dict[Target, asyncio.Task[Answers | HttpReply]] = {}
         self._asking: set[asyncio.Future[HttpResponse]] = set()
-        self._places = asyncio.Semaphore(LOADS_AT_ONCE)
+        self._load_slots = asyncio.Semaphore(LOADS_AT_ONCE)
         proxy_header: tuple[str, str] | None = settings.SECURE_PROXY_SSL_HEADER
         self._proto_header = proxy_header[0].removeprefix("HTTP_").replace("_", "-").lower() if proxy_header else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._run_lifespan(receive, send)
             return
         if scope["type"] == "http":
             self.refresher.start()
@@ -101,7 +101,7 @@ class FastPath:
         return forwarded_proto.split(b",", 1)[0].strip() == b"https"
 
     def find(self, host: str, path: str, query: str, *, secure: bool) -> Answers | None:
-        """What is ready for this address; None when nothing is. Asks nobody."""
+        """The answers that are in memory for this address; None when there are none. Never waits."""
         target = self._target(host, path, query, secure=secure)
         return None if target is None else self.editions.cache.find_answers(target.key, secure=secure)
 
@@ -141,7 +141,7 @@ class FastPath:
             return BUSY
 
     async def load_home(self, page_id: int, host: str, *, secure: bool) -> None:
-        """Have a front page ready."""
+        """Put a front page into memory."""
         target = self._target(host, "/", "", secure=secure)
         if target is not None and target.page_id == page_id:
             await self.load(target, host)
@@ -151,14 +151,14 @@ class FastPath:
 
         It is made if it must be, and no answers are composed for visitors, who may never want it.
         """
-        async with self._places:
+        async with self._load_slots:
             response = await self._ask(path, "", host, secure=settings.SECURE_SSL_REDIRECT)
         if not isinstance(response, DocumentResponse) or response.edition.age is not None:
             return None
         return response.key, response.edition
 
     async def _load(self, target: Target, host: str) -> Answers | HttpReply:
-        async with self._places:
+        async with self._load_slots:
             response = await self._ask(target.path, target.query, host, secure=target.secure)
         answers = self._compose(target, host, response)
         if answers is not None:
@@ -173,7 +173,7 @@ class FastPath:
 
     async def _ask(self, path: str, query: str, host: str, *, secure: bool) -> HttpResponse:
         """Django's answer to a visitor of whom nothing is known."""
-        # As a task of its own: who asked may be cancelled, Django leaves files open when it is.
+        # As a task of its own: our caller may be cancelled, and Django would leave files open.
         asking = asyncio.ensure_future(get_response(self.django, path, query, host, secure=secure))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
@@ -194,7 +194,7 @@ class FastPath:
             target=target,
             host=host,
             old_since=self.refresher.old_since(edition.age),
-            has_notice=edition.age is not None and edition.age >= NOTICE_AFTER_SECONDS,
+            has_stale_line=edition.age is not None and edition.age >= STALE_LINE_AFTER_SECONDS,
             on_use=partial(self.editions.cache.touch, target.key),
         )
 
@@ -208,7 +208,7 @@ class FastPath:
         self.forget_removed()
 
     def replace(self, former: Answers, answers: Answers) -> None:
-        """Put `answers` where `former` still stands."""
+        """Keep `answers` in the place of `former`, unless that was replaced meanwhile."""
         if self.is_kept(former):
             self.editions.cache.keep_answers(answers)
             self.forget_removed()
@@ -221,7 +221,7 @@ class FastPath:
             self.forget_requests()
 
     def forget_requests(self) -> None:
-        for memory in self.memory:
+        for memory in self.request_caches:
             memory.forget()
 
     def forget_hosts(self) -> None:
@@ -229,15 +229,15 @@ class FastPath:
         self._hosts.clear()
         self.forget_requests()
 
-    # Living
+    # Lifespan
 
     async def close(self) -> None:
-        """Stop looking for changes, and let what Django is at come to its end."""
+        """Stop the refresher, and wait for the requests that Django is working on."""
         await self.refresher.stop()
         if self._asking:
             await asyncio.wait(self._asking, timeout=CLOSE_SECONDS)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":

@@ -2,7 +2,7 @@
 
 Whatever is refused here goes to the server's full parser. So this may be narrower than HTTP, never wider.
 
-Most of a head cannot change the answer: User-Agent, Cookie and the like. `Essence` drops those lines, so that
+Most of a head cannot change the answer: User-Agent, Cookie and the like. `find_deciding_lines` leaves those lines out, so that
 requests which must get the same answer become equal and only the first of them is really read.
 """
 
@@ -22,7 +22,7 @@ DECIDING = re.compile(
     re.IGNORECASE,
 )
 # One header line that cannot change the answer: well-formed, and none of those above.
-IDLE_LINE = re.compile(
+IRRELEVANT_LINE = re.compile(
     rb"(?!(?:host|accept-encoding|if-none-match|x-forwarded-proto|connection"
     rb"|content-length|transfer-encoding|expect|upgrade|http2-settings):)"
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+",
@@ -67,13 +67,13 @@ def read_head(data: bytes) -> Head | None:
 
 
 class _Lines(dict[bytes, bool]):
-    """Whether a line may matter; worked out once for lines that come again and again. Bounded."""
+    """Whether a line may matter; computed once for each line that comes often. Bounded."""
 
     KEPT = 4_096
     LONGEST = 500
 
     def __missing__(self, line: bytes) -> bool:
-        matters = IDLE_LINE.fullmatch(line) is None
+        matters = IRRELEVANT_LINE.fullmatch(line) is None
         if len(line) <= self.LONGEST:
             if len(self) >= self.KEPT:
                 self.clear()
@@ -84,11 +84,11 @@ class _Lines(dict[bytes, bool]):
 _lines = _Lines()
 _matters = _lines.__getitem__
 
-Essence = tuple[bytes, ...]
+DecidingLines = tuple[bytes, ...]
 
 
-def find_essence(data: bytes) -> Essence | None:
-    """All lines of a head that may matter, in order: two requests with one essence are read alike.
+def find_deciding_lines(data: bytes) -> DecidingLines | None:
+    """All lines of a head that may matter, in order: two requests with the same ones get the same answer.
 
     The request line and the two empty parts at the end always matter, and so does whatever is not well-formed. The
     check of both ends is what makes this safe: a request line stands nowhere but first, and nothing follows the head.

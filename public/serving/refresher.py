@@ -1,10 +1,10 @@
-"""Keeps a web process's finished answers true, off the path of requests.
+"""Renews a web process's finished answers after a change, outside of visitors' requests.
 
-A task in the server's event loop. Four times a second one thread reads the pages' generations. After a change, the
-documents that somebody reads are made again, most recently wanted first, while the old ones are still given; what is
-not ready after half a second is dropped and made for who asks next. So a change is seen within a second.
+A task in the server's event loop. Four times a second one thread reads the pages' generations. After a change, the task
+renders the documents that somebody reads again, the most recently used first. Visitors get the old ones meanwhile; an answer
+that is not renewed after half a second is dropped, and the next request for it renders it. So a change is seen within a second.
 
-While the database does not answer, everything is kept, and carries its age.
+While the database does not answer, all answers are kept, and say how old they are.
 """
 
 import asyncio
@@ -20,33 +20,34 @@ from django.db import connection
 
 from public.serving import host_index
 from public.serving.host_index import Listing
-from public.serving.notice import NOTICE_AFTER_SECONDS, add_notice, minute_before
 from public.serving.replies import HttpReply
+from public.serving.stale_line import STALE_LINE_AFTER_SECONDS, add_stale_line, minute_before
 
 if TYPE_CHECKING:
-    from public.serving.disk import Copier
+    from public.serving.disk import DiskCopyWriter
     from public.serving.fast_path import FastPath
     from public.serving.replies import Answers
 
-OLD_SERVED_SECONDS = 0.5  # how long old answers are given while the new ones are made
+READ_EVERY_SECONDS = host_index.CHECK_SECONDS
+OLD_SERVED_SECONDS = 0.5  # how long old answers are given while the new ones are rendered
 RETRY_SECONDS = 5.0  # after a document could not be rendered
 WARM_UP_SECONDS = 2.0
 CLOSE_SECONDS = 2.0
-IDLE_SECONDS = 900  # what nobody has asked for so long is not made again beforehand
+IDLE_SECONDS = 900  # a document that nobody asked for during this time is rendered only on request
 
 log = logging.getLogger(__name__)
 
 
 class Refresher:
-    def __init__(self, fast_path: "FastPath", copier: "Copier") -> None:
+    def __init__(self, fast_path: "FastPath", disk_copy_writer: "DiskCopyWriter") -> None:
         self.fast_path = fast_path
-        self.copier = copier
+        self.disk_copy_writer = disk_copy_writer
         self.host_index = fast_path.editions.host_index
         self._task: asyncio.Task[None] | None = None
         self._thread: ThreadPoolExecutor | None = None
-        self._check: asyncio.Future[Listing | None] | None = None
+        self._reading: asyncio.Future[Listing | None] | None = None
         self._seen: Listing | None = None
-        self._has_looked = asyncio.Event()
+        self._first_read = asyncio.Event()
         self._was_old = False
         self._due_since: dict[int, float] = {}
         self._retry_at: dict[int, float] = {}
@@ -57,9 +58,9 @@ class Refresher:
             self.host_index = self.fast_path.editions.host_index
             self.host_index.refreshers += 1
             self._thread = ThreadPoolExecutor(1, "edition-refresher")
-            self.copier.copy.load_into(self.fast_path.editions)
+            self.disk_copy_writer.copy.load_into(self.fast_path.editions)
             self._task = asyncio.create_task(self._run())
-            self._copying = asyncio.create_task(self.copier.run())
+            self._copying = asyncio.create_task(self.disk_copy_writer.run())
 
     async def stop(self) -> None:
         if self._task is None or self._thread is None:
@@ -68,9 +69,9 @@ class Refresher:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        self.copier.copy.release()
+        self.disk_copy_writer.copy.release()
         closing = asyncio.get_running_loop().run_in_executor(self._thread, _close_connection)
-        await asyncio.wait([closing], timeout=CLOSE_SECONDS)  # after a question that hangs it comes later
+        await asyncio.wait([closing], timeout=CLOSE_SECONDS)  # a query that hangs delays it
         self._thread.shutdown(wait=False)
         self.host_index.refreshers -= 1
         self._task = None
@@ -82,13 +83,13 @@ class Refresher:
     async def _run(self) -> None:
         while True:
             try:
-                await self._look()
-            except Exception:  # whatever it is, the next look may do better; without one the page would stand still
-                log.exception("looking for changes failed")
-            await asyncio.sleep(host_index.CHECK_SECONDS or 0.02)
+                await self._check_generations()
+            except Exception:  # the next check may succeed; without one no change would be seen any more
+                log.exception("checking for changes failed")
+            await asyncio.sleep(READ_EVERY_SECONDS)
 
-    async def _look(self) -> None:
-        await self._ask()
+    async def _check_generations(self) -> None:
+        await self._read_generations()
         listing = self.host_index.known()
         if listing is None:
             return
@@ -96,17 +97,17 @@ class Refresher:
             self._forget_removed(listing)
         self._seen = listing
         self.fast_path.forget_removed()
-        self._has_looked.set()
+        self._first_read.set()
         await self._mark_age()
         if self.host_index.age() is None:
             for page_id in listing.generations:
                 await self._renew_if_due(page_id)
 
-    async def _ask(self) -> None:
-        """One question at a time; one that hangs holds up nothing but the next question."""
-        if self._check is None or self._check.done():
-            self._check = asyncio.get_running_loop().run_in_executor(self._thread, self._read)
-        await asyncio.wait([self._check], timeout=host_index.OVERDUE_SECONDS)
+    async def _read_generations(self) -> None:
+        """One query at a time; a query that hangs delays only the next one."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.get_running_loop().run_in_executor(self._thread, self._read)
+        await asyncio.wait([self._reading], timeout=host_index.OVERDUE_SECONDS)
 
     def _read(self) -> Listing | None:
         try:
@@ -127,22 +128,22 @@ class Refresher:
             return
         since = self.old_since(age)
         for answers in self.fast_path.editions.cache.list_answers():
-            if since is None and answers.has_notice:
+            if since is None and answers.has_stale_line:
                 self.fast_path.drop(answers)
             answers.old_since = since
         self._was_old = age is not None
-        if age is not None and age >= NOTICE_AFTER_SECONDS:
-            await self._show_notice(age)
+        if age is not None and age >= STALE_LINE_AFTER_SECONDS:
+            await self._show_stale_line(age)
 
-    async def _show_notice(self, age: int) -> None:
+    async def _show_stale_line(self, age: int) -> None:
         as_of = minute_before(age)
         for answers in self.fast_path.editions.cache.list_answers():
-            if not answers.has_notice:
-                edition = await asyncio.to_thread(add_notice, answers.edition, as_of)
-                self.fast_path.replace(answers, answers.with_notice(edition))
+            if not answers.has_stale_line:
+                edition = await asyncio.to_thread(add_stale_line, answers.edition, as_of)
+                self.fast_path.replace(answers, answers.with_stale_line(edition))
 
     async def _renew_if_due(self, page_id: int) -> None:
-        """Make the page's old answers again; see the top of this file."""
+        """Renew the page's old answers; see the top of this file."""
         editions = self.fast_path.editions
         version = editions.version(page_id) if editions.is_page_current(page_id) else None
         kept = [answers for answers in editions.cache.list_answers() if answers.target.page_id == page_id]
@@ -178,7 +179,7 @@ class Refresher:
             await asyncio.wait_for(self._warm_up(), WARM_UP_SECONDS)
 
     async def _warm_up(self) -> None:
-        await self._has_looked.wait()
+        await self._first_read.wait()
         secure = settings.SECURE_SSL_REDIRECT
         for host, page_id in self.host_index.listing().hosts.items():
             await self.fast_path.load_home(page_id, host, secure=secure)

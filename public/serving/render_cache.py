@@ -21,7 +21,7 @@ from pages.models import Page
 from public.serving.document_bytes import Edition, Key, Rendered, Version, finish
 from public.serving.edition_cache import EditionCache
 from public.serving.host_index import HostIndex
-from public.serving.notice import NOTICE_AFTER_SECONDS, add_notice, minute_before
+from public.serving.stale_line import STALE_LINE_AFTER_SECONDS, add_stale_line, minute_before
 from public.shapes import Snapshot
 from public.snapshot import build
 
@@ -48,10 +48,6 @@ class Editions:
         self._rendering = threading.Lock()
         self._renewing: set[Key] = set()
         self._choosing = threading.Lock()
-
-    def forget(self) -> None:
-        """Start empty, as a new process does."""
-        self.__init__()  # type: ignore[misc]
 
     def is_ready(self) -> bool:
         """Whether documents can be served: the database was read, however long ago, or its copy on disk."""
@@ -192,8 +188,8 @@ editions = Editions()
 def _with_age(edition: Edition, age: int | None) -> Edition:
     if age is None:
         return edition
-    if age >= NOTICE_AFTER_SECONDS:
-        edition = add_notice(edition, minute_before(age))
+    if age >= STALE_LINE_AFTER_SECONDS:
+        edition = add_stale_line(edition, minute_before(age))
     return replace(edition, age=age)
 
 

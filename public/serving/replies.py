@@ -6,7 +6,7 @@ from time import monotonic
 
 from public.serving.addresses import Target
 from public.serving.document_bytes import Edition
-from public.serving.head import Essence
+from public.serving.head import DecidingLines
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -69,7 +69,7 @@ class Answers:
         target: Target,
         host: str,
         old_since: float | None,
-        has_notice: bool,
+        has_stale_line: bool,
         on_use: Callable[[], None],
     ) -> None:
         self.edition = edition
@@ -77,7 +77,7 @@ class Answers:
         self.target = target
         self.host = host
         self.old_since = old_since
-        self.has_notice = has_notice
+        self.has_stale_line = has_stale_line
         self.used_at = monotonic()
         self._on_use = on_use
         self._replies: dict[tuple[str, bool], HttpReply] = {}
@@ -94,15 +94,15 @@ class Answers:
         self.used_at = monotonic()
         self._on_use()
 
-    def with_notice(self, edition: Edition) -> "Answers":
-        """The same with another body, one that says how old it is (public/serving/notice.py)."""
+    def with_stale_line(self, edition: Edition) -> "Answers":
+        """The same with another body, one that says how old it is (public/serving/stale_line.py)."""
         answers = Answers(
             edition,
             self.added_headers,
             target=self.target,
             host=self.host,
             old_since=self.old_since,
-            has_notice=True,
+            has_stale_line=True,
             on_use=self._on_use,
         )
         answers.used_at = self.used_at
@@ -126,27 +126,27 @@ def may_be_shared(headers: Headers) -> bool:
     )
 
 
-class Memory:
-    """Requests that were found ordinary, with the answer each gets: whole heads, and what matters of a head
-    (public/serving/head.py). Bounded, whatever is sent; forgotten when an answer is replaced."""
+class RequestCache:
+    """The answer to each request that was found ordinary, by its whole head and by the lines of it that decide
+    (public/serving/head.py). Bounded, whatever is sent; emptied when an answer is replaced."""
 
-    HEADS, ESSENCES = 2_048, 2_048
-    LONGEST_HEAD, LONGEST_ESSENCE = 1_000, 500
+    HEADS, LINES = 2_048, 2_048
+    LONGEST_HEAD, LONGEST_LINES = 1_000, 500
 
     def __init__(self) -> None:
-        self.heads: dict[bytes, HttpReply] = {}
-        self.essences: dict[Essence, HttpReply] = {}
+        self.by_head: dict[bytes, HttpReply] = {}
+        self.by_lines: dict[DecidingLines, HttpReply] = {}
 
-    def keep(self, head: bytes, essence: Essence, reply: HttpReply) -> None:
+    def keep(self, head: bytes, lines: DecidingLines, reply: HttpReply) -> None:
         if len(head) <= self.LONGEST_HEAD:
-            if len(self.heads) >= self.HEADS:
-                self.heads.clear()
-            self.heads[head] = reply
-        if essence not in self.essences and sum(map(len, essence)) <= self.LONGEST_ESSENCE:
-            if len(self.essences) >= self.ESSENCES:
-                self.essences.clear()
-            self.essences[essence] = reply
+            if len(self.by_head) >= self.HEADS:
+                self.by_head.clear()
+            self.by_head[head] = reply
+        if lines not in self.by_lines and sum(map(len, lines)) <= self.LONGEST_LINES:
+            if len(self.by_lines) >= self.LINES:
+                self.by_lines.clear()
+            self.by_lines[lines] = reply
 
     def forget(self) -> None:
-        self.heads.clear()
-        self.essences.clear()
+        self.by_head.clear()
+        self.by_lines.clear()

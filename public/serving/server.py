@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol with a short cut: `uvicorn --http public.serving.server:Protocol statuspage.asgi:application`.
+"""uvicorn's HTTP protocol with a shortcut: `uvicorn --http public.serving.server:Protocol statuspage.asgi:application`.
 
 A plain GET for a finished document is answered from the bytes that public/serving/fast_path.py keeps, without parsing it again,
-an ASGI scope or a task. The short cut is taken only when the received bytes are exactly one ordinary request
+an ASGI scope or a task. The shortcut is taken only when the received bytes are exactly one ordinary request
 (public/serving/head.py) and the connection is between requests; whatever else goes to uvicorn unchanged.
 
 This relies on internals of uvicorn (`cycle`, `scope`, `pipeline`, `flow`): its version is pinned, and
@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from public.serving.fast_path import FastPath
-from public.serving.head import find_essence, read_head
+from public.serving.head import find_deciding_lines, read_head
 from public.serving.replies import HttpReply
 
 # A browser sends some 20 headers and 2 kB; cookies and a proxy's own headers make it 10 kB at worst.
@@ -44,7 +44,7 @@ class Protocol(HttpToolsProtocol):
         self.fast_path = self.app if isinstance(self.app, FastPath) and plain else None
         self.over_tls = False
         self.answered = 0
-        """Requests answered by the short cut; the sweep sees by it whether anything happens here."""
+        """Requests answered by the shortcut; the sweep sees by it whether anything happens here."""
         self.swept: tuple[int, int, int] | None = None
         self._heads: dict[bytes, HttpReply] = {}
         self._head_bytes: int | None = None
@@ -57,13 +57,13 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.over_tls = self.scheme == "https"
         if self.fast_path is not None:
-            self._heads = self.fast_path.memory[self.over_tls].heads
+            self._heads = self.fast_path.request_caches[self.over_tls].by_head
         _start_sweep(self)
 
     def data_received(self, data: bytes) -> None:
         reply = self._heads.get(data) or self._find(data)
         if reply is None or self.flow.write_paused or not self._is_between_requests():
-            self._hand_on(data)
+            self._pass_to_uvicorn(data)
             return
         headers = self.server_state.default_headers
         if reply.stamp is not headers:  # uvicorn makes a new list each second, for the Date in it
@@ -73,7 +73,7 @@ class Protocol(HttpToolsProtocol):
         self.answered += 1
         self.transport.write(reply.data)
 
-    def _hand_on(self, data: bytes) -> None:
+    def _pass_to_uvicorn(self, data: bytes) -> None:
         self._head_bytes = None if self._head_bytes is None else self._head_bytes + len(data)
         super().data_received(data)
         if self._head_bytes is not None and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
@@ -118,13 +118,13 @@ class Protocol(HttpToolsProtocol):
 
     def _find(self, data: bytes) -> HttpReply | None:
         """The answer to a head not met before; None unless it plainly asks for a finished document."""
-        essence = find_essence(data)
-        if essence is None or self.fast_path is None:
+        lines = find_deciding_lines(data)
+        if lines is None or self.fast_path is None:
             return None
-        memory = self.fast_path.memory[self.over_tls]
-        reply = memory.essences.get(essence) or self._read(data)
+        cache = self.fast_path.request_caches[self.over_tls]
+        reply = cache.by_lines.get(lines) or self._read(data)
         if reply is not None:
-            memory.keep(data, essence, reply)
+            cache.keep(data, lines, reply)
         return reply
 
     def _read(self, data: bytes) -> HttpReply | None:
@@ -154,13 +154,13 @@ class Protocol(HttpToolsProtocol):
 
 # Idle connections. uvicorn times one out only after it has answered a request there itself.
 
-_swept: "weakref.WeakSet[ServerState]" = weakref.WeakSet()
+_states_with_sweep: "weakref.WeakSet[ServerState]" = weakref.WeakSet()
 
 
 def _start_sweep(protocol: Protocol) -> None:
     state = protocol.server_state
-    if state not in _swept:
-        _swept.add(state)
+    if state not in _states_with_sweep:
+        _states_with_sweep.add(state)
         protocol.loop.call_later(protocol.timeout_keep_alive, _sweep, protocol.loop, state, protocol.timeout_keep_alive)
 
 
@@ -173,7 +173,7 @@ def _sweep(loop: asyncio.AbstractEventLoop, state: ServerState, seconds: float) 
     if state.connections:
         loop.call_later(seconds, _sweep, loop, state, seconds)
     else:
-        _swept.discard(state)
+        _states_with_sweep.discard(state)
 
 
 def _close_if_idle(connection: Protocol) -> None:

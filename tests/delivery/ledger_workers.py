@@ -61,7 +61,7 @@ class World:
         self.unwelcome: Callable[[], set[str]] = set
         """Addresses, and codes of notices, that must not be told, or told of, from now on."""
 
-    def ring(self, task: str, *args: Any) -> bool:
+    def wake_worker(self, task: str, *args: Any) -> bool:
         self.bells.append((task, *args))
         return True
 
@@ -164,7 +164,7 @@ class Stage:
         patch.setattr(email.Email, "max_attempts", 3)
         patch.setattr(sender, "REFUSED_LEAST", 4)
         patch.setattr(sender, "time", self)
-        for name in ("ring", "ring_on_commit"):
+        for name in ("wake_worker", "wake_on_commit"):
             patch.setattr(outbox, name, self._ring)
         real_now = timezone.now
         patch.setattr(timezone, "now", lambda: real_now() + self.world.skew if self.world.skew else real_now())
@@ -182,7 +182,7 @@ class Stage:
         self.world.seconds += seconds
 
     def _ring(self, task: str, *args: Any) -> bool:
-        return self.world.ring(task, *args)
+        return self.world.wake_worker(task, *args)
 
     def _insert(self, notice: Notice, channel: str, end: int) -> int:
         """Its worker may be lost when the rows are there and nothing else is written."""

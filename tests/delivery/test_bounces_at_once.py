@@ -31,7 +31,7 @@ ROUNDS = 5
 
 @pytest.fixture(autouse=True)
 def _no_bells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "ring_on_commit", lambda *args: None)
+    monkeypatch.setattr(outbox, "wake_on_commit", lambda *args: None)
 
 
 @pytest.fixture(autouse=True)

@@ -32,7 +32,7 @@ Opponent = Callable[[threading.Event], None]
 def _only_where_rows_are_locked(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
     if connection.vendor == "sqlite":
         pytest.skip("SQLite locks no rows: one transaction writes at a time")
-    monkeypatch.setattr(outbox, "ring_on_commit", lambda *args: None)
+    monkeypatch.setattr(outbox, "wake_on_commit", lambda *args: None)
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_senders_hear_of_the_first_rows_at_once_and_in_the_end_of_all(
     rows, rung = notice.deliveries.all(), list[tuple[str, int]]()
     monkeypatch.setattr(outbox, "CHUNK", 4)
     monkeypatch.setattr(outbox, "BELL_EVERY_SECONDS", pause)
-    monkeypatch.setattr(outbox, "ring_on_commit", lambda task, channel: rung.append((channel, rows.count())))
+    monkeypatch.setattr(outbox, "wake_on_commit", lambda task, channel: rung.append((channel, rows.count())))
     add_subscribers(10)
 
     outbox.expand(notice.pk)

@@ -155,7 +155,7 @@ def test_trying_again_takes_what_failed_and_nothing_else(
     retally()
     notice.deliveries.update(queued_at=datetime(2020, 1, 1, tzinfo=UTC))
     Pause.objects.begin("email", "no server")
-    monkeypatch.setattr(outbox, "ring_on_commit", lambda *args: rung.append(args))
+    monkeypatch.setattr(outbox, "wake_on_commit", lambda *args: rung.append(args))
 
     assert receipt.retry_failed(notice, "email") == 2
 

@@ -34,7 +34,7 @@ State = Delivery.State
 
 @pytest.fixture(autouse=True)
 def _no_bells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "ring_on_commit", lambda *args: None)
+    monkeypatch.setattr(outbox, "wake_on_commit", lambda *args: None)
 
 
 TIDY = """

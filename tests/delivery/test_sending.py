@@ -116,7 +116,7 @@ def test_a_task_that_runs_out_of_time_rings_for_a_successor(
     scripted: type[Scripted], ten: Notice, monkeypatch: pytest.MonkeyPatch
 ):
     rung: list[tuple[str, str]] = []
-    monkeypatch.setattr(tasks, "ring", lambda *args: rung.append(args))
+    monkeypatch.setattr(tasks, "wake_worker", lambda *args: rung.append(args))
     monkeypatch.setattr(tasks, "BUDGET_SECONDS", 0.0)
     tasks.send("email")
     assert rung == [("delivery.tasks.send", "email")]
@@ -221,11 +221,11 @@ def test_a_sweep_rings_for_whatever_is_due(
 ):
     rung: list[tuple[object, ...]] = []
 
-    def ring(*args: object) -> bool:
+    def wake_worker(*args: object) -> bool:
         rung.append(args)
         return True
 
-    monkeypatch.setattr(outbox, "ring", ring)
+    monkeypatch.setattr(outbox, "wake_worker", wake_worker)
     assert outbox.sweep() == {"released": 0, "notices": 0, "channels": 1}
     assert rung == [("delivery.tasks.send", "email")]
 

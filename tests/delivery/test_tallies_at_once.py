@@ -29,7 +29,7 @@ PEOPLE = 400
 
 @pytest.fixture(autouse=True)
 def _no_bells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "ring_on_commit", lambda *args: None)
+    monkeypatch.setattr(outbox, "wake_on_commit", lambda *args: None)
 
 
 def in_thread(work: Callable[[], object]) -> Callable[[], object]:

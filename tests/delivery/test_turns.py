@@ -1,4 +1,4 @@
-"""In a worker of threads one channel's sender at a time, and no bell that rings meanwhile is lost."""
+"""In a worker of threads one channel's sender at a time, and no task that arrives meanwhile is lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_turn_is_held_by_one_and_tells_whether_another_asked() -> None:
 
 
 def test_a_slow_channel_keeps_one_thread_and_is_rung_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four bells for X while it hangs: three are over at once, and one more rings when it is done."""
+    """Four tasks for X while it hangs: three are over at once, and one more is sent when it is done."""
     is_stuck, may_go_on = threading.Event(), threading.Event()
     rung: list[tuple[object, ...]] = []
 
@@ -35,7 +35,7 @@ def test_a_slow_channel_keeps_one_thread_and_is_rung_for_again(monkeypatch: pyte
         return Counter(), False
 
     monkeypatch.setattr(tasks, "drain", drain)
-    monkeypatch.setattr(tasks, "ring", lambda *args: rung.append(args))
+    monkeypatch.setattr(tasks, "wake_worker", lambda *args: rung.append(args))
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(tasks.send, "x")
         assert is_stuck.wait(20)

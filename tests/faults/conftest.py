@@ -83,9 +83,9 @@ class Deployment:
 
     def tick(self) -> None:
         """What beat does every five seconds."""
-        from core.wake import ring
+        from core.wake import wake_worker
 
-        ring("delivery.tasks.sweep")
+        wake_worker("delivery.tasks.sweep")
 
     def settle(
         self, notice: Notice, *, within: float = 40, ticking: bool = True, meanwhile: Callable[[], object] | None = None
@@ -157,7 +157,7 @@ def database(transactional_db: None) -> None:
 def deployment(
     nursery: Nursery, database: None, redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Deployment]:
-    """Database, Redis and an obedient mail server run; nothing else does yet. The test itself rings on that Redis."""
+    """Database, Redis and an obedient mail server run; nothing else does yet. The test itself sends tasks through that Redis."""
     from celery import current_app
 
     from tests.delivery.smtp_servers import bad_server

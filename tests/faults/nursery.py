@@ -136,7 +136,7 @@ def _grow(
 ) -> None:
     """Become what was asked for. `broker_options` are laid over ours; no file may grow beyond `file_size` bytes.
 
-    `mute`: of the bells it rings, only those of the sweep are heard. `newer`: the next version of the code, which
+    `mute`: of the tasks it sends, only those of the sweep arrive. `newer`: the next version of the code, which
     reads and writes one more column of the ledger's tables.
     """
     code = 1
@@ -195,7 +195,7 @@ def _make_mute() -> None:
     from delivery import tasks
     from delivery.ledger import outbox
 
-    outbox.ring_on_commit = tasks.ring = lambda *words: False  # type: ignore[assignment]
+    outbox.wake_on_commit = tasks.wake_worker = lambda *words: False  # type: ignore[assignment]
 
 
 def _learn_a_column() -> None:

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import transaction
 from pytest_django import Settings
 
-from core.wake import ring
+from core.wake import wake_worker
 from tests.faults.conftest import PEOPLE
 from tests.faults.outcome import assert_nothing_was_lost
 from tests.faults.proxy import Proxy
@@ -98,8 +98,8 @@ def test_a_broker_that_fails_in_every_way_loses_nobody_among_20000(
 def ring_a_hundred_times(notice: Notice, threads: int = 10) -> None:
     def ring_often() -> None:
         for _ in range(10):
-            ring("delivery.tasks.fan_out", notice.pk)
-            ring("delivery.tasks.send", "email")
+            wake_worker("delivery.tasks.fan_out", notice.pk)
+            wake_worker("delivery.tasks.send", "email")
 
     with ThreadPoolExecutor(threads) as pool:
         for each in [pool.submit(ring_often) for _ in range(threads)]:

@@ -70,7 +70,7 @@ def test_a_database_that_dies_right_after_the_commit_costs_only_time(
     with transaction.atomic():
         transaction.on_commit(database.kill, robust=True)
         Incident.open(page, "Errors", Post("We are looking into it."))
-    wait_until(lambda: "OperationalError" in deployment.logs, within=30, what="the bell that found no database")
+    wait_until(lambda: "OperationalError" in deployment.logs, within=30, what="the task that found no database")
 
     database.start()
     forget_connections()

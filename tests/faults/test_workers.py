@@ -72,8 +72,8 @@ def freeze_one_that_holds_rows(find: Callable[[], Grown], notice: Notice) -> Gro
 
 @pytest.fixture
 def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bells of the post itself are heard by nobody."""
-    monkeypatch.setattr("delivery.ledger.outbox.ring_on_commit", lambda *words: False)
+    """The tasks that the post itself sends never arrive."""
+    monkeypatch.setattr("delivery.ledger.outbox.wake_on_commit", lambda *words: False)
 
 
 def test_workers_that_die_or_freeze_while_no_bell_but_the_clocks_is_heard_lose_nobody(

@@ -92,7 +92,7 @@ def test_posts_on_two_pages_do_not_fail_each_other(incident):
 
 def test_a_raising_callback_neither_fails_the_post_nor_silences_the_bell(incident, monkeypatch):
     rung: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("core.wake.ring", lambda task, *args: rung.append((task, *args)))
+    monkeypatch.setattr("core.wake.wake_worker", lambda task, *args: rung.append((task, *args)))
 
     def explode() -> None:
         raise RuntimeError("boom")

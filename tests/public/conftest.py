@@ -79,7 +79,7 @@ def read(get: Get) -> Read:
 
 
 @pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+def generation_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The generation is asked for once, and not again during the test."""
     from public.serving import host_index
 

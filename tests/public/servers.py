@@ -19,13 +19,13 @@ from tests.processes import free_port, wait_until
 
 
 class CountingProtocol(Protocol):
-    """Notes what the short cut left to uvicorn's own parser."""
+    """Notes what the shortcut left to uvicorn's own parser."""
 
-    handed_on: list[bytes] = []
+    passed_to_uvicorn: list[bytes] = []
 
-    def _hand_on(self, data: bytes) -> None:
-        self.handed_on.append(data)
-        super()._hand_on(data)
+    def _pass_to_uvicorn(self, data: bytes) -> None:
+        self.passed_to_uvicorn.append(data)
+        super()._pass_to_uvicorn(data)
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Running:
 
 @contextlib.contextmanager
 def run_server(*, http: Any = CountingProtocol, with_fast_path: bool = True, **options: Any) -> Iterator[Running]:
-    """A server on the test's database: with the short cut, with the ASGI fast path alone, or Django alone."""
+    """A server on the test's database: with the shortcut, with the ASGI fast path alone, or Django alone."""
     django = get_asgi_application()
     fast_path = FastPath(django) if with_fast_path else None
     port = free_port()

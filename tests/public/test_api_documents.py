@@ -15,6 +15,7 @@ from pages.models import Page
 from public.documents import api_v2 as api
 from public.documents.timestamps import timestamp
 from tests.public.examples import HOST, NOW, Example, at, frozen, make_example
+from tests.render_cache import start_empty
 
 INCIDENT_KEYS = [
     "id", "name", "status", "created_at", "updated_at", "monitoring_at", "resolved_at", "impact", "shortlink",
@@ -144,9 +145,7 @@ def test_maintenance_moves_from_upcoming_to_active_to_completed(example: Example
 
 def _wait_for_the_next_generation() -> None:
     """As a new process sees it; how fast a running one does is tested with the edition."""
-    from public.serving.edition import editions
-
-    editions.forget()
+    start_empty()
 
 
 def test_resolved_incidents_stay_in_the_list_but_not_in_the_summary(example: Example, client: Client) -> None:

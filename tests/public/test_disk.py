@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from public.serving.disk import Copy, pack, unpack
+from public.serving.disk import DiskCopy, pack, unpack
 from public.serving.document_bytes import Edition, Key, Rendered, finish
 from public.serving.host_index import Listing
 from public.serving.render_cache import Editions
@@ -19,20 +19,20 @@ def make(generation: int = 7, body: str = "<p>words</p>" * 50) -> Edition:
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Iterator[Copy]:
-    copy = Copy(tmp_path / "edition")
+def copy(tmp_path: Path) -> Iterator[DiskCopy]:
+    copy = DiskCopy(tmp_path / "edition")
     assert copy.claim()
     yield copy
     copy.release()
 
 
-def load(copy: Copy) -> Editions:
+def load(copy: DiskCopy) -> Editions:
     editions = Editions()
     copy.load_into(editions)
     return editions
 
 
-def test_what_is_stored_comes_back_whole(copy: Copy) -> None:
+def test_what_is_stored_comes_back_whole(copy: DiskCopy) -> None:
     edition = make()
     copy.store(KEY, edition)
     copy.store_listing(LISTING)
@@ -44,7 +44,7 @@ def test_what_is_stored_comes_back_whole(copy: Copy) -> None:
     assert (editions.host_index.known(), editions.host_index.age()) == (LISTING, 0)
 
 
-def test_a_damaged_file_is_as_good_as_absent(copy: Copy) -> None:
+def test_a_damaged_file_is_as_good_as_absent(copy: DiskCopy) -> None:
     whole = pack(KEY, make())
     for damaged in (
         b"",
@@ -65,7 +65,7 @@ def test_a_damaged_file_is_as_good_as_absent(copy: Copy) -> None:
     assert copy.load_into(Editions()) == 0
 
 
-def test_documents_of_an_older_generation_are_neither_kept_nor_read(copy: Copy) -> None:
+def test_documents_of_an_older_generation_are_neither_kept_nor_read(copy: DiskCopy) -> None:
     copy.store((1, "/gone"), make(generation=6))
     copy.store((2, "/of-a-removed-page"), make())
     copy.store((1, "/"), make())
@@ -75,13 +75,13 @@ def test_documents_of_an_older_generation_are_neither_kept_nor_read(copy: Copy) 
     assert load(copy).cache.names() == [(1, "/")]
 
 
-def test_newer_documents_count_while_the_listing_is_still_the_old_one(copy: Copy) -> None:
+def test_newer_documents_count_while_the_listing_is_still_the_old_one(copy: DiskCopy) -> None:
     copy.store_listing(LISTING)
     copy.store((1, "/"), make(generation=8))
     assert load(copy).cache.names() == [(1, "/")]
 
 
-def test_a_full_disk_leaves_what_was_there(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_what_was_there(copy: DiskCopy, monkeypatch: pytest.MonkeyPatch) -> None:
     copy.store(KEY, make())
     copy.store_listing(LISTING)
 
@@ -95,15 +95,15 @@ def test_a_full_disk_leaves_what_was_there(copy: Copy, monkeypatch: pytest.Monke
     assert load(copy).cache.get(KEY) is not None
 
 
-def test_one_process_writes_and_another_takes_over(copy: Copy) -> None:
-    other = Copy(copy.directory)
+def test_one_process_writes_and_another_takes_over(copy: DiskCopy) -> None:
+    other = DiskCopy(copy.directory)
     assert not other.claim()
     copy.release()
     assert other.claim()
     other.release()
 
 
-def test_what_a_process_has_read_itself_is_not_overwritten(copy: Copy, acme: object) -> None:
+def test_what_a_process_has_read_itself_is_not_overwritten(copy: DiskCopy, acme: object) -> None:
     copy.store(KEY, make())
     copy.store_listing(LISTING)
     editions = Editions()

@@ -29,7 +29,7 @@ ACME, GLOBEX = "status.acme.localhost", "status.globex.localhost"
 
 
 def test_a_hit_asks_the_database_nothing(
-    patient: None, get: "Get", outage: Incident, django_assert_num_queries: DjangoAssertNumQueries
+    generation_read_once: None, get: "Get", outage: Incident, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     addresses = ["/", "/fragments/summary", "/history", outage.path, "/api/v2/summary.json", "/history.atom"]
     first = [get(address).content for address in addresses]

@@ -55,7 +55,7 @@ def test_while_one_thread_renders_the_others_get_the_old_one(acme: Page) -> None
 
 
 @pytest.mark.once
-def test_a_hundred_thousand_addresses_do_not_fill_the_memory(patient: None, acme: Page) -> None:
+def test_a_hundred_thousand_addresses_do_not_fill_the_memory(generation_read_once: None, acme: Page) -> None:
     mine = Editions()
     wanted = mine.fetch(ACME, ("/",), lambda snapshot: Rendered("wanted"))[1]
     for number in range(100_000):
@@ -65,7 +65,9 @@ def test_a_hundred_thousand_addresses_do_not_fill_the_memory(patient: None, acme
     assert len(mine.cache) == edition_cache.CACHE_DOCUMENTS
 
 
-def test_large_documents_push_each_other_out(patient: None, acme: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_documents_push_each_other_out(
+    generation_read_once: None, acme: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(edition_cache, "CACHE_BYTES", 1_000_000)
     mine = Editions()
     for number in range(30):

@@ -10,6 +10,7 @@ from public.serving import host_index
 from public.serving.edition import Rendered, editions
 from public.shapes import Snapshot
 from tests.public.faults import database_down
+from tests.render_cache import start_empty
 
 if TYPE_CHECKING:
     from tests.public.conftest import Get
@@ -84,7 +85,7 @@ def test_a_process_that_has_never_read_anything_says_to_come_back(get: "Get", ac
     with database_down():
         answer = get("/")
         assert (answer.status_code, answer["Retry-After"], answer["Cache-Control"]) == (503, "5", "no-store")
-    editions.forget()
+    start_empty()
     assert get("/").status_code == 200
 
 

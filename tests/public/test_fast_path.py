@@ -1,4 +1,4 @@
-"""The fast_path in front of Django: one rendering for many, bounded memory, true soon after a change."""
+"""The fast path in front of Django: one rendering for many, bounded memory, true soon after a change."""
 
 import asyncio
 import threading
@@ -12,14 +12,13 @@ from django.db import connection
 
 from components.models import Component
 from pages.models import Page
-from public.serving import head, replies
-from public.serving import render_cache as press
+from public.serving import head, render_cache, replies
 from public.serving.addresses import Target, find_published
 from public.serving.document_bytes import Edition
 from public.serving.edition_cache import CACHE_DOCUMENTS
 from public.serving.fast_path import FastPath
-from public.serving.head import Essence, find_essence, read_head
-from public.serving.replies import Memory, may_be_shared
+from public.serving.head import DecidingLines, find_deciding_lines, read_head
+from public.serving.replies import RequestCache, may_be_shared
 from tests.public.conftest import ACME
 
 
@@ -70,7 +69,7 @@ def run(visit: Callable[[FastPath], Awaitable[Any]], *, warm: bool = True) -> An
 
     async def live() -> Any:
         fast_path = FastPath(get_asgi_application())
-        fast_path.refresher.copier.copy.claim = lambda: False  # type: ignore[method-assign]  # tests/public/test_disk.py
+        fast_path.refresher.disk_copy_writer.copy.claim = lambda: False  # type: ignore[method-assign]  # tests/public/test_disk.py
         fast_path.refresher.start()
         if warm:
             await fast_path.refresher.warm_up()
@@ -100,7 +99,10 @@ def test_a_thousand_at_once_on_a_cold_edition_cause_one_rendering(
     transactional_db: None, chat: Component, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def visit(fast_path: FastPath) -> None:
-        with counted(monkeypatch, press, "finish") as rendered, counted(monkeypatch, press, "build") as built:
+        with (
+            counted(monkeypatch, render_cache, "finish") as rendered,
+            counted(monkeypatch, render_cache, "build") as built,
+        ):
             threads = threading.active_count()
             answers = await asyncio.gather(
                 *(ask(fast_path, "/api/v2/summary.json", f"n={each}") for each in range(1000))
@@ -174,35 +176,35 @@ def test_made_up_addresses_take_no_memory_and_spoil_nobodys_answer(
 
 @pytest.mark.once
 def test_a_hundred_thousand_heads_take_no_memory() -> None:
-    memory = Memory()
+    memory = RequestCache()
     edition = Edition((1, ""), 200, {"Content-Type": "text/html"}, {"identity": b"x"}, "tag", 0.0)
     target = Target((1, ""), secure=False, path="/", query="")
     answers = replies.Answers(
-        edition, [], target=target, host=ACME, old_since=None, has_notice=False, on_use=lambda: None
+        edition, [], target=target, host=ACME, old_since=None, has_stale_line=False, on_use=lambda: None
     )
     for number in range(100_000):
         data = f"GET /?{number} HTTP/1.1\r\nHost: {ACME}\r\nX-Unlike: {number}\r\nAccept-Encoding: x{number}\r\n\r\n".encode()
-        essence = find_essence(data)
-        assert essence is not None
+        deciding_lines = find_deciding_lines(data)
+        assert deciding_lines is not None
         assert read_head(data) is not None
-        memory.keep(data, essence, answers.choose(f"x{number}".encode(), b""))
-    assert len(memory.heads) <= Memory.HEADS
-    assert len(memory.essences) <= Memory.ESSENCES
+        memory.keep(data, deciding_lines, answers.choose(f"x{number}".encode(), b""))
+    assert len(memory.by_head) <= RequestCache.HEADS
+    assert len(memory.by_lines) <= RequestCache.LINES
     assert len(head._lines) <= head._lines.KEPT
     long = b"GET / HTTP/1.1\r\nHost: x\r\nIf-None-Match: " + b"x" * 5000 + b"\r\n\r\n"
     memory.forget()
-    memory.keep(long, find_essence(long) or (), answers.choose(b"", b""))
-    assert (memory.heads, memory.essences) == ({}, {})
+    memory.keep(long, find_deciding_lines(long) or (), answers.choose(b"", b""))
+    assert (memory.by_head, memory.by_lines) == ({}, {})
 
 
-def essence(*lines: bytes) -> Essence | None:
-    return find_essence(b"\r\n".join([*lines, b"", b""]))
+def deciding_lines(*lines: bytes) -> DecidingLines | None:
+    return find_deciding_lines(b"\r\n".join([*lines, b"", b""]))
 
 
-def test_only_what_cannot_change_the_answer_is_left_out_of_a_heads_essence() -> None:
-    plain = essence(b"GET / HTTP/1.1", b"Host: a")
-    assert essence(b"GET / HTTP/1.1", b"Host: a", b"User-Agent: x") == plain
-    assert essence(b"GET / HTTP/1.1", b"Cookie: x=y", b"Host: a") == plain
+def test_only_what_cannot_change_the_answer_is_left_out_of_the_deciding_lines() -> None:
+    plain = deciding_lines(b"GET / HTTP/1.1", b"Host: a")
+    assert deciding_lines(b"GET / HTTP/1.1", b"Host: a", b"User-Agent: x") == plain
+    assert deciding_lines(b"GET / HTTP/1.1", b"Cookie: x=y", b"Host: a") == plain
     for different in (
         (b"GET / HTTP/1.1", b"Host: b"),
         (b"GET / HTTP/1.1", b"Host: a", b"content-LENGTH: 3"),
@@ -215,9 +217,9 @@ def test_only_what_cannot_change_the_answer_is_left_out_of_a_heads_essence() -> 
         (b"GET / HTTP/1.1", b"Host: a", b"", b"X: y"),
         (b"GET / HTTP/1.1", b"Host: a", b"", b"GET / HTTP/1.1", b"Host: a"),
     ):
-        assert essence(*different) != plain, different
-    assert essence(b"X: y", b"GET / HTTP/1.1", b"Host: a") is None
-    assert find_essence(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nX: y\r\n") is None
+        assert deciding_lines(*different) != plain, different
+    assert deciding_lines(b"X: y", b"GET / HTTP/1.1", b"Host: a") is None
+    assert find_deciding_lines(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nX: y\r\n") is None
 
 
 def test_a_change_is_seen_and_read_documents_are_ready_before_anybody_asks(
@@ -250,7 +252,7 @@ def test_probes_are_answered_on_any_host(transactional_db: None, acme: Page) -> 
     run(visit)
 
 
-def test_only_published_documents_pass_through_the_door() -> None:
+def test_only_published_documents_take_the_fast_path() -> None:
     for path in (
         "/admin/",
         "/admin/login/",

@@ -9,7 +9,7 @@ from django.test import Client
 
 from incidents.models import Incident
 from pages.models import Page
-from public.serving import render_cache as press
+from public.serving import render_cache
 from public.serving.edition import Editions, Rendered
 from public.shapes import Snapshot
 
@@ -37,8 +37,8 @@ def test_all_spellings_of_a_month_are_one_document(
         finished.append(rendered)
         return finish(rendered, version)
 
-    finish = press.finish
-    monkeypatch.setattr(press, "finish", count)
+    finish = render_cache.finish
+    monkeypatch.setattr(render_cache, "finish", count)
     month = f"{outage.started_at:%Y-%m}"
     answers = {get(f"/history/{zeros}{month}").content for zeros in ("", "0", "00", "0" * 300)}
     assert (len(answers), len(finished)) == (1, 1)

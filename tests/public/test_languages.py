@@ -29,14 +29,14 @@ from pages.models import Page
 from public.documents.programs import BANNER_COLOURS, BANNER_WORDS, FRAME_TITLE
 from public.serving.addresses import find_document, find_published
 from public.serving.document_list import list_all, list_fixed
-from public.serving.edition import editions
-from public.serving.notice import describe_age
+from public.serving.stale_line import describe_age
 from statuspage.environment import Environment
 from subscribers.letters import build_letter
 from subscribers.models import Subscriber
 from subscribers.signing import confirm_url, manage_url, unsubscribe_token
 from tests.processes import ROOT
 from tests.pseudo_locale import FROM_THE_RIGHT, LONGER, find_untranslated, outside_brackets, write_pseudo_locales
+from tests.render_cache import start_empty
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -63,7 +63,7 @@ def _read_urls() -> None:
     clear_url_caches()
     find_published.cache_clear()
     find_document.cache_clear()
-    editions.forget()
+    start_empty()
 
 
 @pytest.fixture

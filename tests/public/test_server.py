@@ -1,4 +1,4 @@
-"""The short cut of public/serving/server.py against the ordinary path: the same bytes, or left to the ordinary path.
+"""The shortcut of public/serving/server.py against the ordinary path: the same bytes, or left to the ordinary path.
 
 How requests are read does not depend on the database. That a change is seen might.
 """
@@ -30,42 +30,42 @@ HOST = f"Host: {ACME}"
 PATHS = ("/", "/fragments/summary", "/api/v2/summary.json", "/history.atom", "/badge.svg", "/embed/frame", "/history")
 
 
-class Doors(NamedTuple):
+class Servers(NamedTuple):
     fast: Running
     asgi: Running
     django: Running
 
 
 @contextlib.contextmanager
-def open_doors() -> Iterator[Doors]:
+def run_all_servers() -> Iterator[Servers]:
     """The same site three ways."""
     with (
         run_server() as fast,
         run_server(http="httptools") as asgi,
         run_server(http="httptools", with_fast_path=False) as django,
     ):
-        yield Doors(fast, asgi, django)
+        yield Servers(fast, asgi, django)
 
 
 @pytest.fixture
-def doors(transactional_db: None, chat: Component, globex: Page) -> Iterator[Doors]:
+def servers(transactional_db: None, chat: Component, globex: Page) -> Iterator[Servers]:
     """Every document of PATHS has been read once."""
-    with open_doors() as doors:
-        for running in doors:
+    with run_all_servers() as servers:
+        for running in servers:
             for path in PATHS:
                 answer = converse(running.port, request(path, HOST, "Connection: close"), first=10)
                 assert answer.startswith(b"HTTP/1.1 200 OK")
-        CountingProtocol.handed_on.clear()
-        yield doors
+        CountingProtocol.passed_to_uvicorn.clear()
+        yield servers
 
 
-def same_everywhere(doors: Doors, *pieces: bytes, first: float = 1.5, quiet: float = 0.15) -> bytes:
+def same_everywhere(servers: Servers, *pieces: bytes, first: float = 1.5, quiet: float = 0.15) -> bytes:
     """The one answer of all three ways, dates aside, which must be right.
 
     `first`, `quiet`: how long to wait for an answer, and for a second one, which must not come; 0 when none could.
     """
     with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda running: converse(running.port, *pieces, first=first, quiet=quiet), doors))
+        answers = list(pool.map(lambda running: converse(running.port, *pieces, first=first, quiet=quiet), servers))
     plain = []
     for answer in answers:
         without, dates = take_dates(answer)
@@ -96,16 +96,16 @@ ENCODINGS = (
 
 
 @pytest.mark.once
-def test_a_plain_get_has_the_same_bytes_by_every_door(doors: Doors) -> None:
+def test_a_plain_get_has_the_same_bytes_from_every_server(servers: Servers) -> None:
     for path in PATHS:
         for encoding in ENCODINGS:
             lines = [HOST, f"Accept-Encoding: {encoding}"] if encoding else [HOST]
-            answer = same_everywhere(doors, request(path, *lines), quiet=0)
+            answer = same_everywhere(servers, request(path, *lines), quiet=0)
             assert answer.startswith(b"HTTP/1.1 200 OK")
             if path == "/":
                 packed = encoding in ("gzip", "gzip, deflate, br", "br;q=0, gzip", "GZIP", "gzip;x")
                 assert (b"content-encoding" in answer) == packed
-    assert CountingProtocol.handed_on == []
+    assert CountingProtocol.passed_to_uvicorn == []
 
 
 def tag_in(answer: bytes) -> str:
@@ -113,20 +113,20 @@ def tag_in(answer: bytes) -> str:
 
 
 @pytest.mark.once
-def test_a_known_tag_is_answered_304_by_every_door(doors: Doors) -> None:
+def test_a_known_tag_is_answered_304_from_every_server(servers: Servers) -> None:
     tags = set()
     for encoding in ("identity", "gzip", "br"):
         accept = f"Accept-Encoding: {encoding}"
-        tag = tag_in(same_everywhere(doors, request("/", HOST, accept), quiet=0))
+        tag = tag_in(same_everywhere(servers, request("/", HOST, accept), quiet=0))
         tags.add(tag)
         for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
-            answer = same_everywhere(doors, request("/", HOST, accept, f"If-None-Match: {known}"))
+            answer = same_everywhere(servers, request("/", HOST, accept, f"If-None-Match: {known}"))
             assert answer.startswith(b"HTTP/1.1 304 Not Modified\r\n")
             assert answer.endswith(b"\r\n\r\n")
-        answer = same_everywhere(doors, request("/", HOST, accept, 'If-None-Match: "other"'), quiet=0)
+        answer = same_everywhere(servers, request("/", HOST, accept, 'If-None-Match: "other"'), quiet=0)
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert len(tags) == 3
-    assert CountingProtocol.handed_on == []
+    assert CountingProtocol.passed_to_uvicorn == []
 
 
 PLAIN = {
@@ -148,14 +148,14 @@ PLAIN = {
 
 
 @pytest.mark.once
-def test_what_looks_odd_but_is_ordinary_has_the_same_bytes(doors: Doors) -> None:
+def test_what_looks_odd_but_is_ordinary_has_the_same_bytes(servers: Servers) -> None:
     for name, sent in PLAIN.items():
-        assert same_everywhere(doors, sent, quiet=0).startswith(b"HTTP/1.1 200 OK\r\n"), name
+        assert same_everywhere(servers, sent, quiet=0).startswith(b"HTTP/1.1 200 OK\r\n"), name
 
 
 @pytest.mark.once
-def test_who_is_signed_in_gets_what_everybody_gets(doors: Doors) -> None:
-    for running in (doors.fast, doors.asgi):
+def test_who_is_signed_in_gets_what_everybody_gets(servers: Servers) -> None:
+    for running in (servers.fast, servers.asgi):
         plain, _ = take_dates(converse(running.port, request("/", HOST), quiet=0))
         for cookie in ("sessionid=0123456789abcdef0123456789abcdef", "sessionid=", "csrftoken=a; sessionid=b"):
             signed_in, _ = take_dates(converse(running.port, request("/", HOST, f"Cookie: {cookie}"), quiet=0))
@@ -223,11 +223,11 @@ ODD = {
 
 
 @pytest.mark.once
-def test_what_is_odd_gets_one_answer_and_the_same_by_every_door(doors: Doors) -> None:
+def test_what_is_odd_gets_one_answer_and_the_same_from_every_server(servers: Servers) -> None:
     def ask_twice(name: str) -> None:
-        first = same_everywhere(doors, ODD[name], first=4)  # twelve at once keep a busy machine busy
+        first = same_everywhere(servers, ODD[name], first=4)  # twelve at once keep a busy machine busy
         assert count_answers(first) <= 1, name
-        again = same_everywhere(doors, ODD[name], first=4)  # nothing may be remembered wrongly
+        again = same_everywhere(servers, ODD[name], first=4)  # nothing may be remembered wrongly
         assert take_dates(again)[0] == take_dates(first)[0], name
 
     with ThreadPoolExecutor(4) as pool:  # most of it is waiting for a second answer, which must not come
@@ -235,7 +235,7 @@ def test_what_is_odd_gets_one_answer_and_the_same_by_every_door(doors: Doors) ->
 
 
 @pytest.mark.once
-def test_a_body_that_looks_like_a_request_is_never_answered(doors: Doors) -> None:
+def test_a_body_that_looks_like_a_request_is_never_answered(servers: Servers) -> None:
     hidden = request("/history", HOST)
     length = f"Content-Length: {len(hidden)}"
     chunk = f"{len(hidden):x}\r\n".encode() + hidden + b"\r\n0\r\n\r\n"
@@ -248,53 +248,53 @@ def test_a_body_that_looks_like_a_request_is_never_answered(doors: Doors) -> Non
         (request("/", HOST, "Transfer-Encoding: chunked"), chunk[:8], chunk[8:]),
         (request("/", HOST, f"{length}\r\nX-Pad: {'x' * 3000}"), hidden),
     ):
-        answer = same_everywhere(doors, *attack)
+        answer = same_everywhere(servers, *attack)
         assert count_answers(answer) == 1, attack
 
 
 @pytest.mark.once
-def test_requests_on_one_connection_are_answered_in_turn(doors: Doors) -> None:
+def test_requests_on_one_connection_are_answered_in_turn(servers: Servers) -> None:
     plain, odd, unknown = request("/", HOST), request("/history", HOST, method="HEAD"), request("/nothing", HOST)
     for pieces in ((plain, plain, plain), (plain, odd, plain), (odd, plain, odd), (plain, unknown, plain)):
-        answer = same_everywhere(doors, *pieces, quiet=0.5)
+        answer = same_everywhere(servers, *pieces, quiet=0.5)
         assert count_answers(answer) == 3
 
 
 @pytest.mark.once
-def test_pipelined_requests_are_all_answered_in_order(doors: Doors) -> None:
+def test_pipelined_requests_are_all_answered_in_order(servers: Servers) -> None:
     lines = [request("/api/v2/status.json", HOST), request("/badge.svg", HOST)]
     for count in (2, 3, 20):
-        answer = same_everywhere(doors, b"".join(lines[number % 2] for number in range(count)), quiet=1)
+        answer = same_everywhere(servers, b"".join(lines[number % 2] for number in range(count)), quiet=1)
         assert count_answers(answer) == count
 
 
 @pytest.mark.once
-def test_a_split_head_gets_its_answer_and_no_second_one(doors: Doors) -> None:
+def test_a_split_head_gets_its_answer_and_no_second_one(servers: Servers) -> None:
     whole = request("/", HOST, "Accept-Encoding: gzip")
     for cut in (1, 4, 20, len(whole) - 2, len(whole) - 1):
-        answer = same_everywhere(doors, whole[:cut], whole[cut:])
+        answer = same_everywhere(servers, whole[:cut], whole[cut:])
         assert (count_answers(answer), answer[:15]) == (1, b"HTTP/1.1 200 OK")
 
 
 @pytest.mark.once
-def test_a_head_that_ends_inside_the_next_packet_is_not_mistaken(doors: Doors) -> None:
+def test_a_head_that_ends_inside_the_next_packet_is_not_mistaken(servers: Servers) -> None:
     whole = request("/", HOST)
-    answer = same_everywhere(doors, whole + whole[:10], whole[10:], quiet=0.5)
+    answer = same_everywhere(servers, whole + whole[:10], whole[10:], quiet=0.5)
     assert count_answers(answer) == 2
     # The second packet would be a plain request by itself, but it is the end of a head that has begun.
-    answer = same_everywhere(doors, b"GET /nothing HTTP/1.1\r\nX: ", whole)
+    answer = same_everywhere(servers, b"GET /nothing HTTP/1.1\r\nX: ", whole)
     assert count_answers(answer) == 1
 
 
-def test_a_new_edition_is_what_remembered_requests_get(doors: Doors, acme: Page, chat: Component) -> None:
+def test_a_new_edition_is_what_remembered_requests_get(servers: Servers, acme: Page, chat: Component) -> None:
     ask = request("/api/v2/components.json", HOST)
-    before = [converse(running.port, ask, quiet=0) for running in doors for _ in range(2)]
+    before = [converse(running.port, ask, quiet=0) for running in servers for _ in range(2)]
     assert all(b"Renamed" not in answer for answer in before)
     with transaction.atomic():
         acme.raise_generation()
         Component.objects.filter(pk=chat.pk).update(name="Renamed")
     deadline = time.monotonic() + 1
-    waiting = list(doors[:2])
+    waiting = list(servers[:2])
     while waiting and time.monotonic() < deadline:
         waiting = [running for running in waiting if b"Renamed" not in converse(running.port, ask, quiet=0)]
     assert waiting == []
@@ -306,7 +306,7 @@ def test_behind_a_trusted_proxy_the_forwarded_scheme_counts(
 ) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 3600
-    with open_doors() as doors:
+    with run_all_servers() as servers:
         for lines, status in (
             (["X-Forwarded-Proto: https"], b"200 OK"),
             (["X-Forwarded-Proto: http"], b"301 Moved Permanently"),
@@ -317,6 +317,6 @@ def test_behind_a_trusted_proxy_the_forwarded_scheme_counts(
             (["X_Forwarded_Proto: https"], b"301 Moved Permanently"),
         ):
             for _ in range(2):
-                answer = same_everywhere(doors, request("/", HOST, *lines))
+                answer = same_everywhere(servers, request("/", HOST, *lines))
                 assert answer.startswith(b"HTTP/1.1 " + status), (lines, answer[:200])
                 assert (b"strict-transport-security" in answer) == (status == b"200 OK")

@@ -15,7 +15,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
 from components.models import Component
-from core import wake as bell
+from core import wake
 from delivery.ledger.sender import drain
 from delivery.models import Delivery
 from pages.models import Page
@@ -39,7 +39,7 @@ def test_the_bell_rings_after_commit(
     page: Page, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     rung: list[str] = []
-    monkeypatch.setattr(bell, "ring", lambda task, *args: rung.append(task))
+    monkeypatch.setattr(wake, "wake_worker", lambda task, *args: rung.append(task))
     with django_capture_on_commit_callbacks(execute=True):
         request_subscription(page, "ann@example.com")
         assert rung == []

@@ -1,4 +1,4 @@
-"""The line that a page shows when its own server could not refresh it for a while."""
+"""The line at the top of a page whose server could not renew it for a minute or longer."""
 
 import re
 from dataclasses import replace
@@ -15,7 +15,7 @@ from core.dates import clock_text, day_and_time, day_text
 from core.languages import own_language
 from public.serving.document_bytes import Edition, compress
 
-NOTICE_AFTER_SECONDS = 60
+STALE_LINE_AFTER_SECONDS = 60
 MARK = b'<main id="content">'
 LANGUAGE = re.compile(rb'<html lang="([a-zA-Z-]+)"')
 TEXT = '<p class="stale" role="status" data-as-of="{}">{}</p>'
@@ -23,7 +23,7 @@ TIME = '<time datetime="{}">{}</time>'
 
 
 @lru_cache(maxsize=64)
-def add_notice(edition: Edition, as_of: datetime) -> Edition:
+def add_stale_line(edition: Edition, as_of: datetime) -> Edition:
     """`edition` saying that nothing newer than `as_of` (aware UTC) is known; itself when it is no whole page."""
     body = edition.bodies["identity"]
     if MARK not in body:

@@ -3,7 +3,7 @@ import time
 import pytest
 from django.db import transaction
 
-from core import wake as bell
+from core import wake
 from tests.processes import RedisServer
 
 
@@ -14,26 +14,26 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[object, ...]]
     def send_task(task: str, args: tuple[object, ...], **options: object) -> None:
         calls.append((task, args))
 
-    monkeypatch.setattr(bell.current_app, "send_task", send_task)
+    monkeypatch.setattr(wake.current_app, "send_task", send_task)
     return calls
 
 
 @pytest.mark.django_db
-def test_the_bell_rings_after_commit_only(rung, django_capture_on_commit_callbacks) -> None:
+def test_a_worker_is_woken_after_commit_only(rung, django_capture_on_commit_callbacks) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        bell.ring_on_commit("delivery.tasks.fan_out", 7)
+        wake.wake_on_commit("delivery.tasks.fan_out", 7)
         assert rung == []
     assert rung == [("delivery.tasks.fan_out", (7,))]
 
 
 @pytest.mark.django_db
-def test_a_rolled_back_transaction_rings_nothing(rung, django_capture_on_commit_callbacks) -> None:
+def test_a_rolled_back_transaction_wakes_nobody(rung, django_capture_on_commit_callbacks) -> None:
     with (
         django_capture_on_commit_callbacks(execute=True),
         pytest.raises(RuntimeError),
         transaction.atomic(),
     ):
-        bell.ring_on_commit("delivery.tasks.fan_out", 7)
+        wake.wake_on_commit("delivery.tasks.fan_out", 7)
         raise RuntimeError
     assert rung == []
 
@@ -42,8 +42,8 @@ def test_a_broker_that_fails_is_logged_and_not_raised(monkeypatch, caplog) -> No
     def send_task(*args: object, **options: object) -> None:
         raise ConnectionError("refused")
 
-    monkeypatch.setattr(bell.current_app, "send_task", send_task)
-    assert bell.ring("delivery.tasks.sweep") is False
+    monkeypatch.setattr(wake.current_app, "send_task", send_task)
+    assert wake.wake_worker("delivery.tasks.sweep") is False
     assert "the sweep will find the work" in caplog.text
 
 
@@ -51,11 +51,11 @@ def test_a_broker_that_fails_is_logged_and_not_raised(monkeypatch, caplog) -> No
 def test_a_broker_that_hangs_or_is_gone_costs_a_second_or_two(
     fault: str, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bell.current_app.conf, "broker_url", redis.url)
-    assert bell.ring("delivery.tasks.sweep") is True
+    monkeypatch.setattr(wake.current_app.conf, "broker_url", redis.url)
+    assert wake.wake_worker("delivery.tasks.sweep") is True
     getattr(redis, fault)()
     started = time.monotonic()
 
-    assert bell.ring("delivery.tasks.sweep") is False
+    assert wake.wake_worker("delivery.tasks.sweep") is False
 
     assert time.monotonic() - started < 2.5
