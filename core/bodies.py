@@ -1,4 +1,4 @@
-"""Refuses request bodies that no form and no program of ours sends, before they fill the disk.
+"""Refuses request bodies that are larger than any form sends, before they fill the disk.
 
 Django stores a whole body, on disk from 2.5 MB on, before any view or check of its own looks at it: whatever
 the address, signed in or not.
@@ -17,7 +17,7 @@ LIMIT_BYTES = 1024 * 1024  # a posted form may have a quarter of that
 
 
 def limit_bodies(app: App, limit: int = LIMIT_BYTES) -> App:
-    """`app`, which answers 413 to a body that is, or says it is, longer than `limit` bytes."""
+    """Wraps `app`: a body that is longer than `limit` bytes, or declares it, gets a 413."""
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -34,13 +34,13 @@ def limit_bodies(app: App, limit: int = LIMIT_BYTES) -> App:
 
 
 def _declared(scope: Scope) -> int:
-    """0 when the client does not say."""
+    """The body's length as the client declares it; 0 when it does not."""
     values = [value for name, value in scope["headers"] if name == b"content-length"]
     return int(values[0]) if values and values[0].isdigit() else 0
 
 
 class _Body:
-    """Hands on what comes; past the limit it says that the client has gone, which Django gives up without an answer."""
+    """Passes messages on. Past the limit it reports a disconnect, and Django stops without an answer."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive

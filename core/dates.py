@@ -10,7 +10,7 @@ from typing import Literal
 from django.utils.formats import date_format, get_format
 from django.utils.translation import gettext
 
-# Names in a module of formats, without the year and with it.
+# Names of formats in a language's formats module: without the year, and with it.
 FORMS = {
     "short": ("SHORT_DAY_FORMAT", "SHORT_DAY_AND_YEAR_FORMAT"),
     "long": ("LONG_DAY_FORMAT", "LONG_DAY_AND_YEAR_FORMAT"),

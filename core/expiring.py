@@ -1,4 +1,4 @@
-"""A value that is remembered for a while, for what many ask for and what costs too much to find out for each."""
+"""A cached value with a time limit, for what many callers ask for and what is expensive to read."""
 
 import threading
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class ExpiringValue(Generic[T]):
             if self._clock() >= self._expires_at:
                 self._refresh()
             if self._error is not None:
-                # Without what former callers added to its traceback, which would grow with each of them.
+                # Without the traceback of former callers, which would grow with each call.
                 raise self._error.with_traceback(None)
             return self._value
 

@@ -12,7 +12,7 @@ class FetchError(Exception):
 
 
 def fetch(url: str, *, limit_bytes: int, timeout: float) -> bytes:
-    """The body of `url`, http or https, also where it has moved. `timeout`: seconds for the whole of it.
+    """The body of `url`, http or https; redirects are followed. `timeout`: seconds for the whole of it.
 
     Raises FetchError for anything but a 200 with at most `limit_bytes`.
     """

@@ -1,4 +1,4 @@
-"""Files that readers find whole or not at all."""
+"""Replacing a file so that readers see the old one or the new one, never a part."""
 
 import contextlib
 import os

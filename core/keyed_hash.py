@@ -1,4 +1,4 @@
-"""What only we can compute, because it takes our SECRET_KEY; retired keys are still good for checking."""
+"""Keyed hashes (HMAC) under SECRET_KEY; hashes under retired keys can still be checked."""
 
 import hashlib
 import hmac
@@ -21,10 +21,10 @@ class KeyedHash:
 
 @lru_cache(maxsize=64)
 def keyed_for(purpose: str, key: str) -> KeyedHash:
-    """One that no other purpose has, so that what is signed for one never passes for another."""
+    """The key for one purpose, so that a signature for one purpose is never valid for another."""
     return KeyedHash(hashlib.sha256(f"{purpose}{key}".encode()).digest())
 
 
 def secret_keys() -> tuple[str, ...]:
-    """Today's key, then the retired ones."""
+    """The current key first, then the retired ones."""
     return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)

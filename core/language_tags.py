@@ -1,4 +1,4 @@
-"""What templates say about language: in every template, without {% load %}."""
+"""Template tags about languages; every template has them without {% load %}."""
 
 from django import template
 from django.conf import settings
@@ -14,7 +14,7 @@ register.simple_tag(languages.local, name="local")
 
 @register.simple_tag
 def language_attributes() -> SafeString:
-    """Of <html>: which language, and in which direction it is read where that is not from the left."""
+    """The attributes of <html>: `lang`, and `dir` for a language that is read from the right."""
     named = format_html('lang="{}"', languages.active_language())
     return named + format_html(' dir="{}"', "rtl") if translation.get_language_bidi() else named
 
@@ -32,7 +32,7 @@ def page_addresses(content: str, url: str) -> SafeString:
 
 @register.simple_tag
 def other_languages() -> list[dict[str, str]]:
-    """To choose from: `code`, `name` in the language itself, and `home`, the address of the front page."""
+    """The other languages of this page: `code`, `name` in the language itself, and `home`, the address of the front page."""
     active = languages.active_language()
     return [
         {"code": code, "name": str(name), "home": f"{languages.prefix_of(code)}/"}

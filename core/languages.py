@@ -1,5 +1,5 @@
-"""In which languages the public pages are served, and how an address says which: /de/history is in German, /history in
-the page's own language. Where there is no second language, no address has a prefix.
+"""The languages of the public pages, and the prefix of an address that names one: /de/history is in German, /history in the
+page's own language. Where there is no second language, no address has a prefix.
 """
 
 from collections.abc import Callable
@@ -10,17 +10,17 @@ from django.utils import translation
 
 
 def own_language() -> str:
-    """Of pages without a prefix."""
+    """The language of pages whose address has no prefix."""
     return settings.LANGUAGE_CODE
 
 
 def prefixed_languages() -> list[str]:
-    """Those that stand in front of an address: all but the page's own."""
+    """The languages that have a prefix: all but the page's own."""
     return [code for code, _ in settings.LANGUAGES if code != own_language()]
 
 
 def language_of(path: str) -> str:
-    """The language of an address's path."""
+    """The language that an address's path names."""
     first = path.lstrip("/").partition("/")[0]
     return first if first in prefixed_languages() else own_language()
 
@@ -31,7 +31,7 @@ def prefix_of(language: str) -> str:
 
 
 def active_language() -> str:
-    """The one in which sentences are read now; where translating is switched off, as in commands, the page's own."""
+    """The language of translations at this moment; the page's own where translation is switched off, as in commands."""
     return translation.get_language() or own_language()
 
 
@@ -43,7 +43,7 @@ def local(path: str) -> str:
 def use_language_of_address(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware. Nothing of the visitor decides on the language, so that any cache may keep the answer."""
+    """Middleware. The address alone decides on the language, not the visitor, so any cache may keep the answer."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         with translation.override(language_of(request.path_info)):

@@ -10,7 +10,7 @@ FORMAT = "%Y-%m-%dT%H:%M"
 
 
 def in_zone(written: datetime, zone: ZoneInfo, *, second: bool | None = None) -> datetime:
-    """The moment that is meant, aware, in `zone`. `second`: which one of a time that comes twice.
+    """The moment that a local time names, aware, in `zone`. `second`: which one of a time that comes twice.
 
     Raises ValidationError with the code SKIPPED, naming the nearest times that exist, or DOUBLED, naming both.
     """

@@ -28,7 +28,7 @@ class AnyOf(AnyLookup):
         super().__init__(lhs, list(rhs))
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
-        """SQLite's way."""
+        """The SQL of SQLite."""
         left, params = self.process_lhs(compiler, connection)
         return f"{left} IN (SELECT value FROM json_each(%s))", (*params, json.dumps(self.rhs))  # noqa: S608 (the ORM's own SQL)
 
@@ -39,7 +39,7 @@ class AnyOf(AnyLookup):
 
 
 def _array(values: list[Any]) -> str:
-    """PostgreSQL's own way to write an array; psycopg would write it value by value, in Python."""
+    """An array as PostgreSQL reads it from text; psycopg would write it value by value, in Python."""
     if values and isinstance(values[0], str):
         values = ['"%s"' % value.replace("\\", r"\\").replace('"', r"\"") for value in values]  # noqa: UP031 (faster)
     return f"{{{','.join(map(str, values))}}}"

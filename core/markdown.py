@@ -50,7 +50,7 @@ def render_markdown(source: str) -> str:
 
 @lru_cache(maxsize=1024)
 def absolute_links(html: str, base: str) -> str:
-    """What render_markdown or render_line gave, for a place that is not on the page at `base`, such as a mail."""
+    """Makes the links in rendered Markdown absolute, for mails and feeds. `base`: the address of the page."""
     return nh3.clean(
         html,
         tags=TAGS,

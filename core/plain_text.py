@@ -9,14 +9,14 @@ ITEMS = re.compile(r"(- |\d+\. |[^\n]* \| )")
 
 
 class _Writer(HTMLParser):
-    """Reads what render_markdown gives, which is well formed and has few kinds of tag."""
+    """Parses the HTML that render_markdown writes, which is well formed and has few kinds of tag."""
 
     def __init__(self, *, with_addresses: bool) -> None:
         super().__init__()
         self._with_addresses = with_addresses
         self.lines = [""]
         self._lists: list[int | None] = []
-        """The next number of each list that is open, None for one of bullets."""
+        """For each open list the next number, or None for a list of bullets."""
         self._href = ""
         self._text_of_link = ""
         self._keeps_blanks = False
@@ -78,7 +78,8 @@ class _Writer(HTMLParser):
 
 
 def plain_paragraphs(html: str, *, with_addresses: bool = True) -> str:
-    """The words of what render_markdown gave, several lines; not HTML: write it as text. A link has its address after it."""
+    """The text of rendered Markdown, in several lines. It is not HTML and must be escaped in a page. A link has its address
+    after it."""
     writer = _Writer(with_addresses=with_addresses)
     writer.feed(html)
     writer.close()

@@ -1,4 +1,4 @@
-"""Where a mail server is, as operators write it: smtp+tls://user:password@host:587."""
+"""The URL of a mail server, as operators write it: smtp+tls://user:password@host:587."""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -18,7 +18,7 @@ class SmtpUrl:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Raises ValueError without a word of `url`."""
+        """Raises ValueError, whose message repeats nothing of `url`, which may hold a password."""
         try:
             parts, port = urlsplit(url), urlsplit(url).port
         except ValueError:

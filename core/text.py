@@ -1,4 +1,4 @@
-"""What may enter the database as text, and the two model fields that see to it.
+"""Which text may enter the database, and the two model fields that enforce it.
 
 One control character in one title breaks the RSS feed for every reader, and a lone surrogate or a NUL
 breaks the database write itself. So text is cleaned where it enters: forms and commands call

@@ -1,4 +1,4 @@
-"""Whose request this is, for limits: the address of the visitor as the outermost trusted proxy saw it."""
+"""The network address of a visitor, as the outermost trusted proxy saw it; limits count by it."""
 
 import ipaddress
 

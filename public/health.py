@@ -1,4 +1,4 @@
-"""What monitors and load balancers ask: does the process live, can it serve, is everything behind it well?"""
+"""Health checks for monitors and load balancers: the process lives, it can serve, every part behind it answers."""
 
 from celery import current_app
 from django.db import Error as DatabaseError
@@ -11,20 +11,20 @@ from pages.models import Page
 from public.serving.edition import editions
 
 BROKER_SECONDS = 2
-KEPT_SECONDS = 2  # anybody may ask, and each look costs connections
+KEPT_SECONDS = 2  # anybody may ask, and each check opens connections
 
 
 @never_cache
 @require_safe
 def livez(request: HttpRequest) -> HttpResponse:
-    """The process answers. Nothing else is looked at, so that a restart never follows from another part's fault."""
+    """The process answers. It checks nothing else, so that nobody restarts it because of another part's fault."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Public pages can be served: from memory too, so a database that is down does not take them away."""
+    """Public pages can be served, from memory too: a database that is down does not change the answer."""
     ready = editions.is_ready()
     return HttpResponse(
         "ok\n" if ready else "no page read yet\n", status=200 if ready else 503, content_type="text/plain"

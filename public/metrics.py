@@ -1,4 +1,4 @@
-"""What monitoring reads of pages, and of the edition that the answering process serves."""
+"""Metrics of pages, and of the documents that the answering process serves."""
 
 from collections.abc import Iterator
 

@@ -20,7 +20,7 @@ from incidents.phases import Phase
 @dataclass(frozen=True, slots=True)
 class PublicPage:
     pk: int
-    """To load the row by, for what reaches beyond a snapshot."""
+    """Primary key of the row, for documents that need more than the snapshot."""
     code: str
     name: str
     url: str
@@ -45,7 +45,7 @@ class PublicGroup:
     description: str
     position: int
     status: str
-    """Its worst child's."""
+    """The worst status of its components."""
     created_at: datetime
     updated_at: datetime
     component_codes: list[str]
@@ -166,7 +166,7 @@ class Snapshot:
     status: PageStatus
     built_at: datetime
     changes_at: datetime
-    """When it must be built again although nobody changed anything."""
+    """When the snapshot must be built again although nobody changed anything."""
     groups: list[PublicGroup]
     components: list[PublicComponent]
     incidents: list[PublicIncident]

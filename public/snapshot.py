@@ -80,7 +80,7 @@ def _next_midnight(now: datetime) -> datetime:
 
 
 def load_page(snapshot: Snapshot) -> Page:
-    """The row, for what reaches beyond the snapshot. Raises Page.DoesNotExist once it is deleted."""
+    """The row of the page, for documents that need more than the snapshot. Raises Page.DoesNotExist once it is deleted."""
     return Page.objects.get(pk=snapshot.page.pk)
 
 
@@ -113,7 +113,7 @@ def describe_component(row: Component, uptime: Uptime | None = None) -> PublicCo
 
 
 def build_groups(page: Page, components: list[PublicComponent]) -> list[PublicGroup]:
-    """Groups that have something to show; each as bad as its worst child."""
+    """Groups with visible components; each has the worst status of its components."""
     groups = []
     for row in page.groups.all():
         children = [component for component in components if component.group_code == row.code]
@@ -229,7 +229,7 @@ def _day(when: date, incidents: list[PublicIncident], zone: ZoneInfo) -> Day:
 
 
 def build_month(page: Page, year: int, month: int) -> list[PublicIncident]:
-    """What went on in one month of the page's time zone, the latest begun first. Raises ValueError for no such month."""
+    """The incidents of one month in the page's time zone, the latest begun first. Raises ValueError for no such month."""
     first = datetime(year, month, 1, tzinfo=page.zone).astimezone(UTC)
     after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=page.zone).astimezone(UTC)
     rows = _begun(page).annotate(began=BEGAN).filter(began__lt=after)
@@ -253,7 +253,7 @@ def find_first_month(page: Page) -> date | None:
 
 
 def _begun(page: Page) -> QuerySet[Incident]:
-    """Maintenance is no history before it has started."""
+    """Leaves out maintenance that has not started."""
     return page.incidents.exclude(status=Phase.SCHEDULED)
 
 

@@ -4,7 +4,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 import statuspage.celery  # noqa: F401 - tasks of any process belong to this application
 
-# What staff read over the records of apps that are not ours.
+# Titles in the admin for apps that are not ours.
 HEADINGS = {"auth": "Staff", "axes": "Sign-ins"}
 
 

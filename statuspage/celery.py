@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @setup_logging.connect
 def keep_settings_logging(**_: Any) -> None:
-    """That somebody listens keeps Celery from setting the root logger to its own level, WARNING, over LOG_LEVEL."""
+    """Connected to this signal, it keeps Celery from setting the root logger to its own level instead of LOG_LEVEL."""
 
 
 class BeatThread(bootsteps.StartStopStep):

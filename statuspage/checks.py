@@ -1,4 +1,4 @@
-"""What must not be set together, each with an id and a hint: `manage.py check` shows them."""
+"""System checks of settings that contradict each other, each with an id and a hint. `manage.py check` shows them."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ LEAST_TOKEN_LENGTH = 20
 
 @register(Tags.security)
 def check_production(**kwargs: Any) -> list[CheckMessage]:
-    """Empty outside production. Inside, anything listed keeps every process from starting."""
+    """Errors in production, of which one is enough to keep every process from starting; empty outside production."""
     if not settings.PRODUCTION:
         return []
     key = settings.SECRET_KEY

@@ -1,4 +1,4 @@
-"""A page to look around in: an invented company with 90 days behind it, one open incident and maintenance.
+"""The demo page: an invented company with 90 days of history, one open incident and maintenance.
 
 Everything is posted as staff would post it, only earlier and without telling anybody. There are no subscribers,
 and the one account, on X, has no credentials: a demo never writes to anyone.

@@ -1,4 +1,4 @@
-"""What a command says instead of a traceback, where the reason is known and somebody can do something about it."""
+"""Error messages of commands, instead of a traceback, where the reason is known and an operator can act on it."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ NO_TABLES = ("no such table", "no such column", "does not exist", "UndefinedTabl
 
 
 def explain(error: Exception, argv: Sequence[str]) -> str:
-    """One or two sentences; "" for what only a traceback can tell. With --traceback that is what is shown."""
+    """One or two sentences; "" for an error that needs its traceback. --traceback always shows the traceback."""
     if "--traceback" in argv:
         return ""
     is_old = isinstance(error, ProgrammingError) or "no such" in str(error)

@@ -32,14 +32,14 @@ def worker_answers() -> bool:
 
 
 def beat_ticks() -> bool:
-    """The clock has noted a tick within the last minute."""
+    """Beat has stored its schedule within the last minute."""
     schedule = Path(settings.CELERY_BEAT_SCHEDULE_FILENAME)
     files = schedule.parent.glob(f"{schedule.name}*")  # the database library adds an ending of its own
     return any(time.time() - file.stat().st_mtime < BEAT_SILENCE_SECONDS for file in files)
 
 
 def watch_looks() -> bool:
-    """The watch has looked around within the last minutes; an alarm channel may take its time."""
+    """The watch has made its checks within the last minutes; an alarm channel may be slow."""
     note = settings.WATCH_NOTE
     return note.exists() and time.time() - note.stat().st_mtime < WATCH_SILENCE_SECONDS
 

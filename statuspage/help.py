@@ -1,4 +1,4 @@
-"""What `manage.py help` says: first what is ours, with a line for each, then Django's."""
+"""The text of `manage.py help`: our own commands first, with a line about each, then those of Django."""
 
 import textwrap
 

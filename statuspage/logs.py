@@ -43,7 +43,7 @@ SECRET_PATH = re.compile(r"(/canary/mail/)\S+")
 
 
 def hide_signatures(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """Who reads the logs must not be able to act for a subscriber, or for the canary's mailbox."""
+    """Removes secrets from addresses: a reader of the logs must not be able to act for a subscriber or the canary."""
     event["event"] = SECRET_PATH.sub(r"\1…", SIGNED.sub(r"\1.…", str(event["event"])))
     return event
 

@@ -1,4 +1,4 @@
-"""/metrics: what monitoring reads, in Prometheus' text format.
+"""/metrics, in Prometheus' text format.
 
 Everything is read from the database when it is asked for, so that a number never depends on which process answers, or
 on a worker that has died since. The one exception says so: the edition of the process that answers.
@@ -22,7 +22,7 @@ KEPT_SECONDS = 2.0
 
 
 class Scrape(Collector):
-    """The sources' numbers as text. Whoever asks within KEPT_SECONDS gets the same text, or the same error."""
+    """The numbers of all sources as text. All requests within KEPT_SECONDS get the same text, or the same error."""
 
     def __init__(self, *sources: Source, clock: Callable[[], float] = monotonic) -> None:
         self._sources = sources
@@ -35,7 +35,7 @@ class Scrape(Collector):
             yield from source()
 
     def generate(self) -> bytes:
-        """Of this moment. Raises django.db.Error when the database does not answer."""
+        """Collects the numbers now. Raises django.db.Error when the database does not answer."""
         return generate_latest(self._registry)
 
     def read(self) -> bytes:

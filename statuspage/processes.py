@@ -1,4 +1,4 @@
-"""All processes of `manage.py up`: which they are, and keeping them until a signal comes.
+"""Runs all processes of `manage.py up` until a signal comes.
 
 `up` replaces itself by this module once everything is prepared. It imports neither Django nor Celery, so the process
 that stays the longest holds the least. The plan comes as JSON through a pipe: an address of a broker may hold a
@@ -44,7 +44,7 @@ class ProcessPlan:
 
 
 def replace_this_process(plan: ProcessPlan) -> NoReturn:
-    """Go on as `python -m statuspage.processes`, with the same process id and none of this process's memory."""
+    """Replace this process by `python -m statuspage.processes`: the process id stays, the memory is freed."""
     reading, writing = os.pipe()
     os.write(writing, json.dumps(asdict(plan)).encode())
     os.close(writing)
@@ -73,7 +73,7 @@ def run(plan: ProcessPlan) -> int:
 
 
 def commands(plan: ProcessPlan, broker_url: str) -> Iterator[Child]:
-    """Web, one worker for all queues with the clock inside it, and the watch where there is one to keep.
+    """The web server, one worker for all queues with beat inside it, and the watch if it is switched on.
 
     A small machine has one worker process. Its threads are kept apart: of each channel one sends at a time
     (delivery/tasks.py), so a slow one leaves the others theirs. Larger ones run a process for each queue.
@@ -84,7 +84,7 @@ def commands(plan: ProcessPlan, broker_url: str) -> Iterator[Child]:
     # glibc keeps a heap for each thread; one for all holds a large page in 15 MiB less, and the interpreter's lock
     # lets only one thread ask at a time anyway.
     shared["MALLOC_ARENA_MAX"] = "1"
-    # Said three times over nine lines to whoever tries this as root; a container runs as its own user.
+    # Celery warns root in nine lines, three times; a container runs as its own user.
     shared["PYTHONWARNINGS"] = "ignore:You're running the worker with superuser privileges"
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "--quiet", "--app", "statuspage"]
@@ -97,7 +97,7 @@ def commands(plan: ProcessPlan, broker_url: str) -> Iterator[Child]:
 
 
 def announce(supervisor: Supervisor, plan: ProcessPlan) -> None:
-    """Say the addresses once the page really answers; in a thread, so that lines are shown meanwhile."""
+    """Print the addresses when the page answers; in a thread, so that lines of the processes are shown meanwhile."""
 
     def wait() -> None:
         late = time.monotonic() + LATE_SECONDS

@@ -20,7 +20,7 @@ from statuspage.logs import logging_config
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
 
-# The place
+# Directories and keys
 
 PRODUCTION = env.switch("PRODUCTION", default=False)
 DEBUG = env.switch("DEBUG", default=False)
@@ -110,7 +110,7 @@ DATABASES = {
         "DATABASE_URL", DATA_DIR / "statuspage.sqlite3", pool_size=env.number("DATABASE_POOL_SIZE", 10, least=1)
     )
 }
-# In each process's own memory: nothing that readers need may hang on another service.
+# In each process's own memory: readers must not depend on another service.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # Static files: served by the application itself, under hashed names once collected
@@ -167,15 +167,15 @@ CELERY_TASK_QUEUES = [Queue(name) for name in all_queues()]
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = ("delivery.queues.route_task",)
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
-CELERY_BEAT_SYNC_EVERY = 1  # each tick is noted on disk, which is how its health is known
-# How long a worker may hold deliveries without a word. Longer than a task may run, so that a living one keeps them.
+CELERY_BEAT_SYNC_EVERY = 1  # beat stores each tick on disk, and the health check reads that
+# How long a worker may hold deliveries without renewing its claim. Longer than a task may run, so a worker that lives keeps them.
 DELIVERY_LEASE_SECONDS = env.number("DELIVERY_LEASE_SECONDS", 120, least=1)
 # After so many days the deliveries of a notice become the counts on its receipt; 0 keeps them for ever.
 DELIVERY_RETENTION_DAYS = env.number("DELIVERY_RETENTION_DAYS", 90, most=36_500)
 # Lets monitoring read /metrics and receipts; without it only signed-in staff may.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 CELERY_BEAT_SCHEDULE = {
-    # A tick that finds no worker is dropped before the next one comes: ticks must not pile up.
+    # A task of beat that no worker takes expires before the next one is sent: they must not pile up.
     "sweep": {"task": "delivery.tasks.sweep", "schedule": schedule(5), "options": {"expires": 5}},
     "maintenance": {
         "task": "incidents.tasks.advance_maintenance",
@@ -262,7 +262,7 @@ WATCHED = any(
         ALARM_DEADMAN_URL,
     )
 )
-WATCH_NOTE = DATA_DIR / "watch"  # touched at each look, which is how the watch's health is known
+WATCH_NOTE = DATA_DIR / "watch"  # the watch touches it at each check, and the health check reads its time
 if CANARY_MAIL_TO or CANARY_WEBHOOK_URL:
     CELERY_BEAT_SCHEDULE["heartbeat"] = {
         "task": "canary.tasks.beat",

@@ -1,4 +1,4 @@
-"""What a requested address means: which document, and which of its parameters count."""
+"""Finds the document that an address names, and the query parameters that count."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,11 +13,11 @@ from public.serving.params import Param, read_params
 
 
 class Target(NamedTuple):
-    """What Django is asked for, and the name of the document that it makes of it."""
+    """The request that renders a document, and the document's key in the cache."""
 
     key: Key
     secure: bool
-    """Whether it came by https."""
+    """Whether the request came by https."""
     path: str
     query: str
     """Only parameters that the document knows, in order: "" for most."""
@@ -37,7 +37,8 @@ class Published(NamedTuple):
 
 
 def name_document(route: str, parts: Mapping[str, Any]) -> Key:
-    """One for all spellings of an address: /history/2026-11 and /history/02026-011 are one document. Without the page."""
+    """The key of a document without the page; the same for all spellings of an address: /history/2026-11 and
+    /history/02026-011 are one document."""
     return (route, *sorted(parts.items(), key=str))
 
 

@@ -13,7 +13,7 @@ from core.bodies import Message, Receive, Scope
 
 
 class UntilTheEnd:
-    """ASGI's receive() that says nothing of a visitor who leaves once the request is complete.
+    """ASGI's receive() that does not report a visitor who disconnects after the whole request has come.
 
     Django stops a request whose visitor left without closing its thread's database connection, and after some ten of
     them the pool has none left.
@@ -32,7 +32,7 @@ class UntilTheEnd:
 
 
 async def get_response(handler: ASGIHandler, path: str, query: str, host: str, *, secure: bool) -> HttpResponse:
-    """What Django answers to a plain GET, as an object: through all its middleware, in threads of its own."""
+    """Django's answer to a plain GET, as an object: through all middleware, and in threads of its own."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -55,7 +55,7 @@ async def get_response(handler: ASGIHandler, path: str, query: str, host: str, *
 
 
 def read_headers(scope: Scope, proto_header: str | None) -> dict[str, bytes | None]:
-    """The headers that decide; several of one name are joined, as Django joins them."""
+    """The headers that decide on the answer. Several of one name are joined, as Django does."""
     wanted = {b"host": "host", b"accept-encoding": "encoding", b"if-none-match": "tags"}
     if proto_header:
         wanted[proto_header.encode()] = "proto"

@@ -12,10 +12,10 @@ import brotli
 from public.serving.negotiation import choose_encoding, has_tag
 
 CACHE_CONTROL = "public, max-age=10, s-maxage=15, stale-while-revalidate=60, stale-if-error=86400"
-# What scripts fetch again and again. A browser that may keep it, or use it stale while it asks, shows every
-# poll the answer before; asking costs a 304.
+# For documents that scripts poll. A browser that may keep one, or use it stale while it asks, gives each poll the answer of
+# the one before; asking costs a 304.
 POLLED = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-if-error=86400"}
-SMALLEST_PACKED = 256  # bytes; below it, headers weigh more than compression saves
+SMALLEST_COMPRESSED = 256  # bytes; a smaller body gains less than the headers cost
 
 Key = tuple[Any, ...]
 """The name of a document: the page's id, then what its address says."""
@@ -81,7 +81,7 @@ def finish(rendered: Rendered, version: Version) -> Edition:
         "Content-Type": rendered.content_type,
         "Cache-Control": CACHE_CONTROL,
         "Vary": "Accept-Encoding",
-        # By it the canary sees from outside whether a document is of the page's present state (docs/canary.md).
+        # The canary reads it from outside, to see whether a document shows the page's present state (docs/canary.md).
         "X-Edition-Generation": str(version[0]),
     }
     return Edition(
@@ -95,7 +95,7 @@ def finish(rendered: Rendered, version: Version) -> Edition:
 
 
 def compress(body: bytes) -> dict[str, bytes]:
-    """`body` by encoding; as it is only, where packing would not pay."""
-    if len(body) < SMALLEST_PACKED:
+    """`body` by encoding; only as it is, where compression would gain nothing."""
+    if len(body) < SMALLEST_COMPRESSED:
         return {"identity": body}
     return {"identity": body, "gzip": gzip.compress(body, mtime=0), "br": brotli.compress(body, quality=9)}

@@ -1,5 +1,4 @@
-"""Every public address of a page: for the copy on disk, which holds what the front page leads to, and for the export,
-which holds everything."""
+"""Lists the public addresses of a page: for the copy on disk those that the front page links to, for the export all."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -37,12 +36,12 @@ def _walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[str
 
 
 def _prefixes() -> list[str]:
-    """Of all languages, the page's own first."""
+    """The prefixes of all languages, the page's own first."""
     return ["", *map(prefix_of, prefixed_languages())]
 
 
 def list_current(editions: Editions, page_id: int) -> list[str]:
-    """What the front page leads to, the front page first."""
+    """The addresses that the front page links to, the front page first."""
     try:
         snapshot = editions.load_snapshot_of(page_id)
     finally:
@@ -52,7 +51,7 @@ def list_current(editions: Editions, page_id: int) -> list[str]:
 
 
 def list_all(page: Page, today: date) -> Iterator[str]:
-    """Every address of the page, each once, and what is linked to before what links to it.
+    """Every address of the page, each once; a document stands after those that it links to.
 
     `today`: in the page's time zone.
     """

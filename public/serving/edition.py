@@ -62,7 +62,7 @@ View = Callable[..., HttpResponse]
 
 
 class DocumentResponse(HttpResponse):
-    """An answer made of a finished document, which the fast path takes from it."""
+    """An answer made of a finished document. The fast path reads `key` and `edition`."""
 
     def __init__(self, request: HttpRequest, key: Key, edition: Edition) -> None:
         self.key, self.edition = key, edition
@@ -152,12 +152,12 @@ def _allow(response: HttpResponse, *, cors: bool, framed: bool) -> HttpResponse:
         response["Cross-Origin-Resource-Policy"] = "cross-origin"
     if framed:
         response["Content-Security-Policy"] = build_policy(replace={"frame-ancestors": ["*"]})
-        response.xframe_options_exempt = True  # Django's own mark
+        response.xframe_options_exempt = True  # an attribute that Django reads
     return response
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
-    """The database is down and this process has never read it: say so, and ask to come back."""
+    """503 for a database that is down and was never read by this process, with the request to come back."""
     response = (
         json_error(503, "The database does not answer. Please ask again in a few seconds.")
         if wants_json(request)

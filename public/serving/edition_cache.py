@@ -13,8 +13,8 @@ CACHE_DOCUMENTS = 2_000
 class EditionCache:
     """Finished documents, and for each the answers over HTTP and HTTPS if they were asked for.
 
-    Bounded in number and in bytes; what was wanted longest ago leaves first, and its answers with it. A new edition leaves
-    the answers as they are: public/serving/refresher.py replaces them. Any thread may call it.
+    Bounded in number and in bytes: the least recently used document is removed first, together with its answers. A new edition
+    leaves the answers as they are: public/serving/refresher.py replaces them. Any thread may call it.
     """
 
     def __init__(self) -> None:
@@ -23,14 +23,14 @@ class EditionCache:
         self._bytes = 0
         self._lock = threading.Lock()
         self.removed = 0
-        """How many documents and answers have left: a reply that somebody still holds may be one of theirs."""
+        """Counts the documents and answers that were removed or replaced. When it rises, replies kept elsewhere may be old."""
 
     def get(self, key: Key) -> Edition | None:
         self.touch(key)
         return self._editions.get(key)
 
     def touch(self, key: Key) -> None:
-        """Note that somebody wants it."""
+        """Mark a document as used now."""
         with self._lock:
             if key in self._editions:
                 self._editions.move_to_end(key)
@@ -59,7 +59,7 @@ class EditionCache:
         return self._answers.get((key, secure))
 
     def keep_answers(self, answers: Answers) -> None:
-        """Unless the document has left meanwhile."""
+        """Keep `answers`, unless the cache has removed their document meanwhile."""
         target = answers.target
         with self._lock:
             if target.key in self._editions:
@@ -67,7 +67,7 @@ class EditionCache:
                 self._answers[target.key, target.secure] = answers
 
     def drop_answers(self, answers: Answers) -> None:
-        """If they are still kept."""
+        """Remove `answers`, unless others replaced them meanwhile."""
         target = answers.target
         with self._lock:
             if self._answers.get((target.key, target.secure)) is answers:

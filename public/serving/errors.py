@@ -1,4 +1,4 @@
-"""Errors as a program reads them: JSON with `error` (a few words that stay) and `message` (what to do)."""
+"""Errors for programs: JSON with `error` (a few fixed words) and `message` (what to do)."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 

@@ -33,7 +33,7 @@ STATIC_REFERENCE = re.compile(r"""["'(](/static/[^"'()?#\s]+)""".replace("/stati
 TEXTS = ("text/html", "text/css", "text/javascript")
 
 Progress = Callable[[int, int], None]
-"""Told after each document: how many are done, how many there are."""
+"""Called after each document with the number of documents that are done and of all."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ExportReport:
     removed: int
     generation: int
     changes_at: datetime
-    """When time alone makes the export untrue."""
+    """When the page changes by time alone, and the export must be made again."""
 
 
 def export_page(page: Page, target: ExportTarget, progress: Progress | None = None) -> ExportReport:
