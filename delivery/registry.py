@@ -20,6 +20,7 @@ class Registered(NamedTuple):
 CHANNELS = {
     "email": Registered("delivery.channels.email.Email", queue="delivery.email"),
     "x": Registered("delivery.channels.x.X", queue="delivery.social"),
+    "mastodon": Registered("delivery.channels.mastodon.Mastodon", queue="delivery.social"),
     "slack": Registered("delivery.channels.slack.Slack", queue="delivery.social"),
     "pagerduty": Registered("delivery.channels.pagerduty.PagerDuty", queue="delivery.social"),
     "webhook": Registered("delivery.channels.webhook.Webhook", queue="delivery.webhook"),

@@ -71,7 +71,7 @@ class _Shift:
         self.tried = 0
         self.refused = 0
         self.is_letter = False
-        self.records_each = channel.for_accounts and not channel.drops_repeats
+        self.records_each = channel.replies or (channel.for_accounts and not channel.drops_repeats)
         self.next_record = time.monotonic() + RECORD_EVERY_SECONDS
         self.next_renewal = time.monotonic() + settings.DELIVERY_LEASE_SECONDS / 4
         channel.while_waiting = self._record_when_due

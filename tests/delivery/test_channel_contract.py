@@ -18,8 +18,9 @@ from delivery import registry
 from delivery.channels import posting
 from delivery.channels import x as x_module
 from delivery.ledger import outbox, sender
-from delivery.models import Delivery, Notice, Pause
+from delivery.models import Account, Delivery, Notice, Pause
 from tests.delivery import toy_channel as toy_module
+from tests.delivery.fake_mastodon import fake_mastodon
 from tests.delivery.fake_x import Answer, fake_x
 from tests.delivery.ledger import assert_ledger_balances
 from tests.delivery.smtp_servers import SILENT, bad_server
@@ -144,6 +145,26 @@ def rigs(
             )
 
     @contextmanager
+    def mastodon(answer: str) -> Iterator[Rig]:
+        with fake_mastodon(SECRET) as server:
+            monkeypatch.setattr(posting, "SECONDS", 0.2)
+            page = request.getfixturevalue("page")
+            token = "another" if answer == NO_ACCESS else SECRET
+            options, secrets = {"url": server.url}, {"token": token}
+            Account.objects.create(page=page, channel="mastodon", name="us", options=options, credentials=secrets)
+            server.script = {
+                REFUSED: [Reply(422, b'{"error": "no"}')],
+                TROUBLE: [Reply(503)],
+                SILENCE: [Reply(seconds=0.5)],
+            }.get(answer, [])
+            yield Rig(
+                lambda: [post["status"] for post in server.posts.values()],
+                # Plain text; the zero-width character keeps a title from calling somebody's account.
+                hostile=[HOSTILE.replace("@", "@\u200b")],
+                secrets=[SECRET],
+            )
+
+    @contextmanager
     def pagerduty(answer: str) -> Iterator[Rig]:
         account = request.getfixturevalue("pagerduty_account")
         reply = {
@@ -184,7 +205,8 @@ def rigs(
                 secrets=[SECRET],
             )
 
-    return {"email": email, "x": x, "slack": slack, "pagerduty": pagerduty, "webhook": webhook, "toy": toy}
+    accounts = {"x": x, "mastodon": mastodon, "slack": slack, "pagerduty": pagerduty, "webhook": webhook, "toy": toy}
+    return {"email": email, **accounts}
 
 
 @pytest.fixture(params=[*registry.CHANNELS, "toy"])
