@@ -18,7 +18,9 @@ from django.db import connection
 from django.utils import timezone
 
 from canary.findings import Finding
-from core.outbound import NoAnswerError, NotReachedError, Trust, request
+from core.outbound import request
+from core.outbound_errors import NoAnswerError, NotReachedError
+from core.resolver import Trust
 from pages.models import Page
 
 log = logging.getLogger(__name__)

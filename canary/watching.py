@@ -18,7 +18,9 @@ from canary.alarm_accounts import configured
 from canary.documents import Reader, addresses
 from canary.findings import Finding, look_at_ledger
 from canary.inbox import Inbox
-from core.outbound import NoAnswerError, NotReachedError, Trust, request
+from core.outbound import request
+from core.outbound_errors import NoAnswerError, NotReachedError
+from core.resolver import Trust
 
 log = logging.getLogger(__name__)
 # A database that is started again is away for some seconds.

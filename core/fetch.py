@@ -2,7 +2,10 @@
 
 from urllib.parse import urlsplit
 
-from core.outbound import REDIRECTS, OutboundError, Trust, request
+from core.outbound import request
+from core.outbound_errors import OutboundError
+from core.resolver import Trust
+from core.web_requests import REDIRECTS
 
 MOST_REDIRECTS = 5
 

@@ -24,26 +24,15 @@ from urllib3.response import BaseHTTPResponse
 from core import host_turns
 from core.answers import Answer, one_line
 from core.outbound_errors import (
-    InvalidAddressError,
     NoAnswerError,
     NoAnswerInTimeError,
     NotReachedError,
     NotReachedInTimeError,
-    OutboundError,
-    RedirectRefusedError,
-    RefusedAddressError,
     TooLargeError,
-    TooSlowError,
     UntrustedCertificateError,
 )
 from core.resolver import Trust, resolve
 from core.web_requests import REDIRECTS, Place, Request, take_apart
-
-__all__ = [
-    "REDIRECTS", "Answer", "InvalidAddressError", "NoAnswerError", "NoAnswerInTimeError", "NotReachedError",
-    "NotReachedInTimeError", "OutboundError", "RedirectRefusedError", "RefusedAddressError", "TooLargeError",
-    "TooSlowError", "Trust", "UntrustedCertificateError", "one_line", "request",
-]  # fmt: skip
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,10 +15,12 @@ from django.db.models import TextChoices
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from core.answers import Answer
 from core.expiring import ExpiringValue
-from core.outbound import Answer, Trust, request
+from core.outbound import request
 from core.outbound_errors import OutboundError
 from core.plain_text import plain_paragraphs
+from core.resolver import Trust
 from delivery.channels.posting import LIMIT_BYTES, SECONDS, post_json, refuse_trouble
 from delivery.channels.weighted import without_mentions
 from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField

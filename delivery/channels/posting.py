@@ -3,9 +3,11 @@
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Mapping
 
-from core.outbound import Answer, Trust, request
+from core.answers import Answer
+from core.outbound import request
 from core.outbound_errors import InvalidAddressError, NoAnswerError, OutboundError
 from core.outbound_many import request_many
+from core.resolver import Trust
 from core.web_requests import Request
 from delivery.contract import DeliveryError
 

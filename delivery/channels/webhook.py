@@ -15,7 +15,7 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from core.outbound import Answer
+from core.answers import Answer
 from core.web_requests import Request
 from delivery.channels.posting import (
     CONFIGURATION_RETRY_SECONDS,

@@ -21,7 +21,10 @@ from django.utils.html import strip_tags
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from core.outbound import Answer, NoAnswerError, OutboundError, Trust, UntrustedCertificateError, request
+from core.answers import Answer
+from core.outbound import request
+from core.outbound_errors import NoAnswerError, OutboundError, UntrustedCertificateError
+from core.resolver import Trust
 from delivery.channels.weighted import LIMIT, cut, weigh, without_mentions
 from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 from delivery.models import Account, Delivery, Notice

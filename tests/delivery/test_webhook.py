@@ -10,7 +10,9 @@ from itertools import islice
 
 import pytest
 
-from core.outbound import NoAnswerError, NotReachedError, Trust, request
+from core.outbound import request
+from core.outbound_errors import NoAnswerError, NotReachedError
+from core.resolver import Trust
 from delivery.channels import posting
 from delivery.channels import webhook as webhook_module
 from delivery.channels.webhook import Webhook

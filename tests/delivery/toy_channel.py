@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from django import forms
 
-from core.outbound import NoAnswerError, NotReachedError, Trust, request
+from core.outbound import request
+from core.outbound_errors import NoAnswerError, NotReachedError
+from core.resolver import Trust
 from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 
 if TYPE_CHECKING:

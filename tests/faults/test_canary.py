@@ -20,7 +20,9 @@ import pytest
 
 from canary.arrivals import find_codes
 from canary.documents import GENERATION, PATHS
-from core.outbound import Answer, Trust, request
+from core.answers import Answer
+from core.outbound import request
+from core.resolver import Trust
 from delivery.queues import all_queues
 from tests.faults.conftest import HOST, READY, Deployment
 from tests.faults.proxy import Proxy

@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from core import host_turns, outbound, resolver
-from core.outbound import NoAnswerError, NotReachedError, RefusedAddressError, Trust, request
+from core.outbound import request
+from core.outbound_errors import NoAnswerError, NotReachedError, RefusedAddressError
+from core.resolver import Trust
 from tests.certificates import certificate_for
 from tests.http_servers import Reply, Sent, listening, one_visit
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from core import outbound, resolver
-from core.outbound import (
+from core.outbound import request
+from core.outbound_errors import (
     InvalidAddressError,
     NoAnswerError,
     NoAnswerInTimeError,
@@ -25,10 +26,9 @@ from core.outbound import (
     RefusedAddressError,
     TooLargeError,
     TooSlowError,
-    Trust,
     UntrustedCertificateError,
-    request,
 )
+from core.resolver import Trust
 from tests.certificates import certificate_for
 from tests.http_servers import Reply, listening, one_visit
 

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from core import host_turns, outbound_many, resolver
-from core.outbound import (
-    Answer,
+from core.answers import Answer
+from core.outbound import request
+from core.outbound_errors import (
     InvalidAddressError,
     NoAnswerError,
     NoAnswerInTimeError,
@@ -27,11 +28,10 @@ from core.outbound import (
     OutboundError,
     RefusedAddressError,
     TooLargeError,
-    Trust,
     UntrustedCertificateError,
-    request,
 )
 from core.outbound_many import request_many
+from core.resolver import Trust
 from core.web_requests import Request
 from tests.certificates import certificate_for
 from tests.http_servers import Reply, Sent, crowd, listening, one_visit

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from core.outbound import InvalidAddressError, RedirectRefusedError, Trust, request
+from core.outbound import request
+from core.outbound_errors import InvalidAddressError, RedirectRefusedError
+from core.resolver import Trust
 from core.web_requests import Request, take_apart
 from tests.http_servers import Reply, Sent, listening
 
