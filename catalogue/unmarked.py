@@ -13,26 +13,24 @@ from django.template.base import Lexer, Token, TokenType
 
 from catalogue.extraction import ROOT, list_templates
 
-# What is not marked yet, as beginnings of paths below templates/.
-NOT_YET = ("admin/", "staff/")
 SPOKEN = frozenset({"title", "aria-label", "alt", "placeholder"})
 """Attributes that are shown or read out."""
 SILENT = frozenset({"script", "style"})
 PAIRS = {"comment": "endcomment", "blocktranslate": "endblocktranslate", "blocktrans": "endblocktrans"}
-NAMES = re.compile(r"\bUTC\b")
-"""The same in every language."""
+NAMES = re.compile(r"\bUTC\b|^S$")
+"""The same in every language: a time zone, the letter in the product's mark."""
+CLASS_BLOCK = ["block", "bodyclass"]
+"""Holds names of CSS classes, not words."""
 SAID = "\ue000"
 """Stands where something marked or variable is printed: a character of nobody's language."""
 TAG = "span"
 """Stands for a variable that is the name of an element."""
 
 
-def find_unmarked(root: Path = ROOT, not_yet: tuple[str, ...] = NOT_YET) -> Iterator[str]:
-    templates = root / "templates"
+def find_unmarked(root: Path = ROOT) -> Iterator[str]:
     for path in list_templates(root):
-        if not str(path.relative_to(templates)).startswith(not_yet):
-            for line, words in read_unmarked(path.read_text(), is_markup=path.suffix != ".txt"):
-                yield f"{path.relative_to(root)}:{line}: not marked for translation: “{words}”"
+        for line, words in read_unmarked(path.read_text(), is_markup=path.suffix != ".txt"):
+            yield f"{path.relative_to(root)}:{line}: not marked for translation: “{words}”"
 
 
 def read_unmarked(source: str, *, is_markup: bool = True) -> list[tuple[int, str]]:
@@ -62,6 +60,8 @@ def _print(tokens: list[Token]) -> Iterator[str]:
             yield text
         elif name in PAIRS:
             inside = PAIRS[name]
+        elif text.split() == CLASS_BLOCK:
+            inside = "endblock"
         elif kind == TokenType.VAR or name in ("translate", "trans"):
             yield TAG if printed.endswith(("<", "</")) else SAID
 
