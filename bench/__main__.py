@@ -1,10 +1,18 @@
-"""`python -m bench [serve | limits | receipt | mail | outbound | start]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
+"""`python -m bench [serve | limits | receipt | mail | outbound | webhooks | start]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
 
 from argparse import ArgumentParser
 
-from bench import limits, mail, outbound, receipt, serve, start
+from bench import limits, mail, outbound, receipt, serve, start, webhooks
 
-SUBJECTS = {"serve": serve, "limits": limits, "receipt": receipt, "mail": mail, "outbound": outbound, "start": start}
+SUBJECTS = {
+    "serve": serve,
+    "limits": limits,
+    "receipt": receipt,
+    "mail": mail,
+    "outbound": outbound,
+    "webhooks": webhooks,
+    "start": start,
+}
 
 
 def main() -> None:

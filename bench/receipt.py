@@ -89,8 +89,8 @@ def _measure_rate(options: Namespace) -> None:
     for _ in range(max(options.rounds, LEAST_ROUNDS)):
         for name, root in checkouts.items():
             with ExitStack() as stack:
-                environ = _database(stack, root)
-                printed = _run(root, environ, RATE, options.rows)
+                environ = prepare_database(stack, root)
+                printed = run_part(root, environ, LEDGER + RATE, options.rows)
                 costs[name].append([float(each) for each in printed.split()])
     for name, found in costs.items():
         for what, values in zip(("us_each", "cpu_us_each"), zip(*found, strict=True), strict=True):
@@ -102,9 +102,9 @@ def _measure_receipt(deliveries: int) -> None:
     """Looks at the receipt while two senders claim and record all they can, then when all is done. One recipient of
     2,000 is refused, so that failures are looked into as well."""
     with ExitStack() as stack:
-        environ = _database(stack, ROOT)
+        environ = prepare_database(stack, ROOT)
         os.environ |= environ
-        notice_id = int(_run(ROOT, environ, PUBLISH, deliveries))
+        notice_id = int(run_part(ROOT, environ, LEDGER + PUBLISH, deliveries))
         import django
 
         django.setup()
@@ -114,7 +114,7 @@ def _measure_receipt(deliveries: int) -> None:
         from delivery.models import Tally
 
         stack.callback(connections.close_all)
-        senders = [_start(ROOT, environ, "send(2_000)") for _ in range(2)]
+        senders = [_start(ROOT, environ, LEDGER + "send(2_000)") for _ in range(2)]
         moving: list[float] = []
         while any(sender.poll() is None for sender in senders):
             moving.append(_look_ms(notice_id))
@@ -146,7 +146,7 @@ def _say_looks(name: str, looks: list[float]) -> None:
     say(f"{name}_p95", f"{ordered[len(ordered) * 95 // 100]:.1f}")
 
 
-def _database(stack: ExitStack, root: Path) -> dict[str, str]:
+def prepare_database(stack: ExitStack, root: Path) -> dict[str, str]:
     """A migrated one that syncs to disk: what to add to the environment to use it."""
     directory = tempfile.mkdtemp(prefix="sp-bench-")
     stack.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -160,17 +160,17 @@ def _database(stack: ExitStack, root: Path) -> dict[str, str]:
         "EMAIL_URL": "smtp://127.0.0.1:1",
         "LOG_LEVEL": "ERROR",
     }
-    _run(root, environ, MIGRATE)
+    run_part(root, environ, LEDGER + MIGRATE)
     return environ
 
 
 def _start(root: Path, environ: dict[str, str], code: str, *args: int) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-c", LEDGER + code, *map(str, args)]
+    command = [sys.executable, "-c", code, *map(str, args)]
     env = os.environ | environ | {"PYTHONPATH": str(root)}
     return subprocess.Popen(command, cwd=root, env=env, stdout=subprocess.PIPE, text=True)
 
 
-def _run(root: Path, environ: dict[str, str], code: str, *args: int) -> str:
+def run_part(root: Path, environ: dict[str, str], code: str, *args: int) -> str:
     process = _start(root, environ, code, *args)
     printed, _ = process.communicate()
     if process.returncode:
