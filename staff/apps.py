@@ -15,6 +15,8 @@ class StaffConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
+        from staff import letters  # noqa: F401 (its letters register themselves)
+
         post_migrate.connect(create_staff_groups, sender=apps.get_app_config("pages"), dispatch_uid="staff.groups")
 
 

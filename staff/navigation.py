@@ -25,7 +25,7 @@ AREAS = (
     Area("channels", _("Channels"), (ADMINISTER,)),
     Area("subscribers", _("Subscribers"), (ADMINISTER,)),
     Area("page", _("Page"), (ADMINISTER,)),
-    Area("admin:auth_user_changelist", _("People"), (ADMINISTER,)),
+    Area("people", _("People"), (ADMINISTER,)),
     Area("admin:index", _("Records"), (ADMINISTER,)),
 )
 

@@ -1,9 +1,9 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from staff import chosen_page, incident_lists, overview, receipts, undo
+from staff import chosen_page, incident_lists, overview, passwords, receipts, undo
 from staff import posting_views as posting
-from staff.settings import channels, components, page, subscribers, templates
+from staff.settings import channels, components, page, people, subscribers, templates
 
 screens = [
     path("", overview.overview, name="overview"),
@@ -43,6 +43,13 @@ screens = [
     path("page/templates/add/<slug:kind>/", templates.add_template, name="template-add"),
     path("page/templates/<int:pk>/", templates.change_template, name="template"),
     path("page/templates/<int:pk>/remove/", templates.remove_template, name="template-remove"),
+    path("people/", people.show_people, name="people"),
+    path("people/invite/", people.invite_person, name="person-invite"),
+    path("people/<int:pk>/", people.change_person, name="person"),
+    path("people/<int:pk>/invite/", people.invite_again, name="person-invite-again"),
+    path("people/<int:pk>/switch/", people.switch_person, name="person-switch"),
+    path("forgotten-password/", passwords.forgotten, name="forgotten-password"),
+    path("set-password/<str:uid>/<str:token>/", passwords.set_password, name="set-password"),
     path("undo/", undo.undo, name="undo"),
     path("choose-page/", chosen_page.choose_page, name="choose-page"),
 ]

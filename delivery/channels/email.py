@@ -24,12 +24,13 @@ from core.smtp_url import SmtpUrl
 from delivery.contract import Channel, DeliveryError, Outcome, Recipient, SecretField
 from delivery.mail import message_ids
 from delivery.mail.files import MailFolder
+from delivery.mail.letters import write_letter
 from delivery.mail.mime import PrebuiltMail, SlotNames, prebuild
 from delivery.mail.smtp.message import Message
 from delivery.mail.smtp.relay import Relay
 from delivery.models import Notice
 from pages.models import Page
-from subscribers.letters import build_letter
+from subscribers.letters import Letter, build_letter
 from subscribers.models import Subscriber
 from subscribers.signing import PATHS, Purpose, signer
 
@@ -144,7 +145,7 @@ class Email(Channel):
 
     def _template(self, notice: Notice, recipient: Recipient) -> "NoticeMail | LetterMail":
         if notice.is_letter:
-            return LetterMail()
+            return LetterMail(notice)
         key = notice.pk, recipient.account is None
         if key not in self._mails:
             if len(self._mails) >= CACHED_NOTICES:
@@ -203,14 +204,22 @@ class NoticeMail:
 class LetterMail:
     """Letters say something else to each recipient. Their links are made as they are sent, and stored nowhere."""
 
-    def fill(self, recipient: Recipient) -> Message:
-        """Raises DeliveryError when the subscriber was deleted meanwhile."""
+    def __init__(self, notice: Notice) -> None:
+        self._page, self._kind = notice.page, notice.letter
+
+    def _write(self, recipient: Recipient) -> Letter | None:
+        if self._kind:
+            return write_letter(self._kind, self._page, recipient.address)
         subscriber = Subscriber.objects.select_related("page").filter(code=recipient.subscriber_code).first()
-        if subscriber is None:
+        return build_letter(subscriber) if subscriber else None
+
+    def fill(self, recipient: Recipient) -> Message:
+        """Raises DeliveryError when whom it is for was deleted meanwhile."""
+        letter, sender = self._write(recipient), sender_address()
+        if letter is None:
             raise DeliveryError("deleted", skip=True)
-        letter, sender = build_letter(subscriber), sender_address()
         headers = {
-            "From": from_header(subscriber.page),
+            "From": from_header(self._page),
             "Subject": letter.subject,
             "Auto-Submitted": "auto-generated",
         }

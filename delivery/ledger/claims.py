@@ -168,10 +168,11 @@ def _load(batch: Batch, rows: list[_Row]) -> None:
 
 
 def _groups(notices: dict[int, Notice]) -> dict[int, int]:
-    """Under which notice the channel gets the rows of each. Letters of one page go together, so that a channel which
+    """Under which notice the channel gets the rows of each. Letters of one page and kind go together, so that a channel which
     can send several at once does; it takes what a letter says from its recipient."""
-    first: dict[int, int] = {}
-    return {pk: first.setdefault(each.page_id, pk) if each.is_letter else pk for pk, each in notices.items()}
+    first: dict[tuple[int, str], int] = {}
+    same = {pk: (each.page_id, each.letter) for pk, each in notices.items() if each.is_letter}
+    return {pk: first.setdefault(same[pk], pk) if pk in same else pk for pk in notices}
 
 
 def _objection(
@@ -180,7 +181,7 @@ def _objection(
     """Why a claimed row must not be sent after all; asked at the last moment, because people leave."""
     if notice.cancelled_at:
         return DeliveryError("cancelled by staff", skip=True)
-    if account is None and not subscriber_state:
+    if account is None and not subscriber_state and not notice.letter:
         return DeliveryError("deleted", skip=True)
     if subscriber_state not in ("", Subscriber.State.ACTIVE) and not notice.is_letter:
         return DeliveryError("unsubscribed", skip=True)

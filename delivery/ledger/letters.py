@@ -39,6 +39,22 @@ def queue_letter(sender: Any, subscriber: Subscriber, code: str, **kwargs: Any) 
 
 
 @transaction.atomic
+def queue_staff_letter(page: Page, kind: str, address: str) -> Notice:
+    """Queue a letter of this kind (delivery/mail/letters.py) to somebody who is no subscriber."""
+    notice = _create_notice(
+        page,
+        "email",
+        audience=Notice.Audience.PERSON,
+        code=new_code(),
+        title="Mail to a colleague",
+        status_label="Letter",
+        letter=kind,
+    )
+    _list(notice, "email", address=address, rank=Delivery.Rank.LETTER)
+    return notice
+
+
+@transaction.atomic
 def send_test_message(account: Account) -> Notice:
     """Queue one message on this account alone, which says that it is a test."""
     words = "This is a test of this account. Nothing is wrong."

@@ -69,6 +69,14 @@ class Notice(models.Model):
     incident = models.JSONField(
         default=dict, encoder=DjangoJSONEncoder, help_text="The incident with all its updates as they were then."
     )
+    letter = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="To staff: which letter (delivery/mail/letters.py); empty for those of the subscribe form.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     cancelled_at = models.DateTimeField(null=True, blank=True)
 

@@ -60,8 +60,15 @@ SETTINGS = {
     "template-add": ("/staff/page/templates/add/incident/", ["get", "post"]),
     "template": ("/staff/page/templates/{template}/", ["get", "post"]),
     "template-remove": ("/staff/page/templates/{template}/remove/", ["post"]),
+    "people": ("/staff/people/", ["get"]),
+    "person-invite": ("/staff/people/invite/", ["get", "post"]),
+    "person": ("/staff/people/{person}/", ["get", "post"]),
+    "person-invite-again": ("/staff/people/{person}/invite/", ["post"]),
+    "person-switch": ("/staff/people/{person}/switch/", ["post"]),
     "undo": ("/staff/undo/", ["post"]),
 }
+# Who has forgotten a password cannot sign in: tests/staff/test_people.py.
+FOR_EVERYBODY = {"forgotten-password", "set-password"}
 SETTINGS_CALLS = [(name, method) for name, (_, methods) in SETTINGS.items() for method in methods]
 CALLS = [(name, method) for name, (_, methods) in SCREENS.items() for method in methods]
 # Addresses and accounts of people, what they did, and past alarms.
@@ -83,6 +90,7 @@ def settings_address(acme, chat):
     account = Account.objects.create(page=acme, channel="slack", name="#status")
     template = Template.objects.create(page=acme, name="Disk", body="x")
     parts = {"component": chat.code, "group": chat.group.code, "account": account.pk, "template": template.pk}
+    parts["person"] = make_staff("carol", "Publishers").pk
     return lambda name: SETTINGS[name][0].format(**parts)
 
 
@@ -111,7 +119,7 @@ def test_the_table_above_names_every_staff_screen():
                 found.add(each.name)
 
     walk(get_resolver().url_patterns)
-    assert found == set(SCREENS) | set(SETTINGS)
+    assert found == set(SCREENS) | set(SETTINGS) | FOR_EVERYBODY
 
 
 @pytest.mark.parametrize(("name", "method"), CALLS)

@@ -1,0 +1,74 @@
+"""The two letters to staff: an invitation, and a link for a forgotten password.
+
+Both lead to the screen that sets a password. The link is made when the letter is sent and works once, for
+PASSWORD_RESET_TIMEOUT. Templates: templates/staff/email/<invite|reset>.<subject.txt|txt|html>.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from core.text import clean_text
+from delivery.ledger.letters import queue_staff_letter
+from delivery.mail.letters import writes
+from delivery.models import Delivery, Notice
+from pages.models import Page
+from subscribers.letters import Letter
+
+INVITE, RESET = "invite", "reset"
+# Anybody can ask for a link to an address: whoever has it must not be buried in mail.
+ONE_IN = timedelta(minutes=5)
+
+
+def invite(page: Page, user: User) -> Notice:
+    return queue_staff_letter(page, INVITE, user.email)
+
+
+def send_reset(page: Page, user: User) -> None:
+    """Nothing is sent while a link of the last minutes is on its way."""
+    lately = Notice.objects.filter(letter=RESET, created_at__gt=timezone.now() - ONE_IN)
+    if not Delivery.objects.filter(notice__in=lately, address=user.email).exists():
+        queue_staff_letter(page, RESET, user.email)
+
+
+def find_staff(address: str) -> User | None:
+    """Who signs in with this address; None for nobody, or for two who share it."""
+    found = list(User.objects.filter(email__iexact=address, is_active=True, is_staff=True)[:2])
+    return found[0] if len(found) == 1 else None
+
+
+@writes(INVITE)
+def write_invitation(page: Page, address: str) -> Letter | None:
+    return _write("invite", page, address)
+
+
+@writes(RESET)
+def write_reset(page: Page, address: str) -> Letter | None:
+    return _write("reset", page, address)
+
+
+def _write(kind: str, page: Page, address: str) -> Letter | None:
+    user = find_staff(address)
+    if user is None:
+        return None
+    parts = {"uid": urlsafe_base64_encode(force_bytes(user.pk)), "token": default_token_generator.make_token(user)}
+    days = settings.PASSWORD_RESET_TIMEOUT // 86400
+    context = {
+        "page": page,
+        "user": user,
+        "days": days,
+        "url": page.absolute_url(reverse("set-password", kwargs=parts)),
+    }
+    subject, text, html = (
+        render_to_string(f"staff/email/{kind}.{part}", context) for part in ("subject.txt", "txt", "html")
+    )
+    return Letter(clean_text(subject, multiline=False), text.rstrip() + "\n", html)

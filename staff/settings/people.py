@@ -1,0 +1,167 @@
+"""Settings: who may do what. People are invited by mail and set their own password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from delivery.registry import warnings
+from pages.models import record_audit
+from pages.rights import require_right
+from staff.chosen_page import get_page
+from staff.letters import invite
+
+# By group: what it lets a person do, in words.
+RIGHTS = {
+    "Publishers": gettext_lazy("Post updates and see what became of them"),
+    "Administrators": gettext_lazy("Change everything, and post updates"),
+}
+
+
+class PersonForm(forms.Form):
+    """For a new person (`person` is None) and for one who is there."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=150,
+        help_text=gettext_lazy("They sign in with it, and it stands beside what they do."),
+    )
+    email = forms.EmailField(label=gettext_lazy("E-mail address"), max_length=254)
+    rights = forms.ChoiceField(
+        label=gettext_lazy("May"), choices=list(RIGHTS.items()), widget=forms.RadioSelect, initial="Publishers"
+    )
+
+    def __init__(self, person: User | None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+
+    def clean_name(self) -> str:
+        name: str = User.normalize_username(self.cleaned_data["name"])
+        if self._others().filter(username__iexact=name).exists():
+            raise forms.ValidationError(_("Somebody has this name already."))
+        User.username_validator(name)
+        return name
+
+    def clean_email(self) -> str:
+        address: str = User.objects.normalize_email(self.cleaned_data["email"])
+        if self._others().filter(email__iexact=address).exists():
+            raise forms.ValidationError(_("Somebody has this address already."))
+        return address
+
+    def _others(self) -> Any:
+        return User.objects.exclude(pk=self.person.pk) if self.person else User.objects.all()
+
+    @transaction.atomic
+    def save(self, actor: str) -> User:
+        """Stores and audits; of rights only that one of the two groups is theirs, other groups stay."""
+        fields = self.cleaned_data
+        person = self.person or User(is_staff=True)
+        if person.pk is None:
+            person.set_unusable_password()
+        person.username, person.email = fields["name"], fields["email"]
+        person.save()
+        person.groups.remove(*Group.objects.filter(name__in=RIGHTS).exclude(name=fields["rights"]))
+        person.groups.add(Group.objects.get(name=fields["rights"]))
+        deed = "user.change" if self.person else "user.add"
+        record_audit(None, actor, deed, person.username, rights=fields["rights"])
+        return person
+
+
+@require_right("administer")
+@require_GET
+def show_people(request: HttpRequest) -> HttpResponse:
+    people = User.objects.filter(is_staff=True).prefetch_related("groups").order_by("-is_active", "username")
+    rows = [(person, describe_rights(person), is_within_reach(request, person)) for person in people]
+    context = {"title": _("People"), "rows": rows}
+    return render(request, "staff/settings/people.html", context)
+
+
+def describe_rights(person: User) -> str:
+    if person.is_superuser:
+        return _("Everything, and the records of everybody")
+    names = {group.name for group in person.groups.all()}
+    return str(next((RIGHTS[name] for name in ("Administrators", "Publishers") if name in names), _("Nothing yet")))
+
+
+def is_within_reach(request: HttpRequest, person: User) -> bool:
+    """Only a superuser changes superusers; and nobody takes rights from themselves, lest nobody has them."""
+    return person.pk != request.user.pk and (request.user.is_superuser or not person.is_superuser)
+
+
+@require_right("administer")
+@require_http_methods(["GET", "POST"])
+def invite_person(request: HttpRequest) -> HttpResponse:
+    page = get_page(request)
+    form = PersonForm(None, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            person = form.save(request.user.get_username())
+            invite(page, person)
+        words = _("%(name)s was invited: a letter with a link is on its way to %(address)s.")
+        messages.success(request, words % {"name": person.username, "address": person.email})
+        return redirect("people")
+    context = {"title": _("Invite somebody"), "form": form, "warnings": warnings(["email"])}
+    return render(request, "staff/settings/person.html", context, status=422 if form.errors else 200)
+
+
+@require_right("administer")
+@require_http_methods(["GET", "POST"])
+def change_person(request: HttpRequest, pk: int) -> HttpResponse:
+    person = _get_person(request, pk)
+    groups = set(person.groups.values_list("name", flat=True))
+    rights = "Administrators" if "Administrators" in groups else "Publishers"
+    initial = {"name": person.username, "email": person.email, "rights": rights}
+    form = PersonForm(person, request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        form.save(request.user.get_username())
+        messages.success(request, _("%(name)s was saved.") % {"name": form.cleaned_data["name"]})
+        return redirect("people")
+    context = {"title": initial["name"], "person": person, "form": form}
+    return render(request, "staff/settings/person.html", context, status=422 if form.errors else 200)
+
+
+@require_right("administer")
+@require_POST
+def invite_again(request: HttpRequest, pk: int) -> HttpResponse:
+    person = _get_person(request, pk)
+    if not person.email or not person.is_active:
+        messages.error(request, _("%(name)s has no address to write to.") % {"name": person.username})
+        return redirect("people")
+    with transaction.atomic():
+        invite(get_page(request), person)
+        record_audit(None, request.user.get_username(), "user.invite", person.username)
+    words = _("A new letter is on its way to %(address)s. The links of older ones still work until a password is set.")
+    messages.success(request, words % {"address": person.email})
+    return redirect("people")
+
+
+@require_right("administer")
+@require_POST
+def switch_person(request: HttpRequest, pk: int) -> HttpResponse:
+    """Let nobody in with this account, or let them in again. What they did stays under their name."""
+    person = _get_person(request, pk)
+    with transaction.atomic():
+        person.is_active = not person.is_active
+        person.save(update_fields=["is_active"])
+        deed = "user.switch_on" if person.is_active else "user.switch_off"
+        record_audit(None, request.user.get_username(), deed, person.username)
+    words = _("%(name)s may sign in again.") if person.is_active else _("%(name)s may not sign in any more.")
+    messages.success(request, words % {"name": person.username})
+    return redirect("people")
+
+
+def _get_person(request: HttpRequest, pk: int) -> User:
+    """404 also for those whom this person may not change."""
+    person = get_object_or_404(User, is_staff=True, pk=pk)
+    if not is_within_reach(request, person):
+        raise Http404
+    return person
