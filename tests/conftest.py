@@ -17,9 +17,10 @@ from typing import Any
 
 import hypothesis
 import pytest
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, TransactionTestCase
 
 from tests.canary.imap_server import ImapServer, imap_server
+from tests.emptying import Emptying
 from tests.processes import PostgresServer, RedisServer
 from tests.render_cache import start_empty
 
@@ -129,6 +130,15 @@ def django_db_keepdb(request: pytest.FixtureRequest) -> bool:
     """PostgreSQL is thrown away with all that is in it: nothing has to be dropped first, which would ask that the
     sessions of every killed process have ended. SQLite's file is deleted."""
     return bool(request.config.option.database == "postgres")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _only_filled_tables_are_emptied() -> Iterator[None]:
+    """After a test that has committed."""
+    emptying = Emptying(TransactionTestCase._fixture_teardown)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: emptying.after(case))
+        yield
 
 
 @pytest.fixture(scope="session")
