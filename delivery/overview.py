@@ -1,11 +1,11 @@
 """What was told last: the newest notices with what became of them, counted together."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from django.db.models import Count
+from django.db.models import Count, Exists
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -16,6 +16,7 @@ from delivery.ledger.outbox import unconnected_accounts
 from delivery.ledger.pauses import explain, on_the_way_of
 from delivery.mail.bounces.models import BounceEvent, EventKind, MailboxReading
 from delivery.models import Delivery, Notice, Pause
+from delivery.models.deliveries import DeliveryQuerySet
 from pages.models import Page
 from subscribers.models import Suppression
 
@@ -165,20 +166,30 @@ def late() -> list[str]:
     """A sentence when what is due waits for too long; else none."""
     since = timezone.now() - LATE_AFTER
     unheard = Notice.objects.filter(expanded_at=None, cancelled_at=None, created_at__lt=since).exists()
+    pauses = list(Pause.objects.all())
+    closed = [pause.key for pause in pauses if pause.probe_at > timezone.now()]
     # What a pause holds back is due again with its next probe.
-    held_back = set(Pause.objects.filter(probe_at__gte=since).values_list("key", flat=True))
-    closed = list(Pause.objects.closed().values_list("key", flat=True))
-    free = [kind for kind in registry.CHANNELS if kind not in held_back]
-    return [LATE] if unheard or any(_stands_still(kind, since, closed, held_back) for kind in free) else []
+    held_back = {pause.key for pause in pauses if pause.probe_at >= since}
+    waiting = {
+        kind: Delivery.objects.due(kind, closed)
+        .filter(next_attempt_at__lt=since, queued_at__lt=since)
+        .exclude(address__in=held_back)
+        for kind in registry.CHANNELS
+        if kind not in held_back
+    }
+    return [LATE] if unheard or any(_stands_still(kind, waiting[kind], since) for kind in _with_rows(waiting)) else []
 
 
-def _stands_still(channel: str, since: datetime, closed: list[str], held_back: set[str]) -> bool:
-    """Something was due at `since`, and nobody is at it. A large fan-out, or a relay's limit, takes its time.
+def _with_rows(waiting: Mapping[str, DeliveryQuerySet]) -> list[str]:
+    """The channels whose query finds something, asked in one query however many channels there are."""
+    if not waiting:
+        return []
+    has_rows = Notice.objects.order_by("pk").values_list(*(Exists(rows) for rows in waiting.values())).first()
+    return [kind for kind, found in zip(waiting, has_rows or (), strict=False) if found]
 
-    `closed`: the keys of pauses that are not to be probed yet; `held_back`: accounts that a pause kept from being due then.
-    """
-    waiting = Delivery.objects.due(channel, closed).filter(next_attempt_at__lt=since, queued_at__lt=since)
-    waiting = waiting.exclude(address__in=held_back)
+
+def _stands_still(channel: str, waiting: DeliveryQuerySet, since: datetime) -> bool:
+    """Something was due at `since`, and nobody is at it. A large fan-out, or a relay's limit, takes its time."""
     longest = waiting.values_list("notice", flat=True).first()
     if longest is None:
         return False
