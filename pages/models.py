@@ -111,6 +111,30 @@ class Page(models.Model):
         return self
 
 
+class SetupStep(models.Model):
+    """A step of setting a page up that staff finished or left out; what can be seen from the data is no row here."""
+
+    class Name(models.TextChoices):
+        MAIL = "mail"
+        BANNER = "banner"
+        COLLEAGUE = "colleague"
+        CHANNEL = "channel"
+        ADDRESS = "address"
+        DEMO = "demo"
+        """The page is the demo: staff/settings/first_run.py offers to leave it."""
+
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="setup_steps")
+    name = models.CharField(max_length=12, choices=Name.choices)
+    is_skipped = models.BooleanField(default=False)
+    finished_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["page", "name"], name="setup_step_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.name}"
+
+
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     """To read, and to add to."""
 

@@ -1,12 +1,13 @@
-"""The two letters to staff: an invitation, and a link for a forgotten password.
+"""The letters to staff: an invitation, a link for a forgotten password, and a number that shows that mail arrives.
 
-Both lead to the screen that sets a password. The link is made when the letter is sent and works once, for
-PASSWORD_RESET_TIMEOUT. Templates: templates/staff/email/<invite|reset>.<subject.txt|txt|html>.
+The first two lead to the screen that sets a password. The link is made when the letter is sent and works once, for
+PASSWORD_RESET_TIMEOUT. Templates: templates/staff/email/<invite|reset|check>.<subject.txt|txt|html>.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -14,9 +15,11 @@ from django.contrib.auth.tokens import default_token_generator
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from core.colours import COLOURS
 from core.text import clean_text
 from delivery.ledger.letters import queue_staff_letter
 from delivery.mail.letters import writes
@@ -24,7 +27,7 @@ from delivery.models import Delivery, Notice
 from pages.models import Page
 from subscribers.letters import Letter
 
-INVITE, RESET = "invite", "reset"
+INVITE, RESET, MAIL_CHECK = "invite", "reset", "mail-check"
 # Anybody can ask for a link to an address: whoever has it must not be buried in mail.
 ONE_IN = timedelta(minutes=5)
 
@@ -68,7 +71,27 @@ def _write(kind: str, page: Page, address: str) -> Letter | None:
         "days": days,
         "url": page.absolute_url(reverse("set-password", kwargs=parts)),
     }
+    return _render(kind, context)
+
+
+def _render(kind: str, context: dict[str, Any]) -> Letter:
     subject, text, html = (
         render_to_string(f"staff/email/{kind}.{part}", context) for part in ("subject.txt", "txt", "html")
     )
     return Letter(clean_text(subject, multiline=False), text.rstrip() + "\n", html)
+
+
+@writes(MAIL_CHECK)
+def write_mail_check(page: Page, address: str) -> Letter:
+    context = {
+        "page": page,
+        "code": code_of(page, address),
+        "url": page.absolute_url(reverse("check-mail")),
+        "colours": COLOURS,
+    }
+    return _render("check", context)
+
+
+def code_of(page: Page, address: str) -> str:
+    """Six digits that only a reader of this address's mail knows."""
+    return f"{int(salted_hmac('staff.mail_check', f'{page.code}:{address}').hexdigest(), 16) % 1_000_000:06d}"

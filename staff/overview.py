@@ -14,6 +14,8 @@ from incidents.models import Draft, Incident
 from incidents.updates import Update
 from pages.models import Page
 from pages.rights import require_right
+from staff.chosen_page import chosen_page
+from staff.settings.first_run import is_demo, summarise_setup
 
 SHOWN = 6
 
@@ -21,7 +23,11 @@ SHOWN = 6
 @require_right("publish", "administer")
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
-    return render(request, "staff/overview.html", build_overview() | {"title": "Now"})
+    context = build_overview() | {"title": "Now"}
+    if request.user.has_perm("pages.administer"):
+        page = chosen_page(request)
+        context |= {"setup": summarise_setup(page), "is_demo": is_demo(page)}
+    return render(request, "staff/overview.html", context)
 
 
 def build_overview() -> dict[str, Any]:

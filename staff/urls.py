@@ -3,7 +3,7 @@ from django.urls import include, path
 
 from staff import chosen_page, incident_lists, overview, passwords, receipts, undo
 from staff import posting_views as posting
-from staff.settings import channels, components, page, people, subscribers, templates
+from staff.settings import channels, components, first_run, page, people, subscribers, templates
 
 screens = [
     path("", overview.overview, name="overview"),
@@ -48,6 +48,12 @@ screens = [
     path("people/<int:pk>/", people.change_person, name="person"),
     path("people/<int:pk>/invite/", people.invite_again, name="person-invite-again"),
     path("people/<int:pk>/switch/", people.switch_person, name="person-switch"),
+    path("set-up/", first_run.show_steps, name="first-run"),
+    path("set-up/finish/<slug:name>/", first_run.finish_step, name="finish-step"),
+    path("set-up/mail/", first_run.check_mail, name="check-mail"),
+    path("set-up/banner/", first_run.show_banner, name="show-banner"),
+    path("set-up/address/", first_run.check_address, name="check-address"),
+    path("set-up/leave-demo/", first_run.leave_demo, name="leave-demo"),
     path("forgotten-password/", passwords.forgotten, name="forgotten-password"),
     path("set-password/<str:uid>/<str:token>/", passwords.set_password, name="set-password"),
     path("undo/", undo.undo, name="undo"),

@@ -16,7 +16,7 @@ from components.status import Status
 from delivery.models import Account
 from incidents.models import Incident, Post, Template
 from incidents.phases import Kind, Phase
-from pages.models import Page
+from pages.models import Page, SetupStep
 
 DAYS = 90
 ACTOR = "demo"
@@ -167,10 +167,11 @@ def build_demo(url: str) -> Page:
     page = Page.objects.create(
         name="Larkwire",
         url=url,
-        about="Messages and calls for your app, and how they are doing right now.",
+        about="A demo page: the company and all that happens to it are invented.",
         support_url="https://larkwire.example/help",
         created_at=began,
     )
+    SetupStep.objects.create(page=page, name=SetupStep.Name.DEMO)
     components = _build_components(page, began)
     for story in HISTORY:
         _tell(page, components, story, now)

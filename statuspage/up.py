@@ -66,7 +66,7 @@ def plan(lock: int, *, has_page: bool) -> ProcessPlan:
 
 
 def ready_lines(*, has_page: bool) -> list[str]:
-    page = f"{public_url()}/" if has_page else f"none yet: make the first one at {public_url()}/admin/pages/page/add/"
+    page = f"{public_url()}/" if has_page else f"none yet: make the first one at {public_url()}/staff/"
     return [
         f"Page    {page}",
         f"Staff   {public_url()}/staff/",

@@ -8,7 +8,26 @@ from tests.browser.product import Product
 from tests.browser.watch import CONTRAST, Watch, find_barriers, width_needed
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-SCREENS = ("/staff/components/", "/staff/components/paste/")
+SCREENS = (
+    "/staff/incidents/",
+    "/staff/maintenance/",
+    "/staff/components/",
+    "/staff/components/paste/",
+    "/staff/channels/",
+    "/staff/channels/connect/x/",
+    "/staff/subscribers/",
+    "/staff/page/",
+    "/staff/page/templates/",
+    "/staff/page/templates/add/incident/",
+    "/staff/people/",
+    "/staff/people/invite/",
+    "/staff/set-up/",
+    "/staff/set-up/mail/",
+    "/staff/set-up/banner/",
+    "/staff/set-up/address/",
+    "/staff/set-up/leave-demo/",
+    "/staff/forgotten-password/",
+)
 
 
 def order(page: Page, group: str) -> list[str]:

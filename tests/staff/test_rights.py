@@ -65,6 +65,12 @@ SETTINGS = {
     "person": ("/staff/people/{person}/", ["get", "post"]),
     "person-invite-again": ("/staff/people/{person}/invite/", ["post"]),
     "person-switch": ("/staff/people/{person}/switch/", ["post"]),
+    "first-run": ("/staff/set-up/", ["get"]),
+    "finish-step": ("/staff/set-up/finish/banner/", ["post"]),
+    "check-mail": ("/staff/set-up/mail/", ["get", "post"]),
+    "show-banner": ("/staff/set-up/banner/", ["get"]),
+    "check-address": ("/staff/set-up/address/", ["get"]),
+    "leave-demo": ("/staff/set-up/leave-demo/", ["get", "post"]),
     "undo": ("/staff/undo/", ["post"]),
 }
 # Who has forgotten a password cannot sign in: tests/staff/test_people.py.

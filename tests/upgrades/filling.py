@@ -29,11 +29,12 @@ def _fill() -> None:
     from delivery.mail.bounces.models import EventKind, MailboxReading
     from delivery.models import Account, Bucket, Notice, Pause
     from incidents.models import Draft, Incident, Phase, Post, Template
-    from pages.models import Page
+    from pages.models import Page, SetupStep
     from subscribers.models import Subscriber
     from subscribers.subscribing import request_subscription
 
     page = Page.objects.create(name="Acme", url="https://status.acme.example", time_zone="Europe/Berlin")
+    SetupStep.objects.create(page=page, name=SetupStep.Name.BANNER)
     group = Group.objects.create(page=page, name="Chat")
     chat = Component.objects.create(page=page, group=group, name="Chat API")
     site = Component.objects.create(page=page, name="Website", position=2)
