@@ -61,6 +61,11 @@ class World:
         self.unwelcome: Callable[[], set[str]] = set
         """Addresses, and codes of notices, that must not be told, or told of, from now on."""
 
+    @property
+    def told(self) -> int:
+        """How many messages providers got."""
+        return sum(map(len, self.taken.values()))
+
     def wake_worker(self, task: str, *args: Any) -> bool:
         self.bells.append((task, *args))
         return True

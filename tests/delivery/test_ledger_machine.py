@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Model
 from django.utils import timezone
 from hypothesis import HealthCheck
@@ -71,12 +71,14 @@ class LedgerMachine(RuleBasedStateMachine):
         self.world = stage.world = World()
         self.world.unwelcome = self.unwelcome
         self.page, self.make_notice = page, make_notice
+        self.promises = Promises(self.world)
         self.transaction = transaction.atomic()
         self.transaction.__enter__()
+        self.noticing_writes = connection.execute_wrapper(self.promises.writes)
+        self.noticing_writes.__enter__()
         self.account = Account.objects.create(page=page, channel="wall", name="@acme")
         self.notices: list[Notice] = []
         self.workers: list[Worker] = []
-        self.promises = Promises(self.world)
         self.turned_back_seconds = 0
 
     @initialize(first=st.sets(people, min_size=5))
@@ -249,6 +251,7 @@ class LedgerMachine(RuleBasedStateMachine):
         finally:
             for worker in self.workers:
                 worker.end()
+            self.noticing_writes.__exit__(None, None, None)
             transaction.set_rollback(True)
             self.transaction.__exit__(None, None, None)
 
