@@ -24,7 +24,7 @@ def staff(grace) -> Client:
 
 def titles(client, path):
     shown = BeautifulSoup(client.get(path).content, "html.parser")
-    return [each.text.strip() for each in shown.select(".line h3")]
+    return [each.text.strip() for each in shown.select(".line-title")]
 
 
 @pytest.fixture
