@@ -47,6 +47,11 @@ class ComponentQuerySet(models.QuerySet["Component"]):
         """With what `label` needs."""
         return self.select_related("group").compared_by_name()
 
+    def with_causes(self) -> "ComponentQuerySet":
+        """With what `is_set_by_hand` needs."""
+        held = Effect.objects.filter(component=OuterRef("pk"), status__gt=Status.OPERATIONAL)
+        return self.annotate(has_cause=Exists(held))
+
     def compared_by_name(self) -> "ComponentQuerySet":
         """With `has_namesake`. Hidden ones are compared with nobody: the label of a public one must not tell of them."""
         others = Component.objects.public().filter(page=OuterRef("page"), name=OuterRef("name"))
@@ -109,6 +114,11 @@ class Component(models.Model):
         """As people read it: the name, with its group where another of the page has the same, or labelled() was not
         asked whether one has."""
         return self.full_name if getattr(self, "has_namesake", True) else self.name
+
+    @property
+    def is_set_by_hand(self) -> bool:
+        """Whether staff alone say that something is wrong with it; False where with_causes() was not asked."""
+        return self.base_status != Status.OPERATIONAL and not getattr(self, "has_cause", True)
 
     @property
     def status_slug(self) -> str:

@@ -69,6 +69,8 @@ class PublicComponent:
     updated_at: datetime
     uptime: Uptime | None
     """None where it is not shown, and on an incident that is older than the snapshot."""
+    is_set_by_hand: bool = False
+    """Staff set this status, and no open incident says it."""
 
 
 @dataclass(frozen=True, slots=True)

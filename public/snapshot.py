@@ -89,7 +89,7 @@ def describe_page(page: Page) -> PublicPage:
 
 
 def build_components(page: Page, now: datetime) -> list[PublicComponent]:
-    rows = list(page.components.public().labelled().order_by("position", "pk"))
+    rows = list(page.components.public().labelled().with_causes().order_by("position", "pk"))
     uptimes = build_uptime([row for row in rows if row.showcase], days=UPTIME_DAYS, now=now, zone=page.zone)
     return [describe_component(row, uptimes.get(row.pk)) for row in rows]
 
@@ -109,6 +109,7 @@ def describe_component(row: Component, uptime: Uptime | None = None) -> PublicCo
         created_at=row.created_at,
         updated_at=row.updated_at,
         uptime=uptime,
+        is_set_by_hand=row.is_set_by_hand,
     )
 
 
