@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from components.effects import replace_effects, worst_statuses
 from components.models import Component, StatusSpan
@@ -71,7 +72,7 @@ def _read_again(incident: Incident) -> None:
     try:
         incident.refresh_from_db()
     except ObjectDoesNotExist:
-        raise ValidationError("This incident was deleted meanwhile. Post your text as a new incident.") from None
+        raise ValidationError(_("This incident was deleted meanwhile. Post your text as a new incident.")) from None
 
 
 def _posted_with(token: str | None) -> Update | None:
@@ -119,9 +120,9 @@ def _check(incident: Incident, post: Post) -> str:
     """The body, cleaned."""
     body = clean_text(post.body)
     if not body:
-        raise ValidationError({"body": "Write what visitors should know."})
+        raise ValidationError({"body": _("Write what visitors should know.")})
     if any(component.page_id != incident.page_id for component in post.components):
-        raise ValidationError({"components": "Choose components of the same page."})
+        raise ValidationError({"components": _("Choose components of the same page.")})
     return body
 
 
@@ -147,7 +148,8 @@ def _refresh_statuses(components: list[Component]) -> None:
     now = {row.pk: row for row in rows.only("status", "base_status", "hidden")}
     for each in components:
         if each.pk not in now:
-            raise ValidationError({"components": f"“{each.name}” was deleted meanwhile: choose the components again."})
+            gone = _("“%(name)s” was deleted meanwhile: choose the components again.") % {"name": each.name}
+            raise ValidationError({"components": gone})
         row = now[each.pk]
         each.status, each.base_status, each.hidden = row.status, row.base_status, row.hidden
         each.has_namesake = row.has_namesake  # type: ignore[attr-defined]
@@ -169,10 +171,11 @@ def _moment(at: datetime | None, told: Iterable[datetime], moving: Mapping[Compo
     if at is None:
         return max([now, *told])
     if at > now:
-        raise ValidationError({"at": "An update cannot be dated in the future."})
+        raise ValidationError({"at": _("An update cannot be dated in the future.")})
     if told and at < max(told):
         newest = f"{max(told):%Y-%m-%d %H:%M:%S %Z}"
-        raise ValidationError({"at": f"Something newer was told at {newest}; date the update after that."})
+        refusal = _("Something newer was told at %(time)s; date the update after that.") % {"time": newest}
+        raise ValidationError({"at": refusal})
     return at
 
 

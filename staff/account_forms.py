@@ -11,6 +11,7 @@ from django.forms.utils import pretty_name
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from delivery import registry
 from delivery.contract import SecretField
@@ -42,7 +43,7 @@ class AccountForm(ChangesForm):
     """With the fields of the account's channel."""
 
     derived = ("credentials", "options", "refusal")
-    disconnect = forms.BooleanField(required=False, help_text="Forget the stored credentials.")
+    disconnect = forms.BooleanField(required=False, help_text=gettext_lazy("Forget the stored credentials."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,7 +57,7 @@ class AccountForm(ChangesForm):
             if name.startswith(OPTION):
                 self.initial[name] = self.instance.option(name.removeprefix(OPTION))
             elif name.startswith(SECRET) and self.instance.credentials.get(name.removeprefix(SECRET)):
-                field.help_text = "Stored. Leave empty to keep it."
+                field.help_text = _("Stored. Leave empty to keep it.")
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]

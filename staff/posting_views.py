@@ -11,6 +11,7 @@ from django.db import DatabaseError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.markdown import render_markdown
@@ -92,7 +93,7 @@ def _take(request: HttpRequest, page: Page, incident: Incident | None) -> HttpRe
 def _after_posting(request: HttpRequest, update: Update) -> HttpResponse:
     if Notice.objects.filter(code=update.code).exists():
         return redirect("receipt", code=update.code)
-    messages.success(request, "Posted. Nobody was notified, as you chose.")
+    messages.success(request, _("Posted. Nobody was notified, as you chose."))
     return redirect("post-update", code=update.incident.code)
 
 
@@ -110,7 +111,7 @@ def _keep_draft(request: HttpRequest, page: Page, incident: Incident | None) -> 
     draft = _get_draft(request.POST.get("draft"), page, incident) or Draft(page=page, incident=incident)
     draft.author, draft.fields = request.user, typed  # type: ignore[assignment]
     draft.save()
-    messages.success(request, f"Kept as a draft: {draft}. Nobody but staff can see it.")
+    messages.success(request, _("Kept as a draft: %(draft)s. Nobody but staff can see it.") % {"draft": draft})
     return redirect("overview")
 
 
@@ -123,7 +124,7 @@ def delete_draft(request: HttpRequest, pk: int) -> HttpResponse:
         actor, author = request.user.get_username(), draft.author.get_username()
         record_audit(draft.page, actor, "draft.delete", str(draft), author=author, fields=draft.fields)
         draft.delete()
-    messages.success(request, "The draft is gone.")
+    messages.success(request, _("The draft is gone."))
     return redirect("overview")
 
 

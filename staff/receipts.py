@@ -8,6 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseStopPolling
 
@@ -59,7 +60,8 @@ def receipt_retry(request: HttpRequest, code: str) -> HttpResponse:
     if notice.pruned_at:
         messages.error(request, PRUNED)
     else:
-        messages.success(request, f"{registry.label_of(channel)}: {count} queued again.")
+        words = {"channel": registry.label_of(channel), "count": count}
+        messages.success(request, _("%(channel)s: %(count)d queued again.") % words)
     return redirect("receipt", code=code)
 
 

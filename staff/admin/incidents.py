@@ -7,6 +7,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext_lazy
 
 from incidents.models import Incident, Template, Update
 from pages.models import Page
@@ -29,7 +30,7 @@ class UpdateInline(StaffRights, admin.TabularInline):  # type: ignore[type-arg]
     ordering = ("-pk",)
     extra = 0
     show_change_link = True
-    verbose_name_plural = "updates, newest first (open one to correct its text)"
+    verbose_name_plural = gettext_lazy("updates, newest first (open one to correct its text)")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

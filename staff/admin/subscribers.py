@@ -10,6 +10,8 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from delivery.models import Delivery
 from pages.models import record_audit
@@ -35,13 +37,13 @@ class ReadOnly:
 class ConfirmationInline(ReadOnly, AdministerOnly, admin.TabularInline):  # type: ignore[type-arg]
     model = Confirmation
     fields = readonly_fields = ("requested_at", "outcome")
-    verbose_name_plural = "mails asked for in the subscribe form"
+    verbose_name_plural = gettext_lazy("mails asked for in the subscribe form")
 
-    @admin.display(description="what became of it")
+    @admin.display(description=gettext_lazy("what became of it"))
     def outcome(self, asked: Confirmation) -> str:
         delivery = Delivery.objects.filter(notice__code=asked.code).first()
         if delivery is None:
-            return "Not known any more"
+            return _("Not known any more")
         label = Delivery.State(delivery.state).label
         return f"{label}: {delivery.error}" if delivery.error else str(label)
 
@@ -53,7 +55,7 @@ class SubscriberAdmin(ReadOnly, AdministerOnly, admin.ModelAdmin):  # type: igno
     list_select_related = ("page",)
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("address", "=code")
-    search_help_text = "A part of the address, or the code in the audit log."
+    search_help_text = gettext_lazy("A part of the address, or the code in the audit log.")
     fields = ("address", "page", "channel", "state", "about", "created_at", "confirmed_at", "unsubscribed_at")
     readonly_fields = ("about",)
     inlines = (ConfirmationInline,)
@@ -62,36 +64,40 @@ class SubscriberAdmin(ReadOnly, AdministerOnly, admin.ModelAdmin):  # type: igno
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
         return super().get_queryset(request).annotate(chosen=Count("choices"))
 
-    @admin.display(description="hears about")
+    @admin.display(description=gettext_lazy("hears about"))
     def about(self, subscriber: Subscriber) -> str:
         if subscriber.incident_code:
-            return f"incident {subscriber.incident_code}"
+            return _("incident %(code)s") % {"code": subscriber.incident_code}
         chosen: int = getattr(subscriber, "chosen", 0)
-        return f"{chosen} component{'s' if chosen > 1 else ''}" if chosen else "everything"
+        if not chosen:
+            return _("everything")
+        return ngettext("%(count)d component", "%(count)d components", chosen) % {"count": chosen}
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Actions need the right that ReadOnly takes away from the form."""
         return request.user.has_perm(ADMINISTER)
 
-    @admin.action(description="Unsubscribe", permissions=["act"])
+    @admin.action(description=gettext_lazy("Unsubscribe"), permissions=["act"])
     def unsubscribe(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
         now = timezone.now()
         with transaction.atomic():
             left = [subscriber for subscriber in queryset if subscriber.unsubscribe(now)]
             for subscriber in left:
                 record_audit(subscriber.page, request.user.get_username(), "subscriber.unsubscribe", subscriber.code)
-        messages.success(request, f"Unsubscribed: {len(left)}.")
+        messages.success(request, _("Unsubscribed: %(count)d.") % {"count": len(left)})
 
-    @admin.action(description="Delete their data", permissions=["act"])
+    @admin.action(description=gettext_lazy("Delete their data"), permissions=["act"])
     def delete_their_data(self, request: HttpRequest, queryset: QuerySet[Subscriber]) -> None:
         found = list(queryset.select_related("page"))
         for subscriber in found:
             forget(subscriber, actor=request.user.get_username())
-        messages.success(request, f"Deleted: {len(found)}.")
+        messages.success(request, _("Deleted: %(count)d.") % {"count": len(found)})
 
 
 class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
-    address = forms.CharField(help_text="Only a hash of it is stored: it can be found again, but not read.")
+    address = forms.CharField(
+        help_text=gettext_lazy("Only a hash of it is stored: it can be found again, but not read.")
+    )
 
     class Meta:
         model = Suppression
@@ -100,7 +106,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_address(self) -> str:
         address = normalise_address(self.cleaned_data["address"])
         if Suppression.objects.covers("email", address):
-            raise ValidationError("This address is suppressed already.")
+            raise ValidationError(_("This address is suppressed already."))
         return address
 
     def save(self, commit: bool = True) -> Suppression:  # noqa: FBT001, FBT002 - Django's signature

@@ -7,6 +7,8 @@ from django.forms import BoundField
 from django.template import Context
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from components.status import Status
 from delivery.registry import label_of
@@ -68,13 +70,14 @@ def ago(at: datetime) -> str:
     """ "just now", "4 minutes ago", "3 hours ago", "12 days ago"."""
     minutes = int((timezone.now() - at).total_seconds() // 60)
     if minutes < 1:
-        return "just now"
+        return _("just now")
     if minutes < 120:
-        return f"{minutes} minute{'s' if minutes > 1 else ''} ago"
+        return ngettext("%(count)d minute ago", "%(count)d minutes ago", minutes) % {"count": minutes}
     hours = minutes // 60
     if hours < 48:
-        return f"{hours} hours ago"
-    return f"{hours // 24} days ago"
+        return ngettext("%(count)d hour ago", "%(count)d hours ago", hours) % {"count": hours}
+    days = hours // 24
+    return ngettext("%(count)d day ago", "%(count)d days ago", days) % {"count": days}
 
 
 @register.filter
@@ -105,8 +108,9 @@ def cooloff(length: timedelta) -> str:
     """How long a lock-out lasts: "10 minutes", "2 hours"."""
     minutes = max(1, round(length.total_seconds() / 60))
     if minutes >= 120:
-        return f"{minutes // 60} hours"
-    return f"{minutes} minute{'s' if minutes > 1 else ''}"
+        hours = minutes // 60
+        return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
+    return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
 
 
 @register.filter

@@ -9,6 +9,7 @@ from babel.messages.mofile import read_mo
 
 from catalogue.files import find_mistakes, find_stale, read, update
 from catalogue.unmarked import find_unmarked, read_unmarked
+from catalogue.unmarked_code import find_unmarked_code, read_unmarked_code
 
 pytestmark = pytest.mark.once
 PAGE = """{% extends "base.html" %}{% load i18n %}
@@ -127,3 +128,31 @@ def test_an_unmarked_sentence_is_told_with_file_and_line(project: Path) -> None:
         "templates/public/new.html:3: not marked for translation: “Not”",
         "templates/public/new.html:3: not marked for translation: “marked”",
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('name = CharField(label="Its name", help_text=_("Shown to all"))', ["Its name"]),
+        ('class Meta:\n    verbose_name = "status page"', ["status page"]),
+        ('field.help_text = "Stored already."', ["Stored already."]),
+        ('raise ValidationError({"at": "Not in the future."}, code="too late")', ["Not in the future."]),
+        ('raise ValidationError(f"Shorten it to {limit}.")', ["Shorten it to …."]),
+        ('form.add_error("at", "Too late." if late else _("Too early."))', ["Too late."]),
+        ('messages.success(request, "Post" "ed it. " + more)', ["Posted it. "]),
+        ('messages.error(request, _("%(n)d failed.") % {"n": "a b"})', []),
+        ('raise ValueError("not a number")\nlog.error("gone for good")', []),
+        ('self.stdout.write("Sent it.")\nparser.add_argument("--x", help="The x of it")', []),
+        ('button(label=f"{label[:3]}…", kind="a b")', []),
+    ],
+)
+def test_what_code_shows_to_people_must_be_marked(source: str, found: list[str]) -> None:
+    assert [words for _, words in read_unmarked_code(source)] == found
+
+
+def test_an_unmarked_sentence_of_code_is_told_with_file_and_line(project: Path) -> None:
+    (project / "staff").mkdir(exist_ok=True)
+    (project / "staff" / "views.py").write_text('\nmessages.info(request, "It is gone.")\n')
+    told = "staff/views.py:2: not marked for translation: “It is gone.”"
+    assert list(find_unmarked_code(project)) == [told]
+    assert list(find_unmarked_code(project, left_out=("staff/",))) == []
