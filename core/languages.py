@@ -7,6 +7,9 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
+from django.utils.translation import get_language_from_request
+
+STAFF_PATHS = ("/staff/", "/admin/")
 
 
 def own_language() -> str:
@@ -43,10 +46,15 @@ def local(path: str) -> str:
 def use_language_of_address(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware. The address alone decides on the language, not the visitor, so any cache may keep the answer."""
+    """Middleware. The address alone decides on the language, not the visitor, so any cache may keep the answer.
+
+    Staff's screens, which nothing keeps, follow the browser.
+    """
 
     def answer(request: HttpRequest) -> HttpResponse:
-        with translation.override(language_of(request.path_info)):
+        is_for_staff = request.path_info.startswith(STAFF_PATHS)
+        language = get_language_from_request(request) if is_for_staff else language_of(request.path_info)
+        with translation.override(language):
             return get_response(request)
 
     return answer

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from components.effects import replace_effects, worst_statuses
 from components.models import Component, StatusSpan
 from components.status import Status
+from core.languages import own_language
 from core.markdown import render_markdown
 from core.text import clean_text
 from incidents.effects import effects_after
@@ -112,7 +113,8 @@ def _tell(incident: Incident, post: Post, phase: Phase, *, newest: Update | None
     incident.move_to(phase, now)
     _audit(update, affected, is_first=newest is None)
     if post.notify:
-        publish_notice(update, affected, is_first=newest is None)
+        with translation.override(own_language()):  # staff may read another one; what is told is in the page's
+            publish_notice(update, affected, is_first=newest is None)
     return update
 
 
