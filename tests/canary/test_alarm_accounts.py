@@ -26,7 +26,7 @@ from tests.http_servers import Reply, Sent, listening
 HOSTILE = "<!channel> & <https://evil.example|click>"
 SINCE = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 SECRET = "hunter2hunter2"
-STAFF = "https://status.acme.example/admin/"
+STAFF = "https://status.acme.example/staff/"
 FINDING = Finding("arrival.email", f"5 of 12 did not arrive {HOSTILE}\nLook at the relay of CANARY_MAIL_TO_ORG.")
 WEBHOOK_SECRET = "whsec_" + "c3RhdHVzcGFnZSBzZWNyZXQgZm9yIHRlc3Rz"
 KINDS = ["pagerduty", "slack", "webhook", "email"]

@@ -99,5 +99,5 @@ def test_a_heartbeat_is_not_booked_behind_its_domains_share(
 
     batch = claims.claim("email", 100)
 
-    assert batch
-    assert [notice for notice, recipients in batch.work if recipients] == [heartbeat]
+    assert batch  # where a second went by, some of the others' share as well
+    assert next(notice for notice, recipients in batch.work if recipients) == heartbeat
