@@ -94,14 +94,14 @@ def add_components(page: Page, typed: Sequence[TypedGroup]) -> Addition:
     with transaction.atomic():
         page.raise_generation()
         plan = plan_addition(page, typed)
-        at = page.groups.count()
-        made = [Group(page=page, name=name, position=at + number) for number, name in enumerate(plan.groups, 1)]
+        at = page.groups.next_position()
+        made = [Group(page=page, name=name, position=at + number) for number, name in enumerate(plan.groups)]
         Group.objects.bulk_create(made, batch_size=500)
         groups = {group.name.casefold(): group for group in page.groups.all()}
-        after = page.components.count()
+        after = page.components.next_position()
         rows = [
             Component(page=page, group=groups.get(group.casefold()), name=name, position=after + number)
-            for number, (group, name) in enumerate(plan.components, 1)
+            for number, (group, name) in enumerate(plan.components)
         ]
         rows = Component.objects.bulk_create(rows, batch_size=500)
         spans = [StatusSpan(component=row, status=Status.OPERATIONAL, started_at=row.created_at) for row in rows]

@@ -5,13 +5,20 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from components.status import Status
 from core.text import BodyField, TitleField, new_code
 from pages.models import Page
+
+
+class PlacedQuerySet(models.QuerySet[Any]):
+    def next_position(self) -> int:
+        """After the last one of these."""
+        last: int | None = self.aggregate(last=Max("position"))["last"]
+        return (last or 0) + 1
 
 
 class Group(models.Model):
@@ -23,6 +30,8 @@ class Group(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    objects = PlacedQuerySet.as_manager()
+
     class Meta:
         ordering = ("position", "pk")
         constraints = (models.UniqueConstraint(fields=["page", "code"], name="group_code_unique_on_page"),)
@@ -31,7 +40,7 @@ class Group(models.Model):
         return self.name
 
 
-class ComponentQuerySet(models.QuerySet["Component"]):
+class ComponentQuerySet(PlacedQuerySet):
     def current(self) -> "ComponentQuerySet":
         """Not archived."""
         return self.filter(archived_at=None)

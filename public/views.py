@@ -14,6 +14,7 @@ from django.urls import resolve
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 
+from core.languages import STAFF_PATHS
 from public.documents.page import build_agenda, build_sections, name_affected
 from public.serving.edition import POLLED, Rendered, editions, published
 from public.serving.errors import json_error, wants_json
@@ -155,17 +156,21 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     """The answer to an address that nothing is at, with ways on; for a program as JSON. It must work without a
     database too."""
     if wants_json(request):
-        return _briefly_kept(json_error(404, f"There is nothing at {request.path}."))
+        return _briefly_kept(request, json_error(404, f"There is nothing at {request.path}."))
     try:
         page = editions.load_snapshot(request.get_host()).page
     except (Http404, DatabaseError):
         page = None
-    return _briefly_kept(render(request, "404.html", {"page": page, "is_empty": editions.is_empty()}, status=404))
+    return _briefly_kept(
+        request, render(request, "404.html", {"page": page, "is_empty": editions.is_empty()}, status=404)
+    )
 
 
-def _briefly_kept(response: HttpResponse) -> HttpResponse:
-    """A proxy may answer the same for a moment, whoever asks: nothing in it is about the visitor."""
-    response.headers.setdefault("Cache-Control", "public, max-age=10")
+def _briefly_kept(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """A proxy may answer the same for a moment, whoever asks: nothing in it is about the visitor. At an address of staff
+    there may be something for others."""
+    kept = "no-store" if request.path_info.startswith(STAFF_PATHS) else "public, max-age=10"
+    response.headers.setdefault("Cache-Control", kept)
     response.headers["Vary"] = "Accept"
     return response
 

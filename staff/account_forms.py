@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.db import transaction
+from django.db.models import Max
 from django.forms.utils import pretty_name
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from delivery import registry
 from delivery.contract import SecretField
 from delivery.ledger import letters
-from delivery.models import Account, Notice, Pause
+from delivery.models import Account, Delivery, Notice, Pause
 from pages.models import record_audit
 from staff.changes import ChangesForm
 
@@ -109,14 +112,26 @@ def send_test(request: HttpRequest, account: Account) -> Notice | None:
     return notice
 
 
-def describe_connection(account: Account) -> str:
-    """Whether messages get through, in a few words."""
+def end_pause(account: Account, form: AccountForm) -> None:
+    """Changed credentials deserve a new try at once, unless the other side has just refused them."""
+    is_changed = any(name.startswith(SECRET) or name == "disconnect" for name in form.changed_data)
+    if is_changed and not account.refusal:
+        Pause.objects.filter(key=account.address).delete()
+
+
+def describe_connections(accounts: Sequence[Account]) -> list[str]:
+    """Of each account in a few words whether messages get through. Two queries."""
+    pauses = {pause.key: pause for pause in Pause.objects.filter(key__in=[account.address for account in accounts])}
+    posted = Delivery.objects.filter(account__in=accounts, state=Delivery.State.SENT)
+    last = dict(posted.order_by().values_list("account").annotate(last=Max("sent_at")))
+    return [_describe_connection(each, pauses.get(each.address), last.get(each.pk)) for each in accounts]
+
+
+def _describe_connection(account: Account, pause: Pause | None, posted: datetime | None) -> str:
     if not account.is_connected:
         return f"not connected: {account.refusal}" if account.refusal else "not connected"
-    pause = Pause.objects.filter(key=account.address).first()
     if pause:
         return f"paused: {pause.reason}"
-    posted = account.last_post_at
     if posted is None:
         return "credentials stored, no post has got through yet"
     return f"connected, last post {timezone.localtime(posted):%Y-%m-%d %H:%M %Z}"

@@ -1,4 +1,7 @@
-"""Which page the settings are of, where an installation has several: the one this person chose last."""
+"""Which page the settings are of, where an installation has several: the one this person chose last.
+
+A form says itself which page it is of (`{% page_field %}`): another may have been chosen in another tab meanwhile.
+"""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -8,13 +11,23 @@ from django.views.decorators.http import require_POST
 from pages.models import Page
 from pages.rights import require_right
 
-KEY = "staff-page"
+CHOSEN_PAGE_KEY = "staff-page"
+PAGE_FIELD = "of_page"
+
+
+def choose_for(request: HttpRequest, page: Page) -> None:
+    request.session[CHOSEN_PAGE_KEY] = page.code
 
 
 def chosen_page(request: HttpRequest) -> Page | None:
-    """The chosen page, else the first; None where there is no page yet."""
+    """The page that a posted form is of, else the chosen one, else the first; None where there is no page yet.
+
+    Raises Http404 for a form of a page that somebody deleted.
+    """
     pages = Page.objects.all()
-    return pages.filter(code=request.session.get(KEY, "")).first() or pages.first()
+    if PAGE_FIELD in request.POST:
+        return get_object_or_404(pages, code=request.POST[PAGE_FIELD])
+    return pages.filter(code=request.session.get(CHOSEN_PAGE_KEY, "")).first() or pages.first()
 
 
 def get_page(request: HttpRequest) -> Page:
@@ -25,10 +38,10 @@ def get_page(request: HttpRequest) -> Page:
     return page
 
 
-@require_right("publish")
+@require_right("publish", "administer")
 @require_POST
 def choose_page(request: HttpRequest) -> HttpResponse:
-    request.session[KEY] = get_object_or_404(Page, code=request.POST.get("page", "")).code
+    choose_for(request, get_object_or_404(Page, code=request.POST.get("page", "")))
     back = request.headers.get("Referer", "")
     is_ours = url_has_allowed_host_and_scheme(back, {request.get_host()})
     return redirect(back if is_ours else "overview")

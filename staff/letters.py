@@ -93,5 +93,8 @@ def write_mail_check(page: Page, address: str) -> Letter:
 
 
 def code_of(page: Page, address: str) -> str:
-    """Six digits that only a reader of this address's mail knows."""
-    return f"{int(salted_hmac('staff.mail_check', f'{page.code}:{address}').hexdigest(), 16) % 1_000_000:06d}"
+    """Six digits that only a reader of the newest such mail to this address knows; "" where none was sent lately."""
+    sent = Notice.objects.filter(page=page, letter=MAIL_CHECK, deliveries__address=address).order_by("-pk").first()
+    if sent is None:
+        return ""
+    return f"{int(salted_hmac('staff.mail_check', f'{sent.code}:{address}').hexdigest(), 16) % 1_000_000:06d}"

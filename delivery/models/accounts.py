@@ -1,10 +1,8 @@
 """Where we post on a channel as ourselves."""
 
-from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models import Max
 
 from core.text import TitleField
 from delivery import registry
@@ -65,11 +63,3 @@ class Account(models.Model):
     def option(self, name: str) -> Any:
         """What staff chose, else what the channel's form begins with. Raises KeyError for a name it does not know."""
         return self.options.get(name, registry.load(self.channel).Options.base_fields[name].initial)
-
-    @property
-    def last_post_at(self) -> datetime | None:
-        """When a post last got through; None when none ever did, so that nobody knows whether it works."""
-        from delivery.models.deliveries import Delivery  # which refers to accounts
-
-        posted: datetime | None = Delivery.objects.posted_by(self).aggregate(last=Max("sent_at"))["last"]
-        return posted

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F
 from django.http import HttpRequest
 
 from components.effects import show_worst
@@ -17,8 +17,8 @@ class AtTheEnd:
     """What is new comes last, until somebody moves it."""
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        last = self.model.objects.aggregate(last=Max("position"))["last"] or 0  # type: ignore[attr-defined]
-        return {"position": last + 1} | super().get_changeform_initial_data(request)  # type: ignore[misc]
+        last = {"position": self.model.objects.next_position()}  # type: ignore[attr-defined]
+        return last | super().get_changeform_initial_data(request)  # type: ignore[misc]
 
 
 @admin.register(Group)

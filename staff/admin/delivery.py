@@ -20,7 +20,8 @@ from staff.account_forms import (
     SECRET,
     AccountForm,
     account_form,
-    describe_connection,
+    describe_connections,
+    end_pause,
     option_fields,
     secret_names,
     send_test,
@@ -80,7 +81,7 @@ class AccountAdmin(StaffModelAdmin):
             self.message_user(request, f"{obj} is not connected: {obj.refusal}", messages.ERROR)
         with transaction.atomic():
             super().save_model(request, obj, form, change)
-            Pause.objects.filter(key=obj.address).delete()
+            end_pause(obj, form)
 
     @admin.action(description="Send a test message, which followers of the account see", permissions=["change"])
     def send_test_message(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
@@ -94,7 +95,7 @@ class AccountAdmin(StaffModelAdmin):
 
     @admin.display(description="connection")
     def connection(self, obj: Account) -> str:
-        return describe_connection(obj)
+        return describe_connections([obj])[0]
 
 
 class ReadOnlyAdmin(StaffRights, admin.ModelAdmin):  # type: ignore[type-arg]

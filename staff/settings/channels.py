@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db import transaction
 from django.forms import modelform_factory
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,7 +15,7 @@ from delivery import registry
 from delivery.models import Account, Notice, Pause
 from pages.models import Page
 from pages.rights import require_right
-from staff.account_forms import account_form, describe_connection, secret_names, send_test
+from staff.account_forms import account_form, describe_connections, end_pause, secret_names, send_test
 from staff.chosen_page import get_page
 from staff.saving import doing, saving
 
@@ -25,11 +24,11 @@ from staff.saving import doing, saving
 @require_GET
 def show_channels(request: HttpRequest) -> HttpResponse:
     page = get_page(request)
-    accounts = page.accounts.filter(audience=Notice.Audience.PAGE).order_by("channel", "name")
+    accounts = list(page.accounts.filter(audience=Notice.Audience.PAGE).order_by("channel", "name"))
     context = {
         "title": _("Channels"),
         "page": page,
-        "accounts": [(account, describe_connection(account)) for account in accounts],
+        "accounts": list(zip(accounts, describe_connections(accounts), strict=True)),
         "people": [
             (
                 registry.label_of(kind),
@@ -61,7 +60,6 @@ def change_account(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _edit(request: HttpRequest, account: Account, title: str) -> HttpResponse:
-    """Changed credentials deserve a new try at once, unless the other side has just refused them."""
     is_new = account.pk is None
     fields = ("name",) if is_new else ("name", "enabled")
     form: Any = modelform_factory(Account, form=account_form(account.channel), fields=fields)(
@@ -72,7 +70,7 @@ def _edit(request: HttpRequest, account: Account, title: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with saving(request, form, account, _page_of, is_public=False, secrets=secret_names()):
             form.save()
-            Pause.objects.filter(key=account.address).delete()
+            end_pause(account, form)
         _say_how_it_stands(request, account)
         return redirect("account", pk=account.pk)
     context = {
@@ -80,7 +78,7 @@ def _edit(request: HttpRequest, account: Account, title: str) -> HttpResponse:
         "account": account,
         "form": form,
         "channel": registry.label_of(account.channel),
-        "connection": "" if is_new else describe_connection(account),
+        "connection": "" if is_new else describe_connections([account])[0],
     }
     return render(request, "staff/settings/account.html", context, status=422 if form.errors else 200)
 
@@ -116,20 +114,14 @@ def test_account(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_right("administer")
 @require_POST
-def pause_account(request: HttpRequest, pk: int) -> HttpResponse:
-    """Switch an account off, or on again. What is posted meanwhile is not told there later."""
+def switch_account(request: HttpRequest, pk: int) -> HttpResponse:
+    """To "on" or "off". What is posted meanwhile is not told there later."""
     account = _get_account(pk)
+    is_on = request.POST.get("to") == "on"
     with doing(request, account.page, "account.change", account.name, is_public=False) as detail:
-        with transaction.atomic():
-            account.refresh_from_db(fields=["enabled"])
-            account.enabled = not account.enabled
-            account.save(update_fields=["enabled"])
-        detail["fields"] = {"enabled": [str(not account.enabled), str(account.enabled)]}
-    words = (
-        _("%(name)s is switched on.")
-        if account.enabled
-        else _("%(name)s is switched off: updates are not posted there.")
-    )
+        changed = Account.objects.filter(pk=pk).exclude(enabled=is_on).update(enabled=is_on)
+        detail["fields"] = {"enabled": [str(not is_on), str(is_on)]} if changed else {}
+    words = _("%(name)s is switched on.") if is_on else _("%(name)s is switched off: updates are not posted there.")
     messages.success(request, words % {"name": account.name})
     return redirect("channels")
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -58,7 +57,7 @@ def add(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(form.errors["name"][0]))
         return redirect("components")
     with saving(request, form, obj, lambda made: made.page):
-        obj.position = (page.groups if is_group else page.components).count() + 1
+        obj.position = (page.groups if is_group else page.components).next_position()
         if not is_group:
             obj.group = page.groups.filter(code=request.POST.get("group", "")).first()
         form.save()
@@ -157,8 +156,8 @@ def move(request: HttpRequest) -> HttpResponse:
     found = get_object_or_404((Group if what == "group" else Component).objects.select_related("page"), code=code)
     page = found.page
     try:
-        with transaction.atomic():
-            page.raise_generation()
+        with doing(request, page, f"{'group' if what == 'group' else 'component'}.move", str(found)) as detail:
+            detail.update({"step": step} if step else place)
             if step in STEPS:
                 (tree.step_group if what == "group" else tree.step_component)(page, code, STEPS[step])
             elif what == "group":

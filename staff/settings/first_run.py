@@ -29,7 +29,7 @@ Name = SetupStep.Name
 
 
 @dataclass(frozen=True)
-class Step:
+class ListedStep:
     """`is_done` looks at the data; without it, only staff can say so. `view` is the screen where it is done."""
 
     name: str
@@ -48,31 +48,34 @@ def has_colleague(page: Page) -> bool:
 
 
 STEPS = (
-    Step("page", gettext_lazy("Name and address"), gettext_lazy("What visitors see first, and where they find it."), "page", has_address),
-    Step(
+    ListedStep("page", gettext_lazy("Name and address"), gettext_lazy("What visitors see first, and where they find it."), "page", has_address),
+    ListedStep(
         "components",
         gettext_lazy("Components"),
         gettext_lazy("What your customers use: one a line is enough, or import a page that you have."),
         "components",
         lambda page: page.components.public().exists(),
     ),
-    Step(Name.COLLEAGUE, gettext_lazy("A colleague"), gettext_lazy("So that somebody can post while you sleep."), "person-invite", has_colleague),
-    Step(Name.MAIL, gettext_lazy("Mail that arrives"), gettext_lazy("We send you a number; you type it here."), "check-mail"),
-    Step(
+    ListedStep(Name.COLLEAGUE, gettext_lazy("A colleague"), gettext_lazy("So that somebody can post while you sleep."), "person-invite", has_colleague),
+    ListedStep(Name.MAIL, gettext_lazy("Mail that arrives"), gettext_lazy("We send you a number; you type it here."), "check-mail"),
+    ListedStep(
         Name.CHANNEL,
         gettext_lazy("A channel"),
         gettext_lazy("Post where your customers and colleagues look already."),
         "channels",
         lambda page: any(account.is_connected for account in page.accounts.for_people()),
     ),
-    Step(Name.BANNER, gettext_lazy("The banner in your app"), gettext_lazy("One line of HTML shows an incident where people are."), "show-banner"),
-    Step(Name.ADDRESS, gettext_lazy("Your own address, with TLS"), gettext_lazy("What we see of the way your browser came here."), "check-address"),
+    ListedStep(Name.BANNER, gettext_lazy("The banner in your app"), gettext_lazy("One line of HTML shows an incident where people are."), "show-banner"),
+    ListedStep(Name.ADDRESS, gettext_lazy("Your own address, with TLS"), gettext_lazy("What we see of the way your browser came here."), "check-address"),
 )  # fmt: skip
+
+
+SAID_BY_STAFF = {step.name for step in STEPS} & set(Name.values)
 
 
 @dataclass(frozen=True)
 class Progress:
-    step: Step
+    step: ListedStep
     is_done: bool
     is_skipped: bool
 
@@ -115,15 +118,17 @@ def show_steps(request: HttpRequest) -> HttpResponse:
 @require_right("administer")
 @require_POST
 def finish_step(request: HttpRequest, name: str) -> HttpResponse:
-    """Staff say that a step is done, or leave it out ("skip")."""
+    """Staff leave a step out ("skip"), or say that the banner is in place: nothing else is taken on their word."""
     page = get_page(request)
-    if name in {step.name for step in STEPS} & set(Name.values):
-        _finish(page, name, is_skipped=request.POST.get("how") == "skip")
+    is_skipped = request.POST.get("how") == "skip"
+    if name in SAID_BY_STAFF and (is_skipped or name == Name.BANNER):
+        _finish(request, page, name, is_skipped=is_skipped)
     return redirect("first-run")
 
 
-def _finish(page: Page, name: str, *, is_skipped: bool = False) -> None:
-    SetupStep.objects.update_or_create(page=page, name=name, defaults={"is_skipped": is_skipped})
+def _finish(request: HttpRequest, page: Page, name: str, *, is_skipped: bool = False) -> None:
+    with doing(request, page, "setup.skip" if is_skipped else "setup.finish", name, is_public=False):
+        SetupStep.objects.update_or_create(page=page, name=name, defaults={"is_skipped": is_skipped})
 
 
 @require_right("administer")
@@ -144,8 +149,8 @@ def check_mail(request: HttpRequest) -> HttpResponse:
         context["notice"] = notice
     elif request.method == "POST":
         typed = "".join(filter(str.isdigit, request.POST.get("code", "")))
-        if address and constant_time_compare(typed, code_of(page, address)):
-            _finish(page, Name.MAIL)
+        if typed and constant_time_compare(typed, code_of(page, address)):
+            _finish(request, page, Name.MAIL)
             messages.success(request, _("Mail arrives."))
             return redirect("first-run")
         context |= {"problem": _("That is not the number of the newest mail to this address."), "notice": None}
@@ -162,7 +167,7 @@ def show_banner(request: HttpRequest) -> HttpResponse:
 
 
 @require_right("administer")
-@require_GET
+@require_http_methods(["GET", "POST"])
 def check_address(request: HttpRequest) -> HttpResponse:
     """What this very request shows of host and TLS, beside what the page is set to."""
     page = get_page(request)
@@ -173,9 +178,11 @@ def check_address(request: HttpRequest) -> HttpResponse:
         (wanted.scheme == "https", _("The page's address begins with https.")),
         (wanted.hostname not in ("localhost", "127.0.0.1"), _("The page's address is one that others can reach.")),
     ]
-    if all(is_good for is_good, _words in findings):
-        _finish(page, Name.ADDRESS)
-    context = {"title": _("Your own address"), "page": page, "findings": findings, "came": came}
+    is_good = all(good for good, _words in findings)
+    if request.method == "POST" and is_good:
+        _finish(request, page, Name.ADDRESS)
+        return redirect("first-run")
+    context = {"title": _("Your own address"), "page": page, "findings": findings, "is_good": is_good}
     return render(request, "staff/settings/check_address.html", context)
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from pages.models import Page, zone_title
 from pages.rights import require_right
 from staff.changes import ChangesForm
-from staff.chosen_page import KEY, chosen_page
+from staff.chosen_page import choose_for, chosen_page
 from staff.saving import saving
 
 
@@ -79,7 +79,7 @@ def _edit(request: HttpRequest, page: Page, title: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         with saving(request, form, page, lambda it: it):
             form.save()
-        request.session[KEY] = page.code
+        choose_for(request, page)
         messages.success(request, _("%(name)s was saved.") % {"name": page.name})
         return redirect("overview" if is_new else "page")
     context = {"title": title, "page": page, "form": form, "is_new": is_new}

@@ -19,6 +19,7 @@ from pages.models import record_audit
 from pages.rights import require_right
 from staff.chosen_page import get_page
 from staff.letters import invite
+from staff.saving import describe_changes
 
 # By group: what it lets a person do, in words.
 RIGHTS = {
@@ -36,9 +37,7 @@ class PersonForm(forms.Form):
         help_text=gettext_lazy("They sign in with it, and it stands beside what they do."),
     )
     email = forms.EmailField(label=gettext_lazy("E-mail address"), max_length=254)
-    rights = forms.ChoiceField(
-        label=gettext_lazy("May"), choices=list(RIGHTS.items()), widget=forms.RadioSelect, initial="Publishers"
-    )
+    rights = forms.ChoiceField(label=gettext_lazy("May"), choices=list(RIGHTS.items()), widget=forms.RadioSelect)
 
     def __init__(self, person: User | None, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -72,7 +71,8 @@ class PersonForm(forms.Form):
         person.groups.remove(*Group.objects.filter(name__in=RIGHTS).exclude(name=fields["rights"]))
         person.groups.add(Group.objects.get(name=fields["rights"]))
         deed = "user.change" if self.person else "user.add"
-        record_audit(None, actor, deed, person.username, rights=fields["rights"])
+        changes = describe_changes(self, change=bool(self.person))
+        record_audit(None, actor, deed, person.username, fields=changes)
         return person
 
 
@@ -118,7 +118,7 @@ def invite_person(request: HttpRequest) -> HttpResponse:
 def change_person(request: HttpRequest, pk: int) -> HttpResponse:
     person = _get_person(request, pk)
     groups = set(person.groups.values_list("name", flat=True))
-    rights = "Administrators" if "Administrators" in groups else "Publishers"
+    rights = next((name for name in ("Administrators", "Publishers") if name in groups), "")
     initial = {"name": person.username, "email": person.email, "rights": rights}
     form = PersonForm(person, request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
@@ -150,7 +150,7 @@ def switch_person(request: HttpRequest, pk: int) -> HttpResponse:
     """Let nobody in with this account, or let them in again. What they did stays under their name."""
     person = _get_person(request, pk)
     with transaction.atomic():
-        person.is_active = not person.is_active
+        person.is_active = request.POST.get("to") == "on"
         person.save(update_fields=["is_active"])
         deed = "user.switch_on" if person.is_active else "user.switch_off"
         record_audit(None, request.user.get_username(), deed, person.username)

@@ -6,6 +6,7 @@ from django import forms, template
 from django.forms import BoundField
 from django.template import Context
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -15,7 +16,7 @@ from delivery.registry import label_of
 from incidents.models import Incident
 from incidents.notices import describe_window
 from pages.models import Page, zone_title
-from staff.chosen_page import KEY
+from staff.chosen_page import PAGE_FIELD, chosen_page
 from staff.navigation import MenuEntry, menu_entries
 from staff.posting import DATE_TIME
 from staff.undo import take_offer
@@ -33,8 +34,16 @@ def navigation(context: Context) -> list[MenuEntry]:
 def page_choices(context: Context) -> list[tuple[Page, bool]]:
     """Every page, and whether it is the one whose settings are shown; empty where there is only one."""
     pages = list(context["pages"] if "pages" in context else Page.objects.all())
-    chosen = context["request"].session.get(KEY, pages[0].code if pages else "")
-    return [(page, page.code == chosen) for page in pages] if len(pages) > 1 else []
+    if len(pages) < 2:
+        return []
+    chosen = chosen_page(context["request"])
+    return [(page, page == chosen) for page in pages]
+
+
+@register.simple_tag
+def page_field(page: Page) -> SafeString:
+    """A hidden input by which a form says which page it is of."""
+    return format_html('<input type="hidden" name="{}" value="{}">', PAGE_FIELD, page.code)
 
 
 @register.simple_tag(takes_context=True)

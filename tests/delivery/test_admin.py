@@ -110,7 +110,9 @@ def test_a_pause_is_shown_and_ends_when_credentials_change(staff: Client, x_acco
     Pause.objects.begin(x_account.address, "X's credits are used up (402)")
     assert "paused: X&#x27;s credits are used up (402)" in staff.get(ACCOUNTS).content.decode()
 
-    staff.post(f"{ACCOUNTS}{x_account.pk}/change/", form(x_account))
+    staff.post(f"{ACCOUNTS}{x_account.pk}/change/", form(x_account, name="@renamed"))
+    assert Pause.objects.exists()
+    staff.post(f"{ACCOUNTS}{x_account.pk}/change/", form(x_account, secret_access_token="another"))
 
     assert not Pause.objects.exists()
 

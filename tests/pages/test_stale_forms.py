@@ -86,7 +86,7 @@ def test_a_stale_maintenance_form_keeps_a_window_moved_meanwhile(client: Client,
     assert (stored.name, stored.window) == ("The move", later)
 
 
-def test_a_form_of_what_was_deleted_meanwhile_bwakes_nobody_back(
+def test_a_form_of_what_was_deleted_meanwhile_brings_nothing_back(
     client: Client, administrator: User, chat: Component, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = f"/admin/components/component/{chat.pk}/change/"

@@ -124,7 +124,7 @@ def test_an_account_without_credentials_says_that_it_is_not_connected(staff, acm
     assert "not connected" in staff.get("/staff/channels/").text
 
 
-def test_an_empty_secret_keeps_what_is_stored_and_a_pause_ends(staff, acme):
+def test_an_empty_secret_keeps_what_is_stored_and_only_a_new_one_ends_a_pause(staff, acme):
     connect(staff, "slack", name="#status", secret_url="https://hooks.slack.com/services/T/B/x")
     account = Account.objects.get()
     Pause.objects.begin(account.address, "refused")
@@ -132,6 +132,8 @@ def test_an_empty_secret_keeps_what_is_stored_and_a_pause_ends(staff, acme):
     staff.post(path, fields_of(staff, path) | {"name": "#ops"})
     account.refresh_from_db()
     assert (account.name, account.credentials["url"][-1]) == ("#ops", "x")
+    assert Pause.objects.exists()
+    staff.post(path, fields_of(staff, path) | {"secret_url": "https://hooks.slack.com/services/T/B/y"})
     assert not Pause.objects.exists()
 
 
@@ -147,11 +149,27 @@ def test_a_test_message_leads_to_its_receipt(staff, acme):
 def test_an_account_is_switched_off_and_on(staff, acme):
     connect(staff, "slack", name="#status", secret_url="https://hooks.slack.com/services/T/B/x")
     account = Account.objects.get()
-    staff.post(f"/staff/channels/{account.pk}/pause/")
-    assert not Account.objects.get().enabled
-    staff.post(f"/staff/channels/{account.pk}/pause/")
+    for _ in range(2):  # pressed twice, or by two people: off is off
+        staff.post(f"/staff/channels/{account.pk}/switch/", {"to": "off"})
+        assert not Account.objects.get().enabled
+    staff.post(f"/staff/channels/{account.pk}/switch/", {"to": "on"})
     assert Account.objects.get().enabled
-    assert AuditEntry.objects.filter(action="account.change").count() == 2
+
+
+def test_more_accounts_cost_no_more_queries(staff, acme, django_assert_max_num_queries):
+    for number in range(20):
+        Account.objects.create(page=acme, channel="slack", name=f"#{number}", credentials={"url": "https://x.example"})
+    staff.get("/staff/channels/")
+    with django_assert_max_num_queries(14):
+        staff.get("/staff/channels/")
+
+
+def test_a_form_saves_to_the_page_it_was_of(staff, acme):
+    other = Page.objects.create(name="Zebra", url="https://zebra.example")
+    form = fields_of(staff, "/staff/page/")
+    staff.post("/staff/choose-page/", {"page": other.code})  # in another tab
+    staff.post("/staff/page/", form | {"name": "Acme Corp"})
+    assert set(Page.objects.values_list("name", flat=True)) == {"Acme Corp", "Zebra"}
 
 
 def test_the_same_name_twice_on_a_channel_is_refused_in_words(staff, acme):

@@ -125,6 +125,15 @@ def test_rights_are_changed_in_words(staff, acme, ada):
     staff.post(f"{PEOPLE}{ada.pk}/", form)
     assert User.objects.get(pk=ada.pk).has_perm("pages.administer")
     assert "Change everything" in staff.get(PEOPLE).text
+    changed = AuditEntry.objects.get(action="user.change").detail["fields"]
+    assert changed == {"email": ["", "ada@example.com"], "rights": ["Publishers", "Administrators"]}
+
+
+def test_saving_somebody_without_rights_gives_none(staff, acme):
+    eve = make_staff("eve")
+    answer = staff.post(f"{PEOPLE}{eve.pk}/", {"name": "eve", "email": "eve@example.com"})
+    assert answer.status_code == 422
+    assert not eve.groups.exists()
 
 
 def test_nobody_takes_rights_from_themselves_or_touches_a_superuser(staff, acme, grace):
@@ -139,9 +148,9 @@ def test_nobody_takes_rights_from_themselves_or_touches_a_superuser(staff, acme,
 def test_switching_somebody_off_ends_their_session_and_can_be_taken_back(staff, acme, ada):
     browser = Client()
     browser.force_login(ada)
-    staff.post(f"{PEOPLE}{ada.pk}/switch/")
+    staff.post(f"{PEOPLE}{ada.pk}/switch/", {"to": "off"})
     assert "/login/" in browser.get("/staff/").url
-    staff.post(f"{PEOPLE}{ada.pk}/switch/")
+    staff.post(f"{PEOPLE}{ada.pk}/switch/", {"to": "on"})
     assert browser.get("/staff/").status_code == 200
 
 
