@@ -37,7 +37,7 @@ def notice(make_notice: MakeNotice) -> Notice:
 
 @pytest.fixture
 def make_notice(page: Page) -> MakeNotice:
-    """Stored, not rung and not expanded; any field can be given."""
+    """Stored; no worker is woken and nothing expanded. Any field can be given."""
     from delivery.models import Notice
 
     made = 0

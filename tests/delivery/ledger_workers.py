@@ -47,7 +47,7 @@ class World:
     """What the machine of the moment and its workers share."""
 
     def __init__(self) -> None:
-        self.bells: list[tuple[str, Any]] = []
+        self.wake_ups: list[tuple[str, Any]] = []
         self.taken: dict[int, list[tuple[str, str]]] = defaultdict(list)
         """What providers got, by delivery: address and Message-ID of each time."""
         self.faults: list[str] = []
@@ -67,7 +67,7 @@ class World:
         return sum(map(len, self.taken.values()))
 
     def wake_worker(self, task: str, *args: Any) -> bool:
-        self.bells.append((task, *args))
+        self.wake_ups.append((task, *args))
         return True
 
 
@@ -170,7 +170,7 @@ class Stage:
         patch.setattr(sender, "REFUSED_LEAST", 4)
         patch.setattr(sender, "time", self)
         for name in ("wake_worker", "wake_on_commit"):
-            patch.setattr(outbox, name, self._ring)
+            patch.setattr(outbox, name, self._wake)
         real_now = timezone.now
         patch.setattr(timezone, "now", lambda: real_now() + self.world.skew if self.world.skew else real_now())
         self._real_insert = outbox._insert_subscribers
@@ -186,7 +186,7 @@ class Stage:
     def sleep(self, seconds: float) -> None:
         self.world.seconds += seconds
 
-    def _ring(self, task: str, *args: Any) -> bool:
+    def _wake(self, task: str, *args: Any) -> bool:
         return self.world.wake_worker(task, *args)
 
     def _insert(self, notice: Notice, channel: str, end: int) -> int:

@@ -79,15 +79,15 @@ def test_it_goes_on_where_a_lost_worker_stopped(
 def test_senders_hear_of_the_first_rows_at_once_and_in_the_end_of_all(
     pause: float, heard_of: list[int], notice: Notice, add_subscribers: AddSubscribers, monkeypatch: pytest.MonkeyPatch
 ):
-    rows, rung = notice.deliveries.all(), list[tuple[str, int]]()
+    rows, woken = notice.deliveries.all(), list[tuple[str, int]]()
     monkeypatch.setattr(outbox, "CHUNK", 4)
     monkeypatch.setattr(outbox, "BELL_EVERY_SECONDS", pause)
-    monkeypatch.setattr(outbox, "wake_on_commit", lambda task, channel: rung.append((channel, rows.count())))
+    monkeypatch.setattr(outbox, "wake_on_commit", lambda task, channel: woken.append((channel, rows.count())))
     add_subscribers(10)
 
     outbox.expand(notice.pk)
 
-    assert rung == [("email", count) for count in heard_of]
+    assert woken == [("email", count) for count in heard_of]
 
 
 def test_only_those_who_chose_a_component_or_everything_are_told(

@@ -131,18 +131,18 @@ class LedgerMachine(RuleBasedStateMachine):
         self.notices.append(notice)
         self.promises.published[notice.pk] = self.promises.steps
 
-    # Bells and workers
+    # Wake-ups and workers
 
-    @precondition(lambda self: self.world.bells)
-    @rule(heard=st.lists(st.tuples(nth, st.booleans(), st.integers(0, 3)), min_size=1, max_size=4))
-    def hear(self, heard: list[tuple[int, bool, int]]) -> None:
-        """A bell may be heard again later, and whoever hears it may be lost in the middle of a chunk."""
-        for nth, rings_again, dies_in_chunk in heard:
-            if self.world.bells:
-                bell = self.world.bells.pop(nth % len(self.world.bells))
-                if rings_again:
-                    self.world.bells.append(bell)
-                self._answer(*bell, dies_in_chunk=dies_in_chunk)
+    @precondition(lambda self: self.world.wake_ups)
+    @rule(wake_ups=st.lists(st.tuples(nth, st.booleans(), st.integers(0, 3)), min_size=1, max_size=4))
+    def wake(self, wake_ups: list[tuple[int, bool, int]]) -> None:
+        """A wake-up may come again later, and whoever gets it may be lost in the middle of a chunk."""
+        for nth, again, dies_in_chunk in wake_ups:
+            if self.world.wake_ups:
+                wake_up = self.world.wake_ups.pop(nth % len(self.world.wake_ups))
+                if again:
+                    self.world.wake_ups.append(wake_up)
+                self._answer(*wake_up, dies_in_chunk=dies_in_chunk)
                 self.the_ledger_keeps_its_promises()
 
     def _answer(self, task: str, about: Any, dies_in_chunk: int) -> None:
@@ -156,9 +156,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(are_lost=st.booleans(), tidies=st.booleans())
     def sweep(self, are_lost: bool, tidies: bool) -> None:
-        """`are_lost`: and no bell that was rung before is heard by anybody. `tidies`: tallies are compacted."""
+        """`are_lost`: and no wake-up of before reaches anybody. `tidies`: tallies are compacted."""
         if are_lost:
-            self.world.bells.clear()
+            self.world.wake_ups.clear()
         outbox.sweep()
         if tidies:
             tidy(60)
@@ -256,18 +256,18 @@ class LedgerMachine(RuleBasedStateMachine):
             self.transaction.__exit__(None, None, None)
 
     def everything_drains(self) -> None:
-        """With all workers lost and no bell heard, but a provider that works: by the sweep alone."""
+        """With all workers lost and no wake-up, but a provider that works: by the sweep alone."""
         self.world.skew = None
         for worker in self.workers:
             worker.end()
         self.workers = []
-        self.world.bells.clear()
+        self.world.wake_ups.clear()
         self._pass(self.turned_back_seconds)
         for _ in range(20):
             self._pass(10 * MINUTE)
             outbox.sweep()
-            while self.world.bells:
-                task, *about = self.world.bells.pop()
+            while self.world.wake_ups:
+                task, *about = self.world.wake_ups.pop()
                 if task == "delivery.tasks.fan_out":
                     outbox.expand(*about)
                 elif task == "delivery.tasks.send":

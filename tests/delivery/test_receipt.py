@@ -147,7 +147,7 @@ def test_nobody_to_tell_is_finished(notice: Notice):
 def test_trying_again_takes_what_failed_and_nothing_else(
     notice: Notice, add_subscribers: AddSubscribers, monkeypatch: pytest.MonkeyPatch
 ):
-    rung: list[tuple[object, ...]] = []
+    woken: list[tuple[object, ...]] = []
     add_subscribers(6)
     outbox.expand(notice.pk)
     for number, state in enumerate(State, start=1):
@@ -155,7 +155,7 @@ def test_trying_again_takes_what_failed_and_nothing_else(
     retally()
     notice.deliveries.update(queued_at=datetime(2020, 1, 1, tzinfo=UTC))
     Pause.objects.begin("email", "no server")
-    monkeypatch.setattr(outbox, "wake_on_commit", lambda *args: rung.append(args))
+    monkeypatch.setattr(outbox, "wake_on_commit", lambda *args: woken.append(args))
 
     assert receipt.retry_failed(notice, "email") == 2
 
@@ -164,7 +164,7 @@ def test_trying_again_takes_what_failed_and_nothing_else(
     assert {row.state for row in retried} == {State.PENDING}
     assert all(timezone.now() - row.queued_at < timedelta(minutes=1) for row in retried), "age starts anew"
     assert Pause.objects.closed().count() == 0, "a paused channel is tried at once"
-    assert rung == [("delivery.tasks.send", "email")]
+    assert woken == [("delivery.tasks.send", "email")]
     assert receipt.retry_failed(notice, "email") == 0
     assert_ledger_balances(notice)
 

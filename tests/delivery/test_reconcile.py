@@ -104,15 +104,15 @@ def test_each_is_compared_once_a_day_and_pruned_ones_never(told: Notice, make_no
 
 
 def test_who_runs_out_of_time_says_so_and_another_goes_on(told: Notice, monkeypatch: pytest.MonkeyPatch):
-    rung: list[str] = []
-    monkeypatch.setattr("delivery.tasks.wake_worker", rung.append)
+    woken: list[str] = []
+    monkeypatch.setattr("delivery.tasks.wake_worker", woken.append)
     monkeypatch.setattr("delivery.tasks.TIDY_SECONDS", 0.0)
     check_receipts()
-    assert rung == ["delivery.tasks.check_receipts"]
+    assert woken == ["delivery.tasks.check_receipts"]
 
     monkeypatch.setattr("delivery.tasks.TIDY_SECONDS", 5.0)
     check_receipts()
-    assert rung == ["delivery.tasks.check_receipts"]
+    assert woken == ["delivery.tasks.check_receipts"]
     assert reconcile(0) == (0, False)
 
 

@@ -112,18 +112,18 @@ def test_out_of_time_a_sender_gives_back_what_it_has_not_tried(
     assert_ledger_balances(ten)
 
 
-def test_a_task_that_runs_out_of_time_rings_for_a_successor(
+def test_a_task_that_runs_out_of_time_wakes_a_successor(
     scripted: type[Scripted], ten: Notice, monkeypatch: pytest.MonkeyPatch
 ):
-    rung: list[tuple[str, str]] = []
-    monkeypatch.setattr(tasks, "wake_worker", lambda *args: rung.append(args))
+    woken: list[tuple[str, str]] = []
+    monkeypatch.setattr(tasks, "wake_worker", lambda *args: woken.append(args))
     monkeypatch.setattr(tasks, "BUDGET_SECONDS", 0.0)
     tasks.send("email")
-    assert rung == [("delivery.tasks.send", "email")]
+    assert woken == [("delivery.tasks.send", "email")]
 
     monkeypatch.setattr(tasks, "BUDGET_SECONDS", SECONDS)
     tasks.send("email")
-    assert len(rung) == 1
+    assert len(woken) == 1
     assert len(scripted.sent) == 10
 
 
@@ -216,21 +216,21 @@ def test_what_a_channel_took_without_an_answer_is_ambiguous(ten: Notice, monkeyp
     assert_ledger_balances(ten)
 
 
-def test_a_sweep_rings_for_whatever_is_due(
+def test_a_sweep_wakes_whatever_is_due(
     notice: Notice, ten: Notice, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    rung: list[tuple[object, ...]] = []
+    woken: list[tuple[object, ...]] = []
 
     def wake_worker(*args: object) -> bool:
-        rung.append(args)
+        woken.append(args)
         return True
 
     monkeypatch.setattr(outbox, "wake_worker", wake_worker)
     assert outbox.sweep() == {"released": 0, "notices": 0, "channels": 1}
-    assert rung == [("delivery.tasks.send", "email")]
+    assert woken == [("delivery.tasks.send", "email")]
 
-    rung.clear()
+    woken.clear()
     Notice.objects.update(expanded_at=None)
     ten.deliveries.update(next_attempt_at=datetime(2999, 1, 1, tzinfo=UTC))
     outbox.sweep()
-    assert rung == [("delivery.tasks.fan_out", notice.pk)]
+    assert woken == [("delivery.tasks.fan_out", notice.pk)]

@@ -26,7 +26,7 @@ def test_a_turn_is_held_by_one_and_tells_whether_another_asked() -> None:
 def test_a_slow_channel_keeps_one_thread_and_is_rung_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Four tasks for X while it hangs: three are over at once, and one more is sent when it is done."""
     is_stuck, may_go_on = threading.Event(), threading.Event()
-    rung: list[tuple[object, ...]] = []
+    woken: list[tuple[object, ...]] = []
 
     def drain(kind: str, seconds: float) -> tuple[Counter[str], bool]:
         if kind == "x":
@@ -35,17 +35,17 @@ def test_a_slow_channel_keeps_one_thread_and_is_rung_for_again(monkeypatch: pyte
         return Counter(), False
 
     monkeypatch.setattr(tasks, "drain", drain)
-    monkeypatch.setattr(tasks, "wake_worker", lambda *args: rung.append(args))
+    monkeypatch.setattr(tasks, "wake_worker", lambda *args: woken.append(args))
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(tasks.send, "x")
         assert is_stuck.wait(20)
         for _ in range(3):
             pool.submit(tasks.send, "x").result(20)
         pool.submit(tasks.send, "email").result(20)
-        assert rung == []
+        assert woken == []
         may_go_on.set()
         slow.result(20)
-    assert rung == [("delivery.tasks.send", "x")]
+    assert woken == [("delivery.tasks.send", "x")]
 
 
 def test_a_sender_that_fails_gives_its_turn_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Redis is gone, hangs, forgets, repeats itself or cannot be heard. Bells are lost; nobody is forgotten."""
+"""Redis is gone, hangs, forgets, repeats itself or cannot be heard. Wake-ups are lost; nobody is forgotten."""
 
 from __future__ import annotations
 

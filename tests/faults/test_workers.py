@@ -76,7 +76,7 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("delivery.ledger.outbox.wake_on_commit", lambda *words: False)
 
 
-def test_workers_that_die_or_freeze_while_no_bell_but_the_clocks_is_heard_lose_nobody(
+def test_workers_that_die_or_freeze_while_the_clock_alone_wakes_them_lose_nobody(
     deployment: Deployment, post: Post, relay: ScriptedServer, deaf: None
 ):
     """A1, A2, A13, A15, A16, B28: two clocks, three workers, and each fault hits one that is sending."""
