@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Case, OuterRef, Prefetch, Q, Subquery, Value, When
 from django.utils import timezone
 
 from components.effects import end_effects
@@ -53,6 +53,27 @@ class IncidentQuerySet(models.QuerySet["Incident"]):
 
     def still_open(self) -> IncidentQuerySet:
         return self.exclude(status__in=CLOSED)
+
+    def closed(self) -> IncidentQuerySet:
+        return self.filter(status__in=CLOSED)
+
+    def matching(self, words: str) -> IncidentQuerySet:
+        """Those with these words in the title or in an update, and the one with this code; all of them for ""."""
+        if not words:
+            return self
+        said = Update.objects.filter(body__icontains=words).values("incident")
+        return self.filter(Q(name__icontains=words) | Q(code=words) | Q(pk__in=said))
+
+    def open_first(self) -> IncidentQuerySet:
+        """What is open before what is closed, the newest first."""
+        is_closed = Case(When(status__in=CLOSED, then=Value(1)), default=Value(0))
+        return self.order_by(is_closed, "-started_at", "-pk")
+
+    def for_lines(self) -> IncidentQuerySet:
+        """With what a line in a list of the staff shows: page, components, and `last_told_at`."""
+        newest = Update.objects.filter(incident=OuterRef("pk")).order_by("-pk").values("display_at")
+        rows = self.select_related("page").annotate(last_told_at=Subquery(newest[:1]))
+        return rows.prefetch_related(Prefetch("components", Component.objects.labelled()))
 
     def under_way(self) -> IncidentQuerySet:
         """Those that hold their components in some status now: open, and not merely planned."""

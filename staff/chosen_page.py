@@ -27,7 +27,8 @@ def chosen_page(request: HttpRequest) -> Page | None:
     pages = Page.objects.all()
     if PAGE_FIELD in request.POST:
         return get_object_or_404(pages, code=request.POST[PAGE_FIELD])
-    return pages.filter(code=request.session.get(CHOSEN_PAGE_KEY, "")).first() or pages.first()
+    code = request.session.get(CHOSEN_PAGE_KEY)
+    return (pages.filter(code=code).first() if code else None) or pages.first()
 
 
 def get_page(request: HttpRequest) -> Page:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -11,11 +11,10 @@ from components.models import Component
 from components.status import Impact
 from delivery.overview import delivery_warnings, recently_told, suppressed_lately, unreadable_lately
 from incidents.models import Draft, Incident
-from incidents.updates import Update
 from pages.models import Page
 from pages.rights import require_right
 from staff.chosen_page import chosen_page
-from staff.settings.first_run import is_demo, summarise_setup
+from staff.settings.first_run import load_setup
 
 SHOWN = 6
 
@@ -25,20 +24,16 @@ SHOWN = 6
 def overview(request: HttpRequest) -> HttpResponse:
     context = build_overview() | {"title": "Now"}
     if request.user.has_perm("pages.administer"):
-        page = chosen_page(request)
-        context |= {"setup": summarise_setup(page), "is_demo": is_demo(page)}
+        context["setup"] = load_setup(chosen_page(request))
     return render(request, "staff/overview.html", context)
 
 
 def build_overview() -> dict[str, Any]:
-    """Over all pages: open, scheduled (incidents; `latest` holds their updates, newest first), sent, drafts, warnings,
+    """Over all pages: open, scheduled (incidents, see `for_lines`), sent, drafts, warnings,
     and how much came back lately."""
     shown = Component.objects.public().filter(page=OuterRef("pk"))
     pages = list(Page.objects.annotate(is_set_up=Exists(shown)))
-    rows = Incident.objects.select_related("page").prefetch_related(
-        Prefetch("components", Component.objects.labelled()),
-        Prefetch("updates", Update.objects.order_by("-pk"), to_attr="latest"),
-    )
+    rows = Incident.objects.for_lines()
     return {
         "pages": pages,
         "pages_without_components": [page for page in pages if not page.is_set_up],  # type: ignore[attr-defined]  # annotated

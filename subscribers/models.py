@@ -42,6 +42,10 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def active(self) -> "SubscriberQuerySet":
         return self.filter(state=Subscriber.State.ACTIVE)
 
+    def matching(self, words: str) -> "SubscriberQuerySet":
+        """Those with this part of an address, and the one with this code; all of them for ""."""
+        return self.filter(Q(address__icontains=words) | Q(code=words)) if words else self
+
     def following(self, page: Page, incident_code: str) -> "SubscriberQuerySet":
         """Active subscribers of a page who hear of this one incident alone."""
         # Written twice, so that SQLite too sees that the index of those with a code will do.

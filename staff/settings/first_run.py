@@ -80,38 +80,42 @@ class Progress:
     is_skipped: bool
 
 
-def list_progress(page: Page | None) -> list[Progress]:
+@dataclass(frozen=True)
+class Setup:
+    """How far a page is; nothing is left to do on the demo page."""
+
+    progress: list[Progress]
+    is_demo: bool
+
+    @property
+    def left(self) -> list[ListedStep]:
+        """The steps that are neither done nor left out."""
+        open_steps = [each.step for each in self.progress if not each.is_done and not each.is_skipped]
+        return [] if self.is_demo else open_steps
+
+    @property
+    def settled(self) -> int:
+        return len(self.progress) - len(self.left)
+
+
+def load_setup(page: Page | None) -> Setup:
     """Without a page, nothing is done yet."""
-    if page is None:
-        return [Progress(step, is_done=False, is_skipped=False) for step in STEPS]
-    told = {row.name: row.is_skipped for row in page.setup_steps.all()}
-    found = []
-    for step in STEPS:
-        is_done = told.get(step.name) is False or bool(step.is_done and step.is_done(page))
-        found.append(Progress(step, is_done=is_done, is_skipped=not is_done and step.name in told))
-    return found
+    told = {row.name: row.is_skipped for row in page.setup_steps.all()} if page else {}
+    is_demo = Name.DEMO in told
+    # Of the demo nobody needs to know what else is done.
+    return Setup([] if is_demo else [_look_at(step, page, told) for step in STEPS], is_demo)
 
 
-def is_demo(page: Page | None) -> bool:
-    return page is not None and page.setup_steps.filter(name=Name.DEMO).exists()
-
-
-def summarise_setup(page: Page | None) -> dict[str, Any] | None:
-    """For the overview: how far it is; None once nothing is left, and on the demo page."""
-    if is_demo(page):
-        return None
-    progress = list_progress(page)
-    open_steps = [each for each in progress if not each.is_done and not each.is_skipped]
-    if not open_steps:
-        return None
-    return {"done": len(progress) - len(open_steps), "all": len(progress), "next": open_steps[0].step}
+def _look_at(step: ListedStep, page: Page | None, told: dict[str, bool]) -> Progress:
+    is_done = told.get(step.name) is False or bool(page and step.is_done and step.is_done(page))
+    return Progress(step, is_done=is_done, is_skipped=not is_done and step.name in told)
 
 
 @require_right("administer")
 @require_GET
 def show_steps(request: HttpRequest) -> HttpResponse:
     page = chosen_page(request)
-    context = {"title": _("Set up"), "page": page, "progress": list_progress(page), "is_demo": is_demo(page)}
+    context = {"title": _("Set up"), "page": page, "setup": load_setup(page)}
     return render(request, "staff/settings/first_run.html", context)
 
 
@@ -191,7 +195,7 @@ def check_address(request: HttpRequest) -> HttpResponse:
 def leave_demo(request: HttpRequest) -> HttpResponse:
     """Delete the demo page with all that is on it, and begin with a page of one's own."""
     page = get_page(request)
-    if not is_demo(page):
+    if not load_setup(page).is_demo:
         raise Http404("This page is no demo.")
     if request.method == "POST":
         with doing(request, None, "page.delete", page.name):

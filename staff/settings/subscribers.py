@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -29,9 +29,7 @@ def show_subscribers(request: HttpRequest) -> HttpResponse:
     page = get_page(request)
     search, state = read_search(request), request.GET.get("state", "")
     everybody = Subscriber.objects.filter(page=page)
-    rows = everybody.order_by("-pk").annotate(chosen=Count("choices"))
-    if search:
-        rows = rows.filter(Q(address__icontains=search) | Q(code=search))
+    rows = everybody.matching(search).order_by("-pk").annotate(chosen=Count("choices"))
     if state in Subscriber.State.values:
         rows = rows.filter(state=state)
     counts = dict(everybody.order_by().values_list("state").annotate(count=Count("pk")))

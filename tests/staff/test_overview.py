@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from bs4 import BeautifulSoup
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from delivery.mail.bounces.events import note_unreadable
 from delivery.mail.bounces.models import BounceEvent
 from incidents.models import Draft, Incident, Phase, Post
 from subscribers.models import Suppression
+from tests.staff.conftest import make_staff
 
 
 def section(client, name):
@@ -60,14 +65,18 @@ def test_a_fresh_installation_leads_to_its_first_page(signed_in, db):
     assert "There is no page yet." in signed_in.get("/staff/").text
 
 
-def test_the_overview_costs_no_more_queries_for_more_incidents(
-    signed_in, acme, incident, django_assert_max_num_queries
-):
-    signed_in.get("/staff/")
+@pytest.mark.parametrize("group", ["Publishers", "Administrators"])
+def test_the_overview_costs_no_more_queries_for_more_incidents(acme, incident, group):
+    client = Client()
+    client.force_login(make_staff("eve", group))
+    client.get("/staff/")
+    with CaptureQueriesContext(connection) as before:
+        client.get("/staff/")
     for number in range(5):
         Incident.open(acme, f"Number {number}", Post("x"))
-    with django_assert_max_num_queries(27):
-        signed_in.get("/staff/")
+    with CaptureQueriesContext(connection) as after:
+        client.get("/staff/")
+    assert len(after) <= len(before) <= 27
 
 
 def test_a_status_is_told_in_words_and_not_by_colour_alone(signed_in, acme, incident):
