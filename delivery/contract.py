@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the models name the channels' kinds, so nothing here may ne
     from delivery.models import Account, Notice
 
 log = logging.getLogger(__name__)
+LONGEST_RETRY_SECONDS = 86_400.0
 Remote = Mapping[str, Any]
 """The other side's ids of a message, such as {"id": "17"}; JSON. Empty when it has none."""
 
@@ -50,7 +51,8 @@ class DeliveryError(Exception):
         self.ambiguous = ambiguous
         self.skip = skip
         self.pause = pause
-        self.retry_after = retry_after
+        # The other side's wish, within reason: it may ask for a thousand years, or for "inf".
+        self.retry_after = None if retry_after is None else min(max(retry_after, 0.0), LONGEST_RETRY_SECONDS)
 
 
 def internal_error(error: Exception) -> DeliveryError:

@@ -17,6 +17,7 @@ from standardwebhooks import WebhookVerificationError
 from delivery import registry
 from delivery.channels import posting
 from delivery.channels import x as x_module
+from delivery.contract import DeliveryError
 from delivery.ledger import outbox, sender
 from delivery.models import Account, Delivery, Notice, Pause
 from tests.delivery import toy_channel as toy_module
@@ -288,3 +289,10 @@ def test_secrets_are_neither_logged_nor_stored(
     for secret in rig.secrets:
         assert secret not in caplog.text
         assert secret not in stored
+
+
+@pytest.mark.parametrize(
+    ("asked", "right"), [(None, None), (30.0, 30.0), (-5.0, 0.0), (float("inf"), 86_400.0), (1e300, 86_400.0)]
+)
+def test_the_other_side_may_ask_for_a_day_at_most(asked: float | None, right: float | None) -> None:
+    assert DeliveryError("later", retry_after=asked).retry_after == right
