@@ -49,6 +49,12 @@ def find_staff(address: str) -> User | None:
     return found[0] if len(found) == 1 else None
 
 
+def staff_address(path: str) -> str:
+    """Where the operator says that this installation is. Never a page's own address: who may change that could have
+    somebody's token sent to a server of theirs."""
+    return f"{(settings.PUBLIC_URL or f'http://localhost:{settings.PORT}').rstrip('/')}{path}"
+
+
 @writes(INVITE)
 def write_invitation(page: Page, address: str) -> Letter | None:
     return _write("invite", page, address)
@@ -69,7 +75,7 @@ def _write(kind: str, page: Page, address: str) -> Letter | None:
         "page": page,
         "user": user,
         "days": days,
-        "url": page.absolute_url(reverse("set-password", kwargs=parts)),
+        "url": staff_address(reverse("set-password", kwargs=parts)),
     }
     return _render(kind, context)
 
@@ -86,7 +92,7 @@ def write_mail_check(page: Page, address: str) -> Letter:
     context = {
         "page": page,
         "code": code_of(page, address),
-        "url": page.absolute_url(reverse("check-mail")),
+        "url": staff_address(reverse("check-mail")),
         "colours": COLOURS,
     }
     return _render("check", context)

@@ -12,7 +12,7 @@ from django.test import Client
 
 from delivery.ledger.sender import drain
 from delivery.models import Delivery, Notice
-from pages.models import AuditEntry
+from pages.models import AuditEntry, Page
 from tests.staff.conftest import PASSWORD, make_staff
 
 PEOPLE = "/staff/people/"
@@ -30,6 +30,7 @@ def staff(grace) -> Client:
 def mails(settings, tmp_path, acme):
     """Sends what waits, and gives the mails to an address."""
     settings.MAIL_DIR = tmp_path
+    settings.PUBLIC_URL = "https://status.acme.example"
 
     def to(address):
         drain("email", 20.0)
@@ -218,3 +219,15 @@ def test_a_link_stops_working_once_the_password_was_changed_otherwise(mails, ada
     ada.set_password(PASSWORD + "!")
     ada.save()
     assert Client().get(link).status_code == 410
+
+
+def test_a_link_never_leads_to_an_address_that_staff_can_change(mails, acme, ada):
+    """Or an administrator could have a superuser's token sent to a server of their own."""
+    ada.email = "ada@example.com"
+    ada.save()
+    Page.objects.update(url="https://evil.example", host="evil.example")
+    ask("ada@example.com")
+    (mail,) = mails("ada@example.com")
+    for kind in ("plain", "html"):
+        assert "evil.example/staff/" not in mail.get_body((kind,)).get_content()
+    assert Client().get(link_in(mail)).status_code == 302
