@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.db import transaction
@@ -71,6 +72,16 @@ class AccountForm(ChangesForm):
             raise forms.ValidationError(_("There is an account of this name already. Choose another name."))
         return name
 
+    def clean(self) -> dict[str, Any]:
+        """Secrets that are stored go to no other server than before unless they are written again: who can change
+        an address must not come to read them so."""
+        given = super().clean() or self.cleaned_data
+        if self.instance.credentials and not given.get("disconnect") and not any(self._given(SECRET).values()):
+            for name, field in self.fields.items():
+                if isinstance(field, forms.URLField) and _host(self.initial.get(name)) != _host(given.get(name)):
+                    self.add_error(name, _("Write the credentials again: they would go to another server."))
+        return given
+
     def save(self, commit: bool = True) -> Account:  # noqa: FBT001, FBT002 (Django's)
         account = self.instance
         if self.cleaned_data.get("disconnect"):
@@ -88,6 +99,12 @@ class AccountForm(ChangesForm):
         return {
             name.removeprefix(prefix): value for name, value in self.cleaned_data.items() if name.startswith(prefix)
         }
+
+
+def _host(address: Any) -> tuple[str, str]:
+    """Scheme, and host with its port."""
+    parts = urlsplit(str(address or ""))
+    return parts.scheme, parts.netloc.lower()
 
 
 def account_form(kind: str) -> type[AccountForm]:

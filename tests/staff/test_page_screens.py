@@ -184,3 +184,17 @@ def test_no_account_is_made_of_a_channel_that_has_none_and_the_canarys_is_not_ch
     hidden = Account.objects.create(page=acme, channel="slack", name="Canary", audience=Notice.Audience.CANARY)
     assert staff.get(f"/staff/channels/{hidden.pk}/").status_code == 404
     assert "Canary" not in staff.get("/staff/channels/").text
+
+
+def test_a_stored_secret_goes_to_another_server_only_when_it_is_written_again(staff, acme):
+    options = {"url": "https://mastodon.social", "visibility": "public"}
+    account = Account.objects.create(
+        page=acme, channel="mastodon", name="@acme", options=options, credentials={"token": "stored"}
+    )
+    path = f"/staff/channels/{account.pk}/"
+    form = fields_of(staff, path)
+    refused = staff.post(path, form | {"option_url": "https://evil.example"})
+    assert refused.status_code == 422
+    assert "they would go to another server" in problems(refused)[0]
+    assert Account.objects.get().options["url"] == "https://mastodon.social"
+    assert staff.post(path, form | {"option_url": "https://mastodon.social/"}).status_code == 302
