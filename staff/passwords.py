@@ -66,7 +66,8 @@ def set_password(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     form = SetPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
-            form.save()
+            form.save(commit=False)
+            user.save(update_fields=["password"])  # no more: somebody may have switched the account off meanwhile
             record_audit(None, user.get_username(), "user.password", user.get_username(), by="letter")
         del request.session[KEY]
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")

@@ -67,7 +67,7 @@ class PersonForm(forms.Form):
         if person.pk is None:
             person.set_unusable_password()
         person.username, person.email = fields["name"], fields["email"]
-        person.save()
+        person.save(update_fields=["username", "email"] if self.person else None)
         person.groups.remove(*Group.objects.filter(name__in=RIGHTS).exclude(name=fields["rights"]))
         person.groups.add(Group.objects.get(name=fields["rights"]))
         deed = "user.change" if self.person else "user.add"

@@ -231,3 +231,21 @@ def test_a_link_never_leads_to_an_address_that_staff_can_change(mails, acme, ada
     for kind in ("plain", "html"):
         assert "evil.example/staff/" not in mail.get_body((kind,)).get_content()
     assert Client().get(link_in(mail)).status_code == 302
+
+
+def test_setting_a_password_lets_nobody_in_who_was_switched_off_meanwhile(mails, ada, monkeypatch):
+    ada.email = "ada@example.com"
+    ada.save()
+    ask("ada@example.com")
+    browser = Client()
+    here = browser.get(link_in(mails("ada@example.com")[0]), follow=True).request["PATH_INFO"]
+    hash_password = User.set_password
+
+    def switch_off_meanwhile(user, password):
+        User.objects.filter(pk=user.pk).update(is_active=False)
+        hash_password(user, password)
+
+    monkeypatch.setattr(User, "set_password", switch_off_meanwhile)
+    browser.post(here, {"new_password1": NEW, "new_password2": NEW})
+    assert not User.objects.get(pk=ada.pk).is_active
+    assert "/login/" in browser.get("/staff/").url
