@@ -52,7 +52,7 @@ STEPS = (
     ListedStep(
         "components",
         gettext_lazy("Components"),
-        gettext_lazy("What your customers use: one a line is enough, or import a page that you have."),
+        gettext_lazy("What your customers use: one a line is enough. A page that you have is imported by manage.py import_statuspage."),
         "components",
         lambda page: page.components.public().exists(),
     ),
