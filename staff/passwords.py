@@ -52,17 +52,13 @@ def forgotten(request: HttpRequest) -> HttpResponse:
 def set_password(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """The first password of who was invited, or a new one. The token moves into the session at once."""
     user = _find_user(uid)
+    given = request.session.get(KEY, "") if token == IN_SESSION else token
+    if user is None or not default_token_generator.check_token(user, given):
+        context = {"title": _("This link does not work any more")}
+        return render(request, "staff/bad_password_link.html", context, status=410)
     if token != IN_SESSION:
-        if user is None or not default_token_generator.check_token(user, token):
-            return render(
-                request, "staff/bad_password_link.html", {"title": _("This link does not work any more")}, status=410
-            )
         request.session[KEY] = token
         return redirect("set-password", uid=uid, token=IN_SESSION)
-    if user is None or not default_token_generator.check_token(user, request.session.get(KEY, "")):
-        return render(
-            request, "staff/bad_password_link.html", {"title": _("This link does not work any more")}, status=410
-        )
     form = SetPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
@@ -72,8 +68,8 @@ def set_password(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         del request.session[KEY]
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         return redirect("overview")
-    context = {"title": _("Set your password"), "form": form, "name": user.get_username()}
-    return render(request, "staff/set_password.html", context, status=422 if form.errors else 200)
+    shown = {"title": _("Set your password"), "form": form, "name": user.get_username()}
+    return render(request, "staff/set_password.html", shown, status=422 if form.errors else 200)
 
 
 def _find_user(uid: str) -> User | None:
