@@ -26,11 +26,11 @@ def doing(
     page queue up.
     """
     with transaction.atomic():
-        if is_public and page is not None and page.pk:
-            page.raise_generation()
+        if is_public:
+            _raise_generation(page)
         detail: dict[str, Any] = {}
         yield detail
-        record_audit(page if page is None or page.pk else None, request.user.get_username(), action, target, **detail)
+        record_audit(_stored(page), request.user.get_username(), action, target, **detail)
 
 
 @contextmanager
@@ -49,19 +49,27 @@ def saving(
     """
     change = not obj._state.adding
     deed = f"{obj._meta.model_name}.{'change' if change else 'add'}"
-    page = page_of(obj)
     with transaction.atomic():
-        if is_public and page is not None and page.pk:
-            page.raise_generation()
+        if is_public:
+            _raise_generation(page_of(obj))
         if change and isinstance(form, ChangesForm):
             form.take_the_rest_as_stored()
         if change and hasattr(obj, "updated_at"):
             obj.updated_at = timezone.now()
         yield
-        page = page_of(obj)  # a new page has its row by now
-        kept = page if page is not None and page.pk else None
         changes = describe_changes(form, change=change, secrets=secrets)
-        record_audit(kept, request.user.get_username(), deed, str(obj), fields=changes)
+        # A new page has its row by now.
+        record_audit(_stored(page_of(obj)), request.user.get_username(), deed, str(obj), fields=changes)
+
+
+def _stored(page: Page | None) -> Page | None:
+    """The page, if it has a row: one that is just being added or was deleted has none."""
+    return page if page is not None and page.pk else None
+
+
+def _raise_generation(page: Page | None) -> None:
+    if stored := _stored(page):
+        stored.raise_generation()
 
 
 def describe_changes(form: Any, *, change: bool, secrets: frozenset[str] = frozenset()) -> dict[str, list[str]]:

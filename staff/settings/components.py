@@ -81,7 +81,9 @@ def paste(request: HttpRequest) -> HttpResponse:
 
 
 def _add_many(request: HttpRequest, page: Page, form: OutlineForm) -> HttpResponse:
-    with doing(request, page, "component.add_many", page.name) as detail:
+    with doing(
+        request, page, "component.add_many", page.name, is_public=False
+    ) as detail:  # adding raises the generation
         added = add_components(page, form.cleaned_data["outline"])
         detail |= {"groups": len(added.groups), "components": len(added.components)}
     count = len(added.components)
