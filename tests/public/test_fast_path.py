@@ -12,6 +12,7 @@ from django.db import connection
 
 from components.models import Component
 from pages.models import Page
+from public.serving import fast_path as fast_path_module
 from public.serving import head, render_cache, replies
 from public.serving.addresses import Target, find_published
 from public.serving.document_bytes import Edition
@@ -64,13 +65,20 @@ async def ask(fast_path: FastPath, path: str, query: str = "", host: str = ACME,
     return answer
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine may take longer for the first rendering than a visitor should wait."""
+    monkeypatch.setattr(fast_path_module, "LOAD_SECONDS", 120.0)
+
+
 def run(visit: Callable[[FastPath], Awaitable[Any]], *, warm: bool = True) -> Any:
-    """Run `visit` with a fast_path that lives as in a server, and has its front pages ready if `warm`."""
+    """Run `visit` with a fast_path that knows the pages, as a server does before it listens; `warm`: their front pages too."""
 
     async def live() -> Any:
         fast_path = FastPath(get_asgi_application())
         fast_path.refresher.disk_copy_writer.copy.claim = lambda: False  # type: ignore[method-assign]  # tests/public/test_disk.py
         fast_path.refresher.start()
+        await fast_path.refresher._first_read.wait()  # before it, every request would go to Django by itself
         if warm:
             await fast_path.refresher.warm_up()
         try:
