@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 from incidents.models import Incident
 
@@ -11,6 +11,11 @@ NEW = "/staff/post/"
 
 def again(incident: Incident) -> str:
     return f"/staff/post/{incident.code}/"
+
+
+def read(element: Tag) -> str:
+    """Its words as a browser shows them: white space is folded."""
+    return " ".join(element.text.split())
 
 
 def soup(response) -> BeautifulSoup:

@@ -13,6 +13,7 @@ from delivery.models import Account
 from pages.models import Page, SetupStep
 from statuspage.demo import build_demo
 from tests.staff.conftest import make_staff
+from tests.staff.screen import read
 from tests.staff.test_people import mails  # noqa: F401 (a fixture)
 
 START = "/staff/set-up/"
@@ -34,7 +35,7 @@ def done(client):
 
 def setup_words(client):
     card = BeautifulSoup(client.get("/staff/").content, "html.parser").select_one(".setup h2")
-    return card.text if card else ""
+    return read(card) if card else ""
 
 
 def test_without_a_page_the_list_begins_with_it(staff, db):

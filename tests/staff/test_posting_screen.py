@@ -15,7 +15,7 @@ from components.status import Status
 from delivery.models import Notice
 from incidents.models import Incident, Phase, Post, Update
 from pages.models import AuditEntry, Page
-from tests.staff.screen import NEW, again, soup
+from tests.staff.screen import NEW, again, read, soup
 
 
 def test_a_new_incident_is_posted_and_its_receipt_shown(signed_in, follow, chat):
@@ -132,7 +132,7 @@ def test_after_a_refusal_the_first_wrong_field_has_the_focus(signed_in, follow, 
 def test_a_component_that_another_incident_holds_is_left_as_it_is(signed_in, acme, incident, chat, website):
     page = soup(signed_in.get(NEW))
     offered = {
-        name: page.select_one(f"#id_component-{row.code} option").text
+        name: read(page.select_one(f"#id_component-{row.code} option"))
         for name, row in (("chat", chat), ("web", website))
     }
     assert offered == {"chat": "Leave as it is", "web": "Not affected"}
@@ -141,7 +141,8 @@ def test_a_component_that_another_incident_holds_is_left_as_it_is(signed_in, acm
 def test_the_zone_of_maintenance_is_called_as_people_call_it(signed_in, acme):
     Page.objects.update(time_zone="Etc/UTC")
     assert (
-        soup(signed_in.get(f"{NEW}?kind=maintenance")).find("label", {"for": "id_scheduled_for"}).text == "Starts (UTC)"
+        read(soup(signed_in.get(f"{NEW}?kind=maintenance")).find("label", {"for": "id_scheduled_for"}))
+        == "Starts (UTC)"
     )
 
 
@@ -250,7 +251,7 @@ def test_the_grid_shows_what_resolving_does(signed_in, follow, incident, chat):
     fields = follow(again(incident)) | {"status": "resolved"}
     grid = soup(signed_in.post("/staff/post/grid/", fields))
     first = grid.find("select", {"name": f"component-{chat.code}"}).find("option")
-    assert (first["value"], first.text) == ("", "Operational")
+    assert (first["value"], read(first)) == ("", "Operational")
 
 
 def test_the_grid_shows_the_worst_first(signed_in, follow, incident, acme):
@@ -333,7 +334,7 @@ def test_the_screen_says_which_other_incident_holds_a_component(signed_in, acme,
     milder = Incident.open(acme, "Slow answers", Post("x", components={chat: Status.DEGRADED_PERFORMANCE})).incident
     for address in (NEW, reverse("post-update", args=[milder.code])):
         row = soup(signed_in.get(address)).find("label", {"for": f"id_component-{chat.code}"})
-        assert "stays Major outage because of Outage in Europe" in row.text
+        assert "stays Major outage because of Outage in Europe" in read(row)
 
 
 def test_what_is_open_comes_first_where_a_new_incident_begins(signed_in, acme, chat):

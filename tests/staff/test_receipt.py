@@ -17,6 +17,7 @@ from incidents.models import Phase, Post
 from pages.models import AuditEntry
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.ledger import retally
+from tests.staff.screen import read
 
 State = Delivery.State
 
@@ -178,7 +179,7 @@ def test_people_who_left_are_told_apart_from_what_failed(signed_in, notice):
     settle(notice, 1, State.DEAD, error="550 mailbox full")
     settle(notice, 1, State.SUPPRESSED, error="unsubscribed")
     page = BeautifulSoup(signed_in.get(address(notice)).content, "html.parser")
-    tables = {each.caption.text: each.tbody.get_text(" ", strip=True) for each in page.select(".reasons")}
+    tables = {read(each.caption): each.tbody.get_text(" ", strip=True) for each in page.select(".reasons")}
     assert tables == {"Why some failed": "550 mailbox full 1", "Not sent": "unsubscribed 1"}
     assert page.find(id="receipt")["data-said"] == "Finished. 8 of 10 sent, 1 failed, 1 not sent."
 
@@ -316,7 +317,7 @@ def test_what_is_paused_is_not_called_sending_and_says_what_follows(signed_in, n
     page = BeautifulSoup(signed_in.get(address(notice)).content, "html.parser")
     assert page.select_one(".channel h2 .tag").text == "paused"
     assert page.find(id="receipt")["data-said"] == "Paused. 50 percent done."
-    caution = page.select_one(".channel .caution").get_text(" ")
+    caution = read(page.select_one(".channel .caution"))
     assert "Connection refused Nobody is forgotten: it is tried again by itself, next at " in caution
     assert "it is tried again by itself, next at " in signed_in.get("/staff/").text
     Pause.objects.update(probe_at=timezone.now() - timedelta(seconds=1))
