@@ -11,7 +11,11 @@ MOST_REDIRECTS = 5
 
 
 class FetchError(Exception):
-    """The document could not be read; the text says why."""
+    """The document could not be read; the text says why. `is_unreachable`: nothing answered there."""
+
+    def __init__(self, words: str, *, is_unreachable: bool = False) -> None:
+        super().__init__(words)
+        self.is_unreachable = is_unreachable
 
 
 def fetch(url: str, *, limit_bytes: int, timeout: float) -> bytes:
@@ -32,7 +36,7 @@ def fetch(url: str, *, limit_bytes: int, timeout: float) -> bytes:
             redirects=MOST_REDIRECTS,
         )
     except OutboundError as error:
-        raise FetchError(f"{url} could not be read: {error}.") from None
+        raise FetchError(f"{url} could not be read: {error}.", is_unreachable=True) from None
     if answer.status in REDIRECTS:
         raise FetchError(f"{url} redirects more than {MOST_REDIRECTS} times.")
     if answer.status != 200:

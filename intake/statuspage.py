@@ -68,14 +68,15 @@ def host_of(address: str) -> str:
         return ""
 
 
-def store(recording: Recording, *, address: str | None = None) -> tuple[Page, ImportReport]:
-    """Store one document in one transaction. `address`: of the page it goes to, instead of the recorded one.
+def store(recording: Recording, *, address: str | None = None, actor: str = ACTOR) -> tuple[Page, ImportReport]:
+    """Store one document in one transaction. `address`: of the page it goes to, instead of the recorded one; `actor`:
+    who does it, for the audit log.
 
     Raises RecordingError when it cannot be stored; then nothing has changed.
     """
     try:
         with transaction.atomic():
-            importer = Importer(recording, address)
+            importer = Importer(recording, address, actor)
             importer.run()
     except IntegrityError:
         raise RecordingError("Two things in it have one id, or an id belongs to something else here.") from None
@@ -85,8 +86,9 @@ def store(recording: Recording, *, address: str | None = None) -> tuple[Page, Im
 
 
 class Importer:
-    def __init__(self, recording: Recording, address: str | None) -> None:
+    def __init__(self, recording: Recording, address: str | None, actor: str) -> None:
         self.recording = recording
+        self.actor = actor
         self.report = ImportReport(remarks=recording.remarks)
         found = find_page(recording.page, address)
         self.page = found or self._create_page(recording.page, address)
@@ -112,7 +114,7 @@ class Importer:
             if not record.is_group and "status" in record.told:
                 self._store_status(record)
         for code in self._touched & self._components.keys():
-            rebuild_spans(self._components[code], told_by=ACTOR)
+            rebuild_spans(self._components[code], told_by=self.actor)
         self._finish()
 
     def _count(self, kind: str, outcome: str) -> None:
@@ -160,7 +162,7 @@ class Importer:
         dates = [date for date in (self._updated_at, self.recording.latest()) if date] or [timezone.now()]
         counts = {f"{kind} {outcome}": number for (kind, outcome), number in sorted(self.report.counts.items())}
         self.page.raise_generation()
-        record_audit(self.page, ACTOR, "page.import", self.page.name, **counts)
+        record_audit(self.page, self.actor, "page.import", self.page.name, **counts)
         Page.objects.filter(pk=self.page.pk).update(updated_at=max(dates))
 
     # Components

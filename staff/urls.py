@@ -3,7 +3,7 @@ from django.urls import include, path
 
 from staff import chosen_page, incident_lists, overview, passwords, receipts, undo
 from staff import posting_views as posting
-from staff.settings import channels, components, first_run, page, people, subscribers, templates
+from staff.settings import channels, components, first_run, import_page, page, people, subscribers, templates
 
 screens = [
     path("", overview.overview, name="overview"),
@@ -20,6 +20,7 @@ screens = [
     path("components/", components.show_tree, name="components"),
     path("components/add/", components.add, name="component-add"),
     path("components/paste/", components.paste, name="components-paste"),
+    path("components/import/", import_page.import_page, name="components-import"),
     path("components/move/", components.move, name="component-move"),
     path("components/groups/<slug:code>/", components.change_group, name="group"),
     path("components/groups/<slug:code>/remove/", components.remove_group, name="group-remove"),

@@ -52,7 +52,7 @@ STEPS = (
     ListedStep(
         "components",
         gettext_lazy("Components"),
-        gettext_lazy("What your customers use: one a line is enough. A page that you have is imported by manage.py import_statuspage."),
+        gettext_lazy("What your customers use: one a line is enough, or imported from a page that you have."),
         "components",
         lambda page: page.components.public().exists(),
     ),

@@ -13,6 +13,7 @@ SCREENS = (
     "/staff/maintenance/",
     "/staff/components/",
     "/staff/components/paste/",
+    "/staff/components/import/",
     "/staff/channels/",
     "/staff/channels/connect/x/",
     "/staff/subscribers/",

@@ -39,6 +39,7 @@ SETTINGS = {
     "components": ("/staff/components/", ["get"]),
     "component-add": ("/staff/components/add/", ["post"]),
     "components-paste": ("/staff/components/paste/", ["get", "post"]),
+    "components-import": ("/staff/components/import/", ["get", "post"]),
     "component-move": ("/staff/components/move/", ["post"]),
     "group": ("/staff/components/groups/{group}/", ["get", "post"]),
     "group-remove": ("/staff/components/groups/{group}/remove/", ["post"]),

@@ -1,13 +1,10 @@
 """manage.py import_statuspage SOURCE …: take a page over from Statuspage, or from whatever speaks its formats."""
 
-import re
 from argparse import ArgumentParser
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from django.conf import settings
@@ -15,35 +12,24 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from core.fetch import FetchError, fetch
-from intake.recordings import Recording, RecordingError, Remarks
-from intake.statuspage import host_of, store
-from intake.statuspage_feed import is_feed, parse_feed
-from intake.statuspage_json import parse_json
+from intake.page_import import (
+    LIMIT_BYTES,
+    TIMEOUT_SECONDS,
+    Document,
+    ImportResult,
+    StoredDocument,
+    describe_failure,
+    is_address,
+    list_documents,
+    order,
+    store_documents,
+)
+from intake.recordings import Remarks
 from pages.models import Page
 
-IMPORTED_PATHS = (
-    "/api/v2/summary.json",
-    "/api/v2/incidents.json",
-    "/api/v2/scheduled-maintenances.json",
-    "/history.atom",
-)
-LIMIT_BYTES = 20 * 1024 * 1024
 FILE_LIMIT_BYTES = 50 * 1024 * 1024
-TIMEOUT_SECONDS = 30
 NOTHING_STORED = 1
 SOMETHING_LEFT_OUT = 3  # 2 is Django's, for a wrong command line
-
-
-@dataclass
-class ImportResult:
-    """What became of all documents so far."""
-
-    total: Counter[tuple[str, str]] = field(default_factory=Counter)
-    pages: list[Page] = field(default_factory=list)
-    new_page: Page | None = None
-    losses: int = 0
-    failures: list[str] = field(default_factory=list)
-    """Of documents of which nothing was imported: which, and why."""
 
 
 class Command(BaseCommand):
@@ -85,13 +71,13 @@ class Command(BaseCommand):
         if not outcome.pages:
             raise CommandError(" ".join(outcome.failures), returncode=NOTHING_STORED)
         if len(documents) > 1:
-            self.stdout.write(f"In all: {describe(outcome.total)}")
+            self.stdout.write(f"In all: {describe(outcome.counts)}")
         if outcome.new_page:
             self.stdout.write(next_steps(outcome.new_page))
         if outcome.losses or outcome.failures:
             raise CommandError(f"{describe_losses(outcome)} The rest is stored.", returncode=SOMETHING_LEFT_OUT)
 
-    def _read_all(self, names: list[str], outcome: ImportResult) -> list[tuple[str, bytes]]:
+    def _read_all(self, names: list[str], outcome: ImportResult) -> list[Document]:
         documents = []
         for name in names:
             try:
@@ -117,21 +103,19 @@ class Command(BaseCommand):
         outcome.failures.append(reason)
 
     def _import_all(
-        self, documents: list[tuple[str, bytes]], address: str | None, zone: str | None, outcome: ImportResult
+        self, documents: list[Document], address: str | None, zone: str | None, outcome: ImportResult
     ) -> None:
-        for number, (name, content) in enumerate(order(documents), start=1):
-            self.stderr.write(f"[{number}/{len(documents)}] {name}")
-            try:
-                page, report = store(parse(content, address, zone), address=address)
-            except RecordingError as error:
-                self._fail(f"{name}: {error} Nothing of it was imported.", outcome)
-                continue
-            outcome.pages.append(page)
-            outcome.new_page = outcome.new_page or (page if report.counts["page", "new"] else None)
-            outcome.total += report.counts
-            outcome.losses += report.remarks.losses.total()
-            self._tell(report.remarks)
-            self.stdout.write(f"{name}: {describe(report.counts)}; page {page.name} ({page.url})")
+        ordered = order(documents)
+        for number, document in enumerate(ordered, start=1):
+            self.stderr.write(f"[{number}/{len(ordered)}] {document[0]}")
+            for stored in store_documents([document], address, zone):
+                if not isinstance(stored, StoredDocument):
+                    self._fail(describe_failure(*stored), outcome)
+                    continue
+                outcome.add(stored)
+                self._tell(stored.remarks)
+                page = stored.page
+                self.stdout.write(f"{stored.name}: {describe(stored.counts)}; page {page.name} ({page.url})")
 
     def _tell(self, remarks: Remarks) -> None:
         for lead, counter in (("left out: ", remarks.losses), ("", remarks.notes)):
@@ -139,43 +123,13 @@ class Command(BaseCommand):
                 self.stderr.write(f"  {lead}{words}" + (f" ({times} times)" if times > 1 else ""))
 
 
-def order(documents: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Those with groups first, for what belongs to them; feeds last: they do not tell the page's id."""
-    return sorted(documents, key=lambda document: (is_feed(document[1]), not has_groups(document[1])))
-
-
 def describe_losses(outcome: ImportResult) -> str:
     """ "2 things were left out, as listed above." and the documents that could not be imported."""
     words = []
-    if outcome.losses:
-        were = "thing was" if outcome.losses == 1 else "things were"
-        words.append(f"{outcome.losses} {were} left out, as listed above.")
+    if lost := outcome.losses.total():
+        were = "thing was" if lost == 1 else "things were"
+        words.append(f"{lost} {were} left out, as listed above.")
     return " ".join(words + outcome.failures)
-
-
-def list_documents(source: str) -> list[str]:
-    """A page's address stands for all its documents; anything else for itself."""
-    if is_address(source) and not urlsplit(source).path.strip("/"):
-        return [source.rstrip("/") + path for path in IMPORTED_PATHS]
-    return [source]
-
-
-def has_groups(content: bytes) -> bool:
-    return re.search(rb'"group"\s*:\s*true', content) is not None
-
-
-def is_address(source: str) -> bool:
-    return source.startswith(("http://", "https://"))
-
-
-def parse(content: bytes, address: str | None, zone: str | None) -> Recording:
-    """Raises RecordingError."""
-
-    def find_zone(url: str) -> str | None:
-        page = Page.objects.filter(host=host_of(address or url)).first()
-        return page.time_zone if page else zone
-
-    return parse_feed(content, find_zone) if is_feed(content) else parse_json(content, find_zone)
 
 
 def describe(counts: Counter[tuple[str, str]]) -> str:
