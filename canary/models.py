@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from core.text import new_code
 
@@ -29,7 +30,7 @@ class Heartbeat(models.Model):
     slot = models.BigIntegerField(
         null=True,
         unique=True,
-        help_text="Half a period's number since 1970, so that two clocks make one; empty: asked for.",
+        help_text=_("Half a period's number since 1970, so that two clocks make one; empty: asked for."),
     )
     published_at = models.DateTimeField(db_default=Now(), db_index=True)
 
@@ -48,11 +49,11 @@ class Probe(models.Model):
     """One message of a heartbeat, on its way to one destination."""
 
     class Destination(models.TextChoices):
-        MAIL = "email", "Mail"
-        WEBHOOK = "webhook", "Webhook"
+        MAIL = "email", _("Mail")
+        WEBHOOK = "webhook", _("Webhook")
 
     heartbeat = models.ForeignKey(Heartbeat, on_delete=models.CASCADE, related_name="probes")
-    code = models.CharField(max_length=12, help_text="The notice's.")
+    code = models.CharField(max_length=12, help_text=_("The notice's."))
     destination = models.CharField(max_length=8, choices=Destination.choices)
     arrived_at = models.DateTimeField(null=True, blank=True)
 
@@ -78,16 +79,16 @@ class AlarmQuerySet(models.QuerySet["Alarm"]):
 class Alarm(models.Model):
     """Something is wrong that somebody must hear of. Raised once, told of again each hour, cleared once."""
 
-    key = models.CharField(max_length=64, help_text="What is wrong; one open alarm each.")
-    text = models.TextField(help_text="What is wrong now, in sentences.")
+    key = models.CharField(max_length=64, help_text=_("What is wrong; one open alarm each."))
+    text = models.TextField(help_text=_("What is wrong now, in sentences."))
     raised_at = models.DateTimeField(db_default=Now())
-    seen_at = models.DateTimeField(db_default=Now(), help_text="When a watcher last found it so.")
+    seen_at = models.DateTimeField(db_default=Now(), help_text=_("When a watcher last found it so."))
     cleared_at = models.DateTimeField(null=True, blank=True)
-    claimed_until = models.DateTimeField(null=True, blank=True, help_text="A watcher tells of it until then.")
+    claimed_until = models.DateTimeField(null=True, blank=True, help_text=_("A watcher tells of it until then."))
     told: Any = models.JSONField(
-        default=dict, help_text="By alarm channel: what it was told last (raised, cleared) and when."
+        default=dict, help_text=_("By alarm channel: what it was told last (raised, cleared) and when.")
     )
-    trouble = models.TextField(blank=True, default="", help_text="Which alarm channels could not be told, and why.")
+    trouble = models.TextField(blank=True, default="", help_text=_("Which alarm channels could not be told, and why."))
 
     objects = AlarmQuerySet.as_manager()
 

@@ -1,7 +1,9 @@
 """Finds sentences in code that people read and that are not marked for translation.
 
-What people read is known by where it stands: the label of a field, the text of a ValidationError, a flash message. What
-engineers read (logs, other exceptions, the output of commands) stands elsewhere and is not looked at.
+What people read is known by where it stands: the label of a field or of a choice, the title that a view hands to its
+template, the text of a ValidationError, a flash message. What engineers read (logs, other exceptions, the output of
+commands) stands elsewhere and is not looked at. What is stored when it happens, for all who read it later, is English
+too: why a delivery failed, what a watcher found, the audit log.
 """
 
 import ast
@@ -10,22 +12,21 @@ from pathlib import Path
 
 from catalogue.extraction import ROOT, list_sources
 
-SHOWN = frozenset({"label", "help_text", "verbose_name", "verbose_name_plural", "short_description", "empty_label"})
-"""Arguments and attributes that a screen prints."""
+SHOWN = frozenset(
+    {"label", "help_text", "verbose_name", "verbose_name_plural", "short_description", "empty_label", "aria-label"}
+)
+"""Arguments, attributes and items that a screen prints or reads out."""
 REFUSALS = frozenset({"ValidationError", "add_error"})
 FLASHES = frozenset({"debug", "info", "success", "warning", "error", "add_message"})
 """Functions of `django.contrib.messages`."""
-
-NOT_YET = (
-    "canary/", "components/", "core/local_time.py", "core/text.py", "delivery/", "incidents/models.py", "incidents/phases.py",
-    "incidents/templates_and_drafts.py", "incidents/updates.py", "intake/", "pages/", "subscribers/",
-)  # fmt: skip
-"""What is not marked yet, as beginnings of paths."""
+CHOICES = ("TextChoices", "IntegerChoices")
+NAMES = frozenset({"Mastodon", "PagerDuty", "Slack", "X"})
+"""The same in every language."""
 PROGRAMS = ("public/subscribe_api.py",)
 """Answers programs, in English."""
 
 
-def find_unmarked_code(root: Path = ROOT, left_out: tuple[str, ...] = NOT_YET + PROGRAMS) -> Iterator[str]:
+def find_unmarked_code(root: Path = ROOT, left_out: tuple[str, ...] = PROGRAMS) -> Iterator[str]:
     for path in list_sources(root):
         place = str(path.relative_to(root))
         for line, words in [] if place.startswith(left_out) else read_unmarked_code(path.read_text()):
@@ -34,19 +35,38 @@ def find_unmarked_code(root: Path = ROOT, left_out: tuple[str, ...] = NOT_YET + 
 
 def read_unmarked_code(source: str) -> list[tuple[int, str]]:
     """(line, words) of each sentence that is shown as it stands."""
-    shown = (value for node in ast.walk(ast.parse(source)) for value in _list_shown(node))
-    return sorted({found for value in shown for found in _list_sentences(value)})
+    nodes = list(ast.walk(ast.parse(source)))
+    found = {words for node in nodes for value in _list_said(node) for words in _list_sentences(value, at_least=2)}
+    found |= {words for node in nodes for value in _list_shown(node) for words in _list_sentences(value, at_least=1)}
+    return sorted(found)
+
+
+def _list_said(node: ast.AST) -> Iterator[ast.expr]:
+    """Whole sentences, and names of fields beside them."""
+    if isinstance(node, ast.Call) and (_is_refusal(node) or _is_flash(node)):
+        yield from node.args
 
 
 def _list_shown(node: ast.AST) -> Iterator[ast.expr]:
+    """Words for people, and be it a single one."""
     if isinstance(node, ast.Call):
         yield from (keyword.value for keyword in node.keywords if keyword.arg in SHOWN)
-        if _is_refusal(node) or _is_flash(node):
-            yield from node.args
     elif isinstance(node, ast.Assign):
-        names = {target.id if isinstance(target, ast.Name) else getattr(target, "attr", "") for target in node.targets}
-        if names & SHOWN:
+        if {_name(target) for target in node.targets} & SHOWN:
             yield node.value
+    elif isinstance(node, ast.Dict):
+        keys = (key.value if isinstance(key, ast.Constant) else None for key in node.keys)
+        yield from (value for key, value in zip(keys, node.values, strict=True) if key == "title")
+    elif isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith(CHOICES) for base in node.bases):
+        members = (statement.value for statement in node.body if isinstance(statement, ast.Assign))
+        yield from (each.elts[1] for each in members if isinstance(each, ast.Tuple) and len(each.elts) == 2)
+
+
+def _name(target: ast.expr) -> str:
+    """Of the variable, attribute or item that is assigned to."""
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        return str(target.slice.value)
+    return target.id if isinstance(target, ast.Name) else getattr(target, "attr", "")
 
 
 def _is_refusal(call: ast.Call) -> bool:
@@ -60,17 +80,19 @@ def _is_flash(call: ast.Call) -> bool:
     )
 
 
-def _list_sentences(value: ast.expr) -> Iterator[tuple[int, str]]:
-    """Literal sentences; those inside another call are that call's matter: `gettext` marks what it is given."""
-    if isinstance(value, ast.Constant) and isinstance(value.value, str) and " " in value.value:
-        yield value.lineno, value.value
+def _list_sentences(value: ast.expr, *, at_least: int) -> Iterator[tuple[int, str]]:
+    """Literal sentences of so many words; those inside another call are that call's matter: `gettext` marks what it is
+    given."""
+    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+        if len(value.value.split()) >= at_least and value.value not in NAMES:
+            yield value.lineno, value.value
     elif isinstance(value, ast.JoinedStr):
         words = "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in value.values)
         if any(character.isalpha() for character in words):
             yield value.lineno, words
     elif isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mod):
-        yield from _list_sentences(value.left)
+        yield from _list_sentences(value.left, at_least=at_least)
     elif isinstance(value, ast.BinOp | ast.IfExp | ast.List | ast.Tuple | ast.Dict):
         for part in ast.iter_child_nodes(value):
             if isinstance(part, ast.expr):
-                yield from _list_sentences(part)
+                yield from _list_sentences(part, at_least=at_least)

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Exists, Max, OuterRef, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from components.status import Status
 from core.text import BodyField, TitleField, new_code
@@ -77,20 +77,20 @@ class Component(models.Model):
         choices=Status.choices,
         default=Status.OPERATIONAL,
         editable=False,
-        help_text="What is shown: the worst of its effects, else the base status.",
+        help_text=_("What is shown: the worst of its effects, else the base status."),
     )
     base_status = models.IntegerField(
         choices=Status.choices,
         default=Status.OPERATIONAL,
-        help_text="Set by hand: shown while no open incident says that something is wrong.",
+        help_text=_("Set by hand: shown while no open incident says that something is wrong."),
     )
     position = models.PositiveIntegerField(default=1)
     showcase = models.BooleanField("show uptime", default=True)
-    start_date = models.DateField(null=True, blank=True, help_text="Uptime is counted from this day.")
+    start_date = models.DateField(null=True, blank=True, help_text=_("Uptime is counted from this day."))
     only_show_if_degraded = models.BooleanField(default=False)
-    hidden = models.BooleanField(default=False, help_text="Hidden components appear on no public page or document.")
+    hidden = models.BooleanField(default=False, help_text=_("Hidden components appear on no public page or document."))
     archived_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Since when it is shown nowhere but in the past."
+        null=True, blank=True, editable=False, help_text=_("Since when it is shown nowhere but in the past.")
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -106,7 +106,7 @@ class Component(models.Model):
 
     def clean(self) -> None:
         if self.group is not None and self.group.page_id != self.page_id:
-            raise ValidationError({"group": "Choose a group of the same page."})
+            raise ValidationError({"group": _("Choose a group of the same page.")})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A new component shows its base status, and starts its first span."""
@@ -166,7 +166,7 @@ class Effect(models.Model):
     away from what others say. Written by components/effects.py alone."""
 
     component = models.ForeignKey(Component, on_delete=models.CASCADE, related_name="effects")
-    cause = models.CharField(max_length=12, help_text="The code of the incident.")
+    cause = models.CharField(max_length=12, help_text=_("The code of the incident."))
     status = models.IntegerField(choices=Status.choices)
 
     class Meta:

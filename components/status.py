@@ -49,11 +49,11 @@ WORDS = {
 class Impact(models.TextChoices):
     """How bad an incident is; declared from least to worst."""
 
-    NONE = "none", "None"
-    MAINTENANCE = "maintenance", "Maintenance"
-    MINOR = "minor", "Minor"
-    MAJOR = "major", "Major"
-    CRITICAL = "critical", "Critical"
+    NONE = "none", _("None")
+    MAINTENANCE = "maintenance", _("Maintenance")
+    MINOR = "minor", _("Minor")
+    MAJOR = "major", _("Major")
+    CRITICAL = "critical", _("Critical")
 
     @property
     def rank(self) -> int:

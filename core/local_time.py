@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 
 SKIPPED, DOUBLED = "skipped", "doubled"
 FORMAT = "%Y-%m-%dT%H:%M"
@@ -20,14 +21,31 @@ def in_zone(written: datetime, zone: ZoneInfo, *, second: bool | None = None) ->
     if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) != written:
         before, after = _around(first, other, zone)
         raise ValidationError(
-            f"{written:{FORMAT}} does not exist in {zone.key}: clocks go forward from {before:%H:%M} to {after:%H:%M}. "
-            f"The nearest times are {before - timedelta(minutes=1):{FORMAT}} and {after:{FORMAT}}.",
+            gettext(
+                "%(time)s does not exist in %(zone)s: clocks go forward from %(before)s to %(after)s. "
+                "The nearest times are %(earlier)s and %(later)s."
+            )
+            % {
+                "time": f"{written:{FORMAT}}",
+                "zone": zone.key,
+                "before": f"{before:%H:%M}",
+                "after": f"{after:%H:%M}",
+                "earlier": f"{before - timedelta(minutes=1):{FORMAT}}",
+                "later": f"{after:{FORMAT}}",
+            },
             code=SKIPPED,
         )
     if second is None:
         raise ValidationError(
-            f"{written:{FORMAT}} comes twice in {zone.key}, when clocks go back: say whether you mean "
-            f"{first.isoformat(timespec='minutes')} ({first:%Z}) or {other.isoformat(timespec='minutes')} ({other:%Z}).",
+            gettext(
+                "%(time)s comes twice in %(zone)s, when clocks go back: say whether you mean %(first)s or %(second)s."
+            )
+            % {
+                "time": f"{written:{FORMAT}}",
+                "zone": zone.key,
+                "first": f"{first.isoformat(timespec='minutes')} ({first:%Z})",
+                "second": f"{other.isoformat(timespec='minutes')} ({other:%Z})",
+            },
             code=DOUBLED,
         )
     return other if second else first

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext
 
 CODE_ALPHABET = string.ascii_lowercase + string.digits
 CODE_LENGTH = 12
@@ -43,7 +44,11 @@ def clean_text(value: str, *, limit: int = BODY_LIMIT, multiline: bool = True) -
     if all(unicodedata.category(character)[0] in "CZ" for character in value):
         return ""  # zero-width characters alone would be a title that nobody can see
     if len(value) > limit:
-        raise ValidationError(f"Shorten this to {limit} characters (it has {len(value)}).", code="too_long")
+        raise ValidationError(
+            gettext("Shorten this to %(limit)s characters (it has %(length)s).")
+            % {"limit": limit, "length": len(value)},
+            code="too_long",
+        )
     return value
 
 

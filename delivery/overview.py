@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import Count, Exists
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from delivery import registry
 from delivery.ledger.counting import Line, brief_lines
@@ -113,7 +114,7 @@ def suppressed_lately() -> list[Lately]:
     counts = found.values_list("reason").annotate(count=Count("pk")).order_by("-count", "reason")
     return [
         Lately(
-            label=Suppression.Reason(reason).label,
+            label=str(Suppression.Reason(reason).label),
             count=count,
             query=urlencode({"reason__exact": reason, "created_at__gte": since.isoformat()}),
         )
@@ -126,7 +127,7 @@ def unreadable_lately() -> list[Lately]:
     since = timezone.now() - LATELY
     count = BounceEvent.objects.filter(noted_at__gte=since, kind=EventKind.UNREADABLE).count()
     query = urlencode({"kind__exact": EventKind.UNREADABLE.value, "noted_at__gte": since.isoformat()})
-    return [Lately(label="Reports of mail providers", count=count, query=query)] if count else []
+    return [Lately(label=gettext("Reports of mail providers"), count=count, query=query)] if count else []
 
 
 def troubles_of(page: Page, channels: Iterable[str]) -> list[str]:

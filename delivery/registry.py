@@ -4,6 +4,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 if TYPE_CHECKING:
     from delivery.contract import Channel
@@ -28,12 +29,12 @@ CHANNELS = {
 
 
 def choices() -> list[tuple[str, str]]:
-    return [(kind, load(kind).label) for kind in CHANNELS]
+    return [(kind, label_of(kind)) for kind in CHANNELS]
 
 
 def label_of(kind: str) -> str:
     """What staff read; a kind that is no longer here is shown as it is stored."""
-    return load(kind).label if kind in CHANNELS else kind
+    return gettext(load(kind).label) if kind in CHANNELS else kind
 
 
 @cache

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Case, OuterRef, Prefetch, Q, Subquery, Value, When
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from components.effects import end_effects
 from components.models import Component
@@ -90,15 +91,15 @@ class Incident(models.Model):
     impact_override = models.CharField(max_length=11, choices=Impact.choices, blank=True)
     components = models.ManyToManyField(Component, blank=True, related_name="incidents")
     feed_number = models.BigIntegerField(
-        null=True, blank=True, editable=False, help_text="The number in Atom ids; the primary key unless imported."
+        null=True, blank=True, editable=False, help_text=_("The number in Atom ids; the primary key unless imported.")
     )
     started_at = models.DateTimeField()
     monitoring_at = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     scheduled_for = models.DateTimeField(null=True, blank=True)
     scheduled_until = models.DateTimeField(null=True, blank=True)
-    auto_start = models.BooleanField(default=True, help_text="Begin maintenance by itself when its time has come.")
-    auto_complete = models.BooleanField(default=True, help_text="Complete maintenance by itself at its end.")
+    auto_start = models.BooleanField(default=True, help_text=_("Begin maintenance by itself when its time has come."))
+    auto_complete = models.BooleanField(default=True, help_text=_("Complete maintenance by itself at its end."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -174,17 +175,19 @@ class Incident(models.Model):
 
     def clean(self) -> None:
         if not self.name:
-            raise ValidationError({"name": "Write a title."})
+            raise ValidationError({"name": _("Write a title.")})
         if self.kind == Kind.INCIDENT and self.window:
-            raise ValidationError({"scheduled_for": "Only maintenance has a start and an end."})
+            raise ValidationError({"scheduled_for": _("Only maintenance has a start and an end.")})
         if self.kind == Kind.MAINTENANCE:
             if self.window is None:
-                raise ValidationError({"scheduled_for": "Maintenance needs a start and an end."})
+                raise ValidationError({"scheduled_for": _("Maintenance needs a start and an end.")})
             if self.window[1] <= self.window[0]:
-                raise ValidationError({"scheduled_until": "Maintenance must end after it starts."})
+                raise ValidationError({"scheduled_until": _("Maintenance must end after it starts.")})
             for name, moment in zip(("scheduled_for", "scheduled_until"), self.window, strict=True):
                 if moment.year not in YEARS:
-                    raise ValidationError({name: f"Choose a year from {YEARS[0]} to {YEARS[-1]}."})
+                    raise ValidationError(
+                        {name: _("Choose a year from %(first)s to %(last)s.") % {"first": YEARS[0], "last": YEARS[-1]}}
+                    )
 
     def override_impact(self, impact: Impact | str) -> None:
         """Set the impact by hand, or with "" go back to the worst that the updates said. Saves nothing."""

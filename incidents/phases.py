@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Kind(models.TextChoices):
-    INCIDENT = "incident", "Incident"
-    MAINTENANCE = "maintenance", "Maintenance"
+    INCIDENT = "incident", _("Incident")
+    MAINTENANCE = "maintenance", _("Maintenance")
 
 
 class Phase(models.TextChoices):
@@ -57,12 +57,19 @@ def check_phase(kind: str, status: str, current: str | None) -> Phase:
     """The phase that `status` names, the kind's first one for "". Raises ValidationError for one that
     cannot be posted after `current`, naming those that can."""
     if kind not in PHASES:
-        raise ValidationError({"kind": f"“{kind}” is not a kind; use one of {', '.join(PHASES)}."})
+        raise ValidationError(
+            {"kind": _("“%(kind)s” is not a kind; use one of %(names)s.") % {"kind": kind, "names": ", ".join(PHASES)}}
+        )
     possible = phases_after(kind, current)
     if status == Phase.POSTMORTEM and status in PHASES[kind] and status not in possible:
-        raise ValidationError({"status": "A postmortem can be posted once the incident is resolved."})
+        raise ValidationError({"status": _("A postmortem can be posted once the incident is resolved.")})
     status = status or possible[0]
     if status not in possible:
         words = ", ".join(possible)
-        raise ValidationError({"status": f"“{status}” is not a status of this kind; use one of {words}."})
+        raise ValidationError(
+            {
+                "status": _("“%(status)s” is not a status of this kind; use one of %(names)s.")
+                % {"status": status, "names": words}
+            }
+        )
     return Phase(status)

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from components.models import Component
 from core.text import BodyField, TitleField
@@ -14,7 +15,7 @@ class Template(models.Model):
 
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="templates")
     kind = models.CharField(max_length=11, choices=Kind.choices, default=Kind.INCIDENT)
-    name = TitleField(help_text="How staff find it.")
+    name = TitleField(help_text=_("How staff find it."))
     title = TitleField(blank=True)
     status = models.CharField(max_length=13, choices=Phase.choices, blank=True)
     body = BodyField()
@@ -36,7 +37,7 @@ class Draft(models.Model):
         "incidents.Incident", null=True, blank=True, on_delete=models.CASCADE, related_name="drafts"
     )
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    fields = models.JSONField(default=dict, help_text="The posting form's fields as typed.")
+    fields = models.JSONField(default=dict, help_text=_("The posting form's fields as typed."))
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.db.models import Prefetch
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from components.models import Component
 from components.status import Impact, Status, roll_up
@@ -32,14 +33,14 @@ class Update(models.Model):
     incident = models.ForeignKey("incidents.Incident", on_delete=models.CASCADE, related_name="updates")
     code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
     status = models.CharField(max_length=13, choices=Phase.choices)
-    body = BodyField(help_text="Markdown.")
+    body = BodyField(help_text=_("Markdown."))
     body_html = models.TextField(editable=False)
-    author = TitleField(help_text="Who posted it; staff see this, visitors do not.")
+    author = TitleField(help_text=_("Who posted it; staff see this, visitors do not."))
     token = models.CharField(max_length=64, null=True, blank=True, unique=True, editable=False)
     deliver_notifications = models.BooleanField(default=True)
-    display_at = models.DateTimeField(default=timezone.now, help_text="The time shown to visitors.")
+    display_at = models.DateTimeField(default=timezone.now, help_text=_("The time shown to visitors."))
     listed_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Its place among the others, where that is not its time."
+        null=True, blank=True, editable=False, help_text=_("Its place among the others, where that is not its time.")
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -60,7 +61,7 @@ class Update(models.Model):
         """Correct the text of a posted update. Nobody is told again. Raises ValidationError when it is empty."""
         body = clean_text(body)
         if not body:
-            raise ValidationError({"body": "Write what visitors should know."})
+            raise ValidationError({"body": _("Write what visitors should know.")})
         with transaction.atomic():
             page = self.incident.page.raise_generation()
             before, self.body, self.body_html = self.body, body, render_markdown(body)
@@ -80,7 +81,7 @@ class AffectedQuerySet(models.QuerySet["Affected"]):
         """The worst that an incident ever said of its components, taken together."""
         worst = Impact.NONE
         said: dict[str, Status] = {}
-        for _, rows in groupby(self.order_by("update_id", "pk"), key=lambda row: row.update_id):
+        for _update, rows in groupby(self.order_by("update_id", "pk"), key=lambda row: row.update_id):
             said |= {row.code: Status(row.effect) for row in rows}
             worst = max(worst, roll_up(said.values()).indicator, key=lambda impact: impact.rank)
         return worst
@@ -94,7 +95,7 @@ class Affected(models.Model):
     component = models.ForeignKey(Component, null=True, on_delete=models.SET_NULL, related_name="+")
     code = models.CharField(max_length=12)
     name = TitleField(max_length=520)
-    effect = models.IntegerField(choices=Status.choices, help_text="What the incident itself says.")
+    effect = models.IntegerField(choices=Status.choices, help_text=_("What the incident itself says."))
     old_status = models.IntegerField(choices=Status.choices)
     new_status = models.IntegerField(choices=Status.choices)
 

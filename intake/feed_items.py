@@ -79,7 +79,7 @@ def parse_item(item: Item, zone: ZoneInfo, remarks: Remarks) -> IncidentRecord:
     return IncidentRecord(
         code=code,
         kind=kind,
-        name=_find_name(item, window, what, zone, remarks) or kind.label,
+        name=_find_name(item, window, what, zone, remarks) or str(kind.label),
         status=updates[-1].status,
         impact=Impact.MAINTENANCE if kind == Kind.MAINTENANCE else Impact.NONE,
         created_at=min(update.created_at for update in updates),

@@ -9,13 +9,16 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from core.text import TitleField, new_code
 
 
 def validate_time_zone(name: str) -> None:
     if name not in available_timezones():
-        raise ValidationError(f"“{name}” is not an IANA time zone; write one such as Etc/UTC or Europe/Berlin.")
+        raise ValidationError(
+            _("“%(name)s” is not an IANA time zone; write one such as Etc/UTC or Europe/Berlin.") % {"name": name}
+        )
 
 
 def zone_title(name: str) -> str:
@@ -34,7 +37,9 @@ def validate_public_url(url: str) -> None:
         or parts.path.strip("/")
         or parts.query
     ):
-        raise ValidationError(f"“{url}” is not a page address; write one such as https://status.example.com.")
+        raise ValidationError(
+            _("“%(url)s” is not a page address; write one such as https://status.example.com.") % {"url": url}
+        )
 
 
 Known = TypeVar("Known")
@@ -59,18 +64,19 @@ class Page(models.Model):
         "public address",
         max_length=255,
         validators=[validate_public_url],
-        help_text="Where visitors find this page, such as https://status.example.com. "
-        "Links in mails and feeds start with it.",
+        help_text=_(
+            "Where visitors find this page, such as https://status.example.com. Links in mails and feeds start with it."
+        ),
     )
     host = models.CharField(max_length=255, unique=True, editable=False)
     time_zone = models.CharField(max_length=64, default="Etc/UTC", validators=[validate_time_zone])
-    about = TitleField(blank=True, help_text="One sentence under the page's name.")
-    support_url = models.URLField(blank=True, help_text="Where visitors get help; shown at the foot of the page.")
+    about = TitleField(blank=True, help_text=_("One sentence under the page's name."))
+    support_url = models.URLField(blank=True, help_text=_("Where visitors get help; shown at the foot of the page."))
     maintenance_notice_hours = models.PositiveSmallIntegerField(
-        default=72, help_text="How long before maintenance starts the banner announces it, in hours."
+        default=72, help_text=_("How long before maintenance starts the banner announces it, in hours.")
     )
     generation = models.PositiveBigIntegerField(
-        default=1, editable=False, help_text="Raised in the same transaction as any public change."
+        default=1, editable=False, help_text=_("Raised in the same transaction as any public change.")
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -154,17 +160,17 @@ class AuditEntry(models.Model):
     """Who did what, written in the same transaction as the deed. Entries are never changed or deleted."""
 
     page = models.ForeignKey(Page, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
-    actor = TitleField(help_text="The staff account's name, or the command that did it.")
-    action = models.CharField(max_length=64, help_text="Such as incident.update or component.change.")
-    target = TitleField(help_text="What it was done to.")
-    detail = models.JSONField(default=dict, help_text="What changed, without secrets.")
+    actor = TitleField(help_text=_("The staff account's name, or the command that did it."))
+    action = models.CharField(max_length=64, help_text=_("Such as incident.update or component.change."))
+    target = TitleField(help_text=_("What it was done to."))
+    detail = models.JSONField(default=dict, help_text=_("What changed, without secrets."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = AuditEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ("-pk",)
-        verbose_name_plural = "audit entries"
+        verbose_name_plural = _("audit entries")
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.target}"

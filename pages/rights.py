@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, resolve_url
 from django.template.response import TemplateResponse
 from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -81,7 +82,7 @@ def _say(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
 
 
 def refuse(request: HttpRequest, right: Right) -> TemplateResponse:
-    context = {"title": "Not allowed", "needed": WORDS[right]}
+    context = {"title": gettext("Not allowed"), "needed": WORDS[right]}
     return TemplateResponse(request, "admin/403.html", context, status=403)
 
 

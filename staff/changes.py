@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.forms import ModelForm
 from django.http import Http404
+from django.utils.translation import gettext
 
 
 class ChangesForm(ModelForm):  # type: ignore[type-arg]
@@ -38,4 +39,7 @@ class RowForm(ChangesForm):
         super().__init__(*args, **kwargs)
         for field in self.visible_fields():
             # Its label is the head of the column, which a screen reader does not find.
-            field.field.widget.attrs["aria-label"] = f"{field.label} of {self.instance}"
+            field.field.widget.attrs["aria-label"] = gettext("%(label)s of %(name)s") % {
+                "label": field.label,
+                "name": self.instance,
+            }

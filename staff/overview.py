@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 
 from components.models import Component
@@ -22,7 +23,7 @@ SHOWN = 6
 @require_right("publish", "administer")
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
-    context = build_overview() | {"title": "Now"}
+    context = build_overview() | {"title": gettext("Now")}
     if request.user.has_perm("pages.administer"):
         context["setup"] = load_setup(chosen_page(request))
     return render(request, "staff/overview.html", context)

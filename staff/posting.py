@@ -12,6 +12,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Prefetch
+from django.utils.translation import gettext_lazy as _
 
 from components.effects import NOT_HELD, Held, held_by_others
 from components.models import Component
@@ -118,12 +119,12 @@ class PostForm(forms.Form):
     Times are read and shown in the active time zone, which the view sets to the page's.
     """
 
-    name = forms.CharField(label="Title", max_length=TITLE_LIMIT, error_messages={"required": "Write a title."})
+    name = forms.CharField(label=_("Title"), max_length=TITLE_LIMIT, error_messages={"required": _("Write a title.")})
     status = forms.ChoiceField()
-    scheduled_for = WallTimeField(label="Starts", input_formats=[DATE_TIME])
-    scheduled_until = WallTimeField(label="Ends", input_formats=[DATE_TIME])
+    scheduled_for = WallTimeField(label=_("Starts"), input_formats=[DATE_TIME])
+    scheduled_until = WallTimeField(label=_("Ends"), input_formats=[DATE_TIME])
     body = forms.CharField(
-        label="Message", max_length=BODY_LIMIT, error_messages={"required": "Write what visitors should know."}
+        label=_("Message"), max_length=BODY_LIMIT, error_messages={"required": _("Write what visitors should know.")}
     )
     notify = forms.BooleanField(required=False)
     token = forms.CharField(max_length=64)

@@ -184,7 +184,7 @@ def _show(request: HttpRequest, form: PostForm, *, status: int = 200, **more: An
 def _context(form: PostForm) -> dict[str, Any]:
     return {
         "form": form,
-        "title": form.incident.name if form.incident else "Post an update",
+        "title": form.incident.name if form.incident else _("Post an update"),
         "page": form.page,
         "incident": form.incident,
         "kind": form.kind,
@@ -198,7 +198,7 @@ def _preview(body: str) -> str:
 
 
 def _choose_page(request: HttpRequest) -> HttpResponse:
-    context = {"title": "Which page?", "pages": Page.objects.all()}
+    context = {"title": _("Which page?"), "pages": Page.objects.all()}
     return render(request, "staff/choose_page.html", context)
 
 

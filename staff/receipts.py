@@ -28,7 +28,7 @@ SLOWEST = 60
 @require_GET
 def receipt(request: HttpRequest, code: str) -> HttpResponse:
     notice = _get_notice(code)
-    context = {"title": "Receipt", **_context(notice, build_receipt(notice))}
+    context = {"title": _("Receipt"), **_context(notice, build_receipt(notice))}
     return render(request, "staff/receipt.html", context)
 
 

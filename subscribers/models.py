@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from components.models import Component
 from core.keyed_hash import KeyedHash, secret_keys
@@ -64,24 +65,24 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
 
 class Subscriber(models.Model):
     class State(models.TextChoices):
-        PENDING = "pending", "Waiting for confirmation"
-        ACTIVE = "active", "Active"
-        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+        PENDING = "pending", _("Waiting for confirmation")
+        ACTIVE = "active", _("Active")
+        UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
 
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="subscribers")
     code = models.CharField(max_length=12, unique=True, default=new_code, editable=False)
     channel = models.CharField(max_length=20, default="email")
-    address = models.CharField(max_length=320, help_text="As it is written to.")
+    address = models.CharField(max_length=320, help_text=_("As it is written to."))
     state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
     components = models.ManyToManyField(
-        Component, blank=True, related_name="+", through="Choice", help_text="None chosen means all of them."
+        Component, blank=True, related_name="+", through="Choice", help_text=_("None chosen means all of them.")
     )
-    incident_code = models.CharField(max_length=12, blank=True, help_text="Set: only about this one incident.")
+    incident_code = models.CharField(max_length=12, blank=True, help_text=_("Set: only about this one incident."))
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     unsubscribed_at = models.DateTimeField(null=True, blank=True)
     links_since = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Manage links made before this moment no longer work."
+        null=True, blank=True, editable=False, help_text=_("Manage links made before this moment no longer work.")
     )
 
     objects = SubscriberQuerySet.as_manager()
@@ -212,12 +213,12 @@ class Confirmation(models.Model):
     """
 
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.SET_NULL, related_name="confirmations")
-    code = models.CharField(max_length=12, default=new_code, editable=False, help_text="The code of its notice.")
-    address_hash = models.CharField(max_length=64, help_text="Of the mailbox: without the “+tag” and dots.")
+    code = models.CharField(max_length=12, default=new_code, editable=False, help_text=_("The code of its notice."))
+    address_hash = models.CharField(max_length=64, help_text=_("Of the mailbox: without the “+tag” and dots."))
     visitor_hash = models.CharField(
-        max_length=64, blank=True, db_index=True, help_text="Of the network address that asked; empty when unknown."
+        max_length=64, blank=True, db_index=True, help_text=_("Of the network address that asked; empty when unknown.")
     )
-    slot = models.BigIntegerField(default=current_slot, editable=False, help_text="The quarter hour of the request.")
+    slot = models.BigIntegerField(default=current_slot, editable=False, help_text=_("The quarter hour of the request."))
     requested_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
@@ -243,10 +244,10 @@ class Suppression(models.Model):
     """An address that must not be written to. Only a hash, so it may outlive the subscriber."""
 
     class Reason(models.TextChoices):
-        HARD_BOUNCE = "hard_bounce", "The address does not exist"
-        SOFT_BOUNCE = "soft_bounce", "Mail kept coming back for days"
-        COMPLAINT = "complaint", "Marked as spam"
-        MANUAL = "manual", "Added by staff"
+        HARD_BOUNCE = "hard_bounce", _("The address does not exist")
+        SOFT_BOUNCE = "soft_bounce", _("Mail kept coming back for days")
+        COMPLAINT = "complaint", _("Marked as spam")
+        MANUAL = "manual", _("Added by staff")
 
     channel = models.CharField(max_length=20, default="email")
     address_hash = models.CharField(max_length=64)

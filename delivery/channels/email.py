@@ -15,6 +15,8 @@ from typing import Protocol
 from django import forms
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from components.status import Status
 from core.colours import COLOURS
@@ -64,16 +66,16 @@ def open_transport() -> Transport:
 
 
 class Email(Channel):
-    label = "E-mail"
+    label = gettext_noop("E-mail")
     for_subscribers = True
     batch_size = 500
 
     class Options(Channel.Options):
-        address = forms.EmailField(label="Address", help_text="Of ours: it has nothing to unsubscribe from.")
+        address = forms.EmailField(label=_("Address"), help_text=_("Of ours: it has nothing to unsubscribe from."))
         server = SecretField(
-            label="Mail server, such as smtp+tls://user:password@host:587",
+            label=_("Mail server, such as smtp+tls://user:password@host:587"),
             required=False,
-            help_text="Empty: that of EMAIL_URL.",
+            help_text=_("Empty: that of EMAIL_URL."),
         )
 
     def __init__(self) -> None:

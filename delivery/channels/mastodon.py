@@ -14,6 +14,7 @@ from django import forms
 from django.db.models import TextChoices
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from core.answers import Answer
 from core.expiring import ExpiringValue
@@ -34,9 +35,9 @@ _LINK = regex.compile(r"https?://\S+")
 
 
 class Visibility(TextChoices):
-    PUBLIC = "public", "Public"
-    UNLISTED = "unlisted", "Unlisted: for everybody, but not in public timelines"
-    PRIVATE = "private", "Followers only"
+    PUBLIC = "public", _("Public")
+    UNLISTED = "unlisted", _("Unlisted: for everybody, but not in public timelines")
+    PRIVATE = "private", _("Followers only")
 
 
 class PostLimits(NamedTuple):
@@ -56,10 +57,10 @@ class Mastodon(Channel):
 
     class Options(Channel.Options):
         url = forms.URLField(
-            label="Address of the server", assume_scheme="https", help_text="Such as https://mastodon.social."
+            label=_("Address of the server"), assume_scheme="https", help_text=_("Such as https://mastodon.social.")
         )
         token = SecretField(
-            label="Access token", help_text="Of an application with the scopes read:accounts and write:statuses."
+            label=_("Access token"), help_text=_("Of an application with the scopes read:accounts and write:statuses.")
         )
         visibility = forms.ChoiceField(choices=Visibility.choices, initial=Visibility.PUBLIC)
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from core.plain_text import plain_paragraphs
 from delivery.channels.posting import post_json, refuse_trouble
@@ -30,13 +31,13 @@ class PagerDuty(Channel):
 
     class Options(Channel.Options):
         key = SecretField(
-            label="Integration key of an Events API v2 integration", min_length=KEY_LENGTH, max_length=KEY_LENGTH
+            label=_("Integration key of an Events API v2 integration"), min_length=KEY_LENGTH, max_length=KEY_LENGTH
         )
         url = forms.URLField(
-            label="Where PagerDuty takes events",
+            label=_("Where PagerDuty takes events"),
             initial="https://events.pagerduty.com/v2/enqueue",
             assume_scheme="https",
-            help_text="In Europe https://events.eu.pagerduty.com/v2/enqueue.",
+            help_text=_("In Europe https://events.eu.pagerduty.com/v2/enqueue."),
         )
 
     def send(self, notice: Notice, recipient: Recipient) -> Remote:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
 
 from core.plain_text import plain_paragraphs
 from delivery.channels.posting import post_json, refuse_trouble
@@ -32,7 +33,7 @@ class Slack(Channel):
     concurrency = 4
 
     class Options(Channel.Options):
-        url = SecretField(label="Address of an incoming webhook, such as https://hooks.slack.com/services/…")
+        url = SecretField(label=_("Address of an incoming webhook, such as https://hooks.slack.com/services/…"))
 
     def send(self, notice: Notice, recipient: Recipient) -> Remote:
         account = recipient.account

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
@@ -34,7 +36,7 @@ HEARTBEAT_RETRY_SECONDS = 10.0
 
 
 class Webhook(Channel):
-    label = "Webhook"
+    label = gettext_noop("Webhook")
     for_accounts = True
     batch_size = 1_000
     concurrency = 500
@@ -43,8 +45,8 @@ class Webhook(Channel):
     drops_repeats = True  # by its webhook-id
 
     class Options(Channel.Options):
-        url = SecretField(label="Address, such as https://hooks.example.com/status")
-        secret = SecretField(label="Secret of at least 24 bytes, in base64 (whsec_…)")
+        url = SecretField(label=_("Address, such as https://hooks.example.com/status"))
+        secret = SecretField(label=_("Secret of at least 24 bytes, in base64 (whsec_…)"))
 
     def send(self, notice: Notice, recipient: Recipient) -> Remote:
         text = compose_text(notice)

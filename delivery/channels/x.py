@@ -18,6 +18,7 @@ from django.db.models import TextChoices
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.html import strip_tags
+from django.utils.translation import gettext_lazy as _
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
@@ -88,9 +89,9 @@ def _respond(prepared: requests.PreparedRequest, answer: Answer) -> requests.Res
 
 
 class Links(TextChoices):
-    ENDS = "ends", "On the first and the last post of an incident"
-    ALWAYS = "always", "On every post"
-    NEVER = "never", "Never"
+    ENDS = "ends", _("On the first and the last post of an incident")
+    ALWAYS = "always", _("On every post")
+    NEVER = "never", _("Never")
 
 
 class X(Channel):
@@ -101,21 +102,21 @@ class X(Channel):
     statuspage_field = "tweet_id"
 
     class Options(Channel.Options):
-        consumer_key = SecretField(label="API key")
-        consumer_secret = SecretField(label="API key secret")
-        access_token = SecretField(label="Access token")
-        access_token_secret = SecretField(label="Access token secret")
+        consumer_key = SecretField(label=_("API key"))
+        consumer_secret = SecretField(label=_("API key secret"))
+        access_token = SecretField(label=_("Access token"))
+        access_token_secret = SecretField(label=_("Access token secret"))
         links = forms.ChoiceField(
-            choices=Links.choices, initial=Links.ENDS, help_text="On X a post with a link costs far more."
+            choices=Links.choices, initial=Links.ENDS, help_text=_("On X a post with a link costs far more.")
         )
         daily_cap = forms.IntegerField(
-            min_value=0, initial=100, help_text="Posts a day at most (UTC); each post costs money."
+            min_value=0, initial=100, help_text=_("Posts a day at most (UTC); each post costs money.")
         )
         cap_spares_critical = forms.BooleanField(
-            label="Critical beyond the cap",
+            label=_("Critical beyond the cap"),
             initial=True,
             required=False,
-            help_text="Post about critical incidents even when the cap is reached.",
+            help_text=_("Post about critical incidents even when the cap is reached."),
         )
 
     @classmethod

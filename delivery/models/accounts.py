@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from core.text import TitleField
 from delivery import registry
@@ -24,12 +25,14 @@ class Account(models.Model):
 
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="accounts")
     channel = models.CharField(max_length=20, choices=registry.choices)
-    name = TitleField(help_text="How staff call it, such as @acmestatus.")
+    name = TitleField(help_text=_("How staff call it, such as @acmestatus."))
     credentials = CredentialsField(blank=True)
     enabled = models.BooleanField(default=True)
-    options = models.JSONField(default=dict, blank=True, help_text="What its channel's form asks, without the secrets.")
+    options = models.JSONField(
+        default=dict, blank=True, help_text=_("What its channel's form asks, without the secrets.")
+    )
     refusal = models.CharField(
-        max_length=255, blank=True, editable=False, help_text="Why the other side refused the secrets when asked."
+        max_length=255, blank=True, editable=False, help_text=_("Why the other side refused the secrets when asked.")
     )
     audience = models.CharField(
         max_length=7,
@@ -37,7 +40,7 @@ class Account(models.Model):
         default=Notice.Audience.PAGE,
         db_default=Notice.Audience.PAGE,
         editable=False,
-        help_text="Notices for whom are posted here. The canary's account hears of heartbeats, of no update.",
+        help_text=_("Notices for whom are posted here. The canary's account hears of heartbeats, of no update."),
     )
 
     objects = AccountQuerySet.as_manager()

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from delivery import registry
 from delivery.contract import Remote
@@ -62,20 +63,20 @@ class Delivery(models.Model):
     """One notice to one address."""
 
     class State(models.TextChoices):
-        PENDING = "pending", "Waiting"
-        SENDING = "sending", "Being sent"
-        SENT = "sent", "Sent"
-        SUPPRESSED = "suppressed", "Not sent on purpose"
-        DEAD = "dead", "Failed for good"
-        UNKNOWN = "unknown", "Outcome unknown"
+        PENDING = "pending", _("Waiting")
+        SENDING = "sending", _("Being sent")
+        SENT = "sent", _("Sent")
+        SUPPRESSED = "suppressed", _("Not sent on purpose")
+        DEAD = "dead", _("Failed for good")
+        UNKNOWN = "unknown", _("Outcome unknown")
 
     class Rank(models.IntegerChoices):
         """Who is told first. A heartbeat behind a million mails would say nothing about the way that they take."""
 
-        HEARTBEAT = 0, "Heartbeat"
-        ACCOUNT = 10, "Account"
-        LETTER = 20, "Letter"
-        SUBSCRIBER = 30, "Subscriber"
+        HEARTBEAT = 0, _("Heartbeat")
+        ACCOUNT = 10, _("Account")
+        LETTER = 20, _("Letter")
+        SUBSCRIBER = 30, _("Subscriber")
 
     WAITING = (State.PENDING, State.SENDING)
 
@@ -86,7 +87,7 @@ class Delivery(models.Model):
         Notice, on_delete=models.CASCADE, related_name="deliveries", db_constraint=False, db_index=False
     )
     channel = models.CharField(max_length=20, choices=registry.choices)
-    address = models.CharField(max_length=320, help_text="An e-mail address, or “account:7” for an account.")
+    address = models.CharField(max_length=320, help_text=_("An e-mail address, or “account:7” for an account."))
     subscriber = models.ForeignKey(
         Subscriber, null=True, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
@@ -98,35 +99,39 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     next_attempt_at = models.DateTimeField(default=timezone.now, db_default=Now())
     claimed_by = models.CharField(
-        max_length=64, blank=True, default="", db_default="", help_text="The batch that holds it; new for each claim."
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The batch that holds it; new for each claim."),
     )
     lease_until = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     ambiguous = models.BooleanField(
         default=False,
         db_default=False,
-        help_text="An attempt ended without an answer: the recipient may see it twice.",
+        help_text=_("An attempt ended without an answer: the recipient may see it twice."),
     )
     remote = models.JSONField(
-        default=dict, db_default=Value({}, models.JSONField()), blank=True, help_text="The other side's ids."
+        default=dict, db_default=Value({}, models.JSONField()), blank=True, help_text=_("The other side's ids.")
     )
     error = models.CharField(
-        max_length=255, blank=True, default="", db_default="", help_text="Why the last attempt failed."
+        max_length=255, blank=True, default="", db_default="", help_text=_("Why the last attempt failed.")
     )
     again = models.BooleanField(
         default=False,
         db_default=False,
-        help_text="Staff queued it again, so how late it is says nothing of how quick we are.",
+        help_text=_("Staff queued it again, so how late it is says nothing of how quick we are."),
     )
-    bounced_at = models.DateTimeField(null=True, blank=True, help_text="When it came back after it was sent.")
+    bounced_at = models.DateTimeField(null=True, blank=True, help_text=_("When it came back after it was sent."))
     queued_at = models.DateTimeField(
-        default=timezone.now, db_default=Now(), help_text="When it began to wait; staff may queue it again."
+        default=timezone.now, db_default=Now(), help_text=_("When it began to wait; staff may queue it again.")
     )
 
     objects = DeliveryQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = _("deliveries")
         # Defaults live in the database too: fan-out inserts rows by INSERT … SELECT of four columns.
         constraints = (
             models.UniqueConstraint(fields=["notice", "channel", "address"], name="one_delivery_per_address"),

@@ -6,6 +6,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from core.text import BodyField, TitleField
 from pages.models import Page
@@ -34,40 +35,42 @@ class Notice(models.Model):
     class Stage(models.TextChoices):
         """Where in its thread this notice stands; X posts carry a link only at both ends by default."""
 
-        FIRST = "first", "First"
-        MIDDLE = "middle", "Middle"
-        LAST = "last", "Last"
+        FIRST = "first", _("First")
+        MIDDLE = "middle", _("Middle")
+        LAST = "last", _("Last")
 
     class Audience(models.TextChoices):
         """Whom it is for."""
 
-        PAGE = "page", "The page's people"
-        CANARY = "canary", "The canary"
-        ACCOUNT = "account", "One account"
-        PERSON = "person", "One person"
-        STAFF = "staff", "Staff on call"
+        PAGE = "page", _("The page's people")
+        CANARY = "canary", _("The canary")
+        ACCOUNT = "account", _("One account")
+        PERSON = "person", _("One person")
+        STAFF = "staff", _("Staff on call")
 
     page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="notices")
     audience = models.CharField(
         max_length=7, choices=Audience.choices, default=Audience.PAGE, db_default=Audience.PAGE, editable=False
     )
-    code = models.CharField(max_length=12, unique=True, help_text="The code of the update it tells of.")
-    thread = models.CharField(max_length=12, db_index=True, help_text="Notices of one incident share it.")
+    code = models.CharField(max_length=12, unique=True, help_text=_("The code of the update it tells of."))
+    thread = models.CharField(max_length=12, db_index=True, help_text=_("Notices of one incident share it."))
     stage = models.CharField(max_length=6, choices=Stage.choices)
     title = TitleField()
-    status = models.CharField(max_length=13, blank=True, help_text="Such as “identified”; empty for what is no update.")
-    status_label = models.CharField(max_length=32, help_text="Such as “Identified”.")
-    severity = models.CharField(max_length=12, help_text="The incident's impact.")
-    body = BodyField(help_text="Markdown source.")
-    body_html = models.TextField(help_text="The same as safe HTML.")
+    status = models.CharField(
+        max_length=13, blank=True, help_text=_("Such as “identified”; empty for what is no update.")
+    )
+    status_label = models.CharField(max_length=32, help_text=_("Such as “Identified”."))
+    severity = models.CharField(max_length=12, help_text=_("The incident's impact."))
+    body = BodyField(help_text=_("Markdown source."))
+    body_html = models.TextField(help_text=_("The same as safe HTML."))
     link = models.URLField(max_length=400)
-    component_codes = models.JSONField(default=list, help_text="Of the whole incident: who asked for one is told.")
+    component_codes = models.JSONField(default=list, help_text=_("Of the whole incident: who asked for one is told."))
     components = models.JSONField(
         default=list,
-        help_text="What the update did to each: code, name, old_status, new_status (null: announced only).",
+        help_text=_("What the update did to each: code, name, old_status, new_status (null: announced only)."),
     )
     incident = models.JSONField(
-        default=dict, encoder=DjangoJSONEncoder, help_text="The incident with all its updates as they were then."
+        default=dict, encoder=DjangoJSONEncoder, help_text=_("The incident with all its updates as they were then.")
     )
     letter = models.CharField(
         max_length=20,
@@ -75,28 +78,28 @@ class Notice(models.Model):
         default="",
         db_default="",
         editable=False,
-        help_text="To staff: which letter (delivery/mail/letters.py); empty for those of the subscribe form.",
+        help_text=_("To staff: which letter (delivery/mail/letters.py); empty for those of the subscribe form."),
     )
     created_at = models.DateTimeField(default=timezone.now)
     cancelled_at = models.DateTimeField(null=True, blank=True)
 
     # Fan-out: where it stands, stored in the transaction that inserts the deliveries.
-    cursor = models.BigIntegerField(default=0, help_text="The last subscriber whose delivery was inserted.")
-    expanded_at = models.DateTimeField(null=True, blank=True, help_text="When every recipient had a row.")
+    cursor = models.BigIntegerField(default=0, help_text=_("The last subscriber whose delivery was inserted."))
+    expanded_at = models.DateTimeField(null=True, blank=True, help_text=_("When every recipient had a row."))
 
     # Whether its tallies are right: delivery/ledger/reconcile.py.
     checked_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its deliveries were last counted and compared with the receipt."
+        null=True, blank=True, help_text=_("When its deliveries were last counted and compared with the receipt.")
     )
     miscounted = models.PositiveIntegerField(
-        default=0, db_default=0, help_text="By how many deliveries the receipt was wrong then."
+        default=0, db_default=0, help_text=_("By how many deliveries the receipt was wrong then.")
     )
 
     # When only the receipt is left: delivery/ledger/retention.py.
     pruned_at = models.DateTimeField(
-        null=True, blank=True, help_text="Since when its subscribers' deliveries are being deleted. The counts stay."
+        null=True, blank=True, help_text=_("Since when its subscribers' deliveries are being deleted. The counts stay.")
     )
-    emptied_at = models.DateTimeField(null=True, blank=True, help_text="When the last of those was deleted.")
+    emptied_at = models.DateTimeField(null=True, blank=True, help_text=_("When the last of those was deleted."))
 
     objects = NoticeQuerySet.as_manager()
 

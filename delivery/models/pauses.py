@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import ExpressionWrapper, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 
 class PauseQuerySet(models.QuerySet["Pause"]):
@@ -49,9 +50,9 @@ class Bucket(models.Model):
     """How much may still be sent now: by a channel ("email"), or to a domain ("email:example.com"). See rates.py."""
 
     key = models.CharField(max_length=300, primary_key=True)
-    tokens = models.FloatField(help_text="Messages that might go out at once, at `filled_at`.")
+    tokens = models.FloatField(help_text=_("Messages that might go out at once, at `filled_at`."))
     filled_at = models.DateTimeField()
-    booked_until = models.DateTimeField(help_text="When the last of those who had to wait has its turn.")
+    booked_until = models.DateTimeField(help_text=_("When the last of those who had to wait has its turn."))
 
     def __str__(self) -> str:
         return self.key

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from delivery import registry
 from delivery.models.notices import Notice
@@ -19,16 +20,16 @@ class Tally(models.Model):
     class Outcome(models.TextChoices):
         """What a receipt counts. One delivery may count under several."""
 
-        EXPECTED = "expected", "Listed by fan-out"
-        SENT = "sent", "Sent; the reason says where to, when that is not the recipient"
-        SUPPRESSED = "suppressed", "Not sent on purpose"
-        DEAD = "dead", "Failed for good"
-        UNKNOWN = "unknown", "Outcome unknown"
-        TROUBLED = "troubled", "Waits, and the last attempt said why"
-        RETRYING = "retrying", "Waits, and an attempt has failed"
-        AMBIGUOUS = "ambiguous", "An attempt ended without an answer"
-        BOUNCED = "bounced", "Came back after it was sent"
-        REQUEUED = "requeued", "Put back by staff"
+        EXPECTED = "expected", _("Listed by fan-out")
+        SENT = "sent", _("Sent; the reason says where to, when that is not the recipient")
+        SUPPRESSED = "suppressed", _("Not sent on purpose")
+        DEAD = "dead", _("Failed for good")
+        UNKNOWN = "unknown", _("Outcome unknown")
+        TROUBLED = "troubled", _("Waits, and the last attempt said why")
+        RETRYING = "retrying", _("Waits, and an attempt has failed")
+        AMBIGUOUS = "ambiguous", _("An attempt ended without an answer")
+        BOUNCED = "bounced", _("Came back after it was sent")
+        REQUEUED = "requeued", _("Put back by staff")
 
     ENDED = (Outcome.SENT, Outcome.SUPPRESSED, Outcome.DEAD, Outcome.UNKNOWN)
 
@@ -39,17 +40,17 @@ class Tally(models.Model):
     channel = models.CharField(max_length=20, choices=registry.choices)
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
     reason = models.CharField(max_length=512, blank=True, default="", db_default="")
-    count = models.IntegerField(help_text="Negative when deliveries have left the outcome.")
+    count = models.IntegerField(help_text=_("Negative when deliveries have left the outcome."))
     is_timed = models.BooleanField(
-        default=False, db_default=False, help_text="Handed over by itself at this time: part of the receipt's lags."
+        default=False, db_default=False, help_text=_("Handed over by itself at this time: part of the receipt's lags.")
     )
-    is_sum = models.BooleanField(default=False, db_default=False, help_text="Made by compaction.")
+    is_sum = models.BooleanField(default=False, db_default=False, help_text=_("Made by compaction."))
     created_at = models.DateTimeField(
-        default=timezone.now, db_default=Now(), help_text="The database's time of the transaction, as in `sent_at`."
+        default=timezone.now, db_default=Now(), help_text=_("The database's time of the transaction, as in `sent_at`.")
     )
 
     class Meta:
-        verbose_name_plural = "tallies"
+        verbose_name_plural = _("tallies")
         indexes = (
             models.Index(fields=["notice"], name="tally_of_notice"),
             models.Index(fields=["notice"], condition=Q(is_sum=False), name="tally_to_compact"),

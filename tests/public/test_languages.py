@@ -314,7 +314,7 @@ def test_a_banner_speaks_the_language_of_its_script(get: Get, acme: Page, outage
     assert f'<html lang="{LONGER}"' in frame
 
 
-# Those that show nothing of the rooms whose sentences are still English (NOT_YET in catalogue/unmarked_code.py).
+# Those that show nothing that is stored in English, such as why a delivery failed.
 STAFF_SCREENS = (
     "/staff/incidents/",
     "/staff/maintenance/",

@@ -144,6 +144,11 @@ def test_an_unmarked_sentence_is_told_with_file_and_line(project: Path) -> None:
         ('raise ValueError("not a number")\nlog.error("gone for good")', []),
         ('self.stdout.write("Sent it.")\nparser.add_argument("--x", help="The x of it")', []),
         ('button(label=f"{label[:3]}…", kind="a b")', []),
+        ('name = CharField(label="Name")\nclass X(Channel):\n    label = "Mastodon"', ["Name"]),
+        ('class State(models.TextChoices):\n    OPEN = "open", "Open"\n    SHUT = "shut", _("Shut")', ["Open"]),
+        ('render(request, "a.html", {"title": "Now", "kind": "one", **more})', ["Now"]),
+        ('attrs["aria-label"] = f"{field} of {row}"', ["… of …"]),
+        ('form.add_error("at", ValidationError("gone"))', []),
     ],
 )
 def test_what_code_shows_to_people_must_be_marked(source: str, found: list[str]) -> None:

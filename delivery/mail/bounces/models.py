@@ -10,17 +10,18 @@ from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 # The mailbox is read once a minute.
 NOT_READ_AFTER = timedelta(minutes=10)
 
 
 class EventKind(models.TextChoices):
-    HARD = "hard", "Returned: no such address"
-    SOFT = "soft", "Returned for now"
-    COMPLAINT = "complaint", "Marked as spam"
-    UNSUBSCRIBE = "unsubscribe", "Unsubscribed at the provider"
-    UNREADABLE = "unreadable", "Could not be read"
+    HARD = "hard", _("Returned: no such address")
+    SOFT = "soft", _("Returned for now")
+    COMPLAINT = "complaint", _("Marked as spam")
+    UNSUBSCRIBE = "unsubscribe", _("Unsubscribed at the provider")
+    UNREADABLE = "unreadable", _("Could not be read")
 
 
 class BounceEvent(models.Model):
@@ -30,19 +31,21 @@ class BounceEvent(models.Model):
     """
 
     class Outcome(models.TextChoices):
-        IGNORED = "ignored", "None: not a mail or a subscriber of ours"
-        NOTED = "noted", "Counted"
-        SUPPRESSED = "suppressed", "Address suppressed"
-        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+        IGNORED = "ignored", _("None: not a mail or a subscriber of ours")
+        NOTED = "noted", _("Counted")
+        SUPPRESSED = "suppressed", _("Address suppressed")
+        UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
 
-    source = models.CharField(max_length=40, help_text="“mailbox”, or the provider whose webhook it was.")
-    event_id = models.CharField(max_length=100, help_text="The source's own id of it; long ones are hashed.")
+    source = models.CharField(max_length=40, help_text=_("“mailbox”, or the provider whose webhook it was."))
+    event_id = models.CharField(max_length=100, help_text=_("The source's own id of it; long ones are hashed."))
     kind = models.CharField(max_length=12, choices=EventKind.choices)
     address_hash = models.CharField(max_length=64, db_index=True)
-    delivery_pk = models.BigIntegerField("delivery", null=True, help_text="Empty when no delivery of ours was named.")
-    mailed_at = models.DateTimeField(help_text="When that mail was handed over; when it came back, where unknown.")
+    delivery_pk = models.BigIntegerField(
+        "delivery", null=True, help_text=_("Empty when no delivery of ours was named.")
+    )
+    mailed_at = models.DateTimeField(help_text=_("When that mail was handed over; when it came back, where unknown."))
     outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.IGNORED)
-    reason = models.CharField(max_length=255, blank=True, help_text="The other side's words, without addresses.")
+    reason = models.CharField(max_length=255, blank=True, help_text=_("The other side's words, without addresses."))
     noted_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
@@ -77,12 +80,12 @@ class MailboxReading(models.Model):
     ONLY = 1
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY, editable=False)
-    read_at = models.DateTimeField(null=True, help_text="When it was last read.")
+    read_at = models.DateTimeField(null=True, help_text=_("When it was last read."))
     failing_since = models.DateTimeField(
-        null=True, help_text="Since when each try has failed; empty: the last did not."
+        null=True, help_text=_("Since when each try has failed; empty: the last did not.")
     )
-    failed_at = models.DateTimeField(null=True, help_text="When a try last failed.")
-    reason = models.CharField(max_length=255, blank=True, help_text="Why it did.")
+    failed_at = models.DateTimeField(null=True, help_text=_("When a try last failed."))
+    reason = models.CharField(max_length=255, blank=True, help_text=_("Why it did."))
 
     objects = MailboxReadingQuerySet.as_manager()
 
