@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(VENV)/.run
 	@exec $(BIN)/python manage.py up $(ARGS)
 
-test: lint chromium
+test: lint chromium lighthouse
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --database postgres
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --database sqlite -m "not once"
 
@@ -42,6 +42,16 @@ bench: $(VENV)/.test
 
 screenshots: $(VENV)/.test chromium
 	$(BIN)/python -m pytest tests/browser --screenshots docs/img -k screenshots
+
+# Measures the public pages in `make test`, where there is Node.js; without it those tests say so and are skipped.
+LIGHTHOUSE := tests/lighthouse/node_modules/.package-lock.json
+.PHONY: lighthouse
+lighthouse:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(LIGHTHOUSE); else echo "npm is not installed: no Lighthouse"; fi
+
+$(LIGHTHOUSE): tests/lighthouse/package-lock.json
+	npm ci --prefix tests/lighthouse --no-progress
+	@touch $@
 
 .PHONY: chromium
 chromium: $(VENV)/.test

@@ -1,8 +1,8 @@
-"""`python -m bench [serve | limits | receipt | mail | outbound | webhooks | start]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
+"""`python -m bench [serve | limits | receipt | mail | outbound | webhooks | start | lighthouse]`: measurements, one `name: value` a line. What they mean: docs/performance.md."""
 
 from argparse import ArgumentParser
 
-from bench import limits, mail, outbound, receipt, serve, start, webhooks
+from bench import lighthouse, limits, mail, outbound, receipt, serve, start, webhooks
 
 SUBJECTS = {
     "serve": serve,
@@ -12,6 +12,7 @@ SUBJECTS = {
     "outbound": outbound,
     "webhooks": webhooks,
     "start": start,
+    "lighthouse": lighthouse,
 }
 
 
