@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from sys import maxsize
 from zoneinfo import ZoneInfo
 
+from django.utils import translation
+
 from components.status import Impact
 from core.text import TITLE_LIMIT, clean_text
 from incidents.notices import describe_window
@@ -99,7 +101,8 @@ def _find_name(item: Item, window: Window | None, what: str, zone: ZoneInfo, rem
     """Without the window that our own feeds add to the title of what is planned."""
     name = clean_text(item.title, limit=maxsize, multiline=False)
     if window:
-        name = name.removesuffix(f" (scheduled for {describe_window(*window, zone)})")
+        with translation.override("en"):  # as feeds without a language's prefix are
+            name = name.removesuffix(f" (scheduled for {describe_window(*window, zone)})")
     if item.title.strip() != " ".join(item.title.split()):
         remarks.note(f"{what}: white space in its title is folded")
     if len(name) > TITLE_LIMIT:

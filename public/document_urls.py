@@ -7,19 +7,11 @@ from public.documents import programs as documents
 from public.subscribe_api import subscribers_json
 
 # Served in every language: statuspage/urls.py.
-for_banners: list[URLPattern] = [
+in_every_language: list[URLPattern] = [
     path("api/banner.json", documents.banner_json, name="banner"),
     path("embed.js", documents.embed_js, name="embed"),
     path("embed/script.js", documents.embed_script, name="embed-script"),
     path("embed/frame", documents.embed_frame, name="embed-frame"),
-]
-urlpatterns: list[URLPattern] = [
-    *for_banners,
-    *(path(f"api/v2/{name}.json", documents.v2_document(name), name=f"v2-{name}") for name in api.DOCUMENTS),
-    path("api/v2/subscribers.json", subscribers_json, name="v2-subscribers"),
-    re_path(r"^api/v2/(?P<path>.*)$", documents.unknown_document),
-    path("history.json", documents.history_json, name="history-json"),
-    path("incidents/<slug:code>.json", documents.incident_json, name="incident-json"),
     path("history.rss", documents.rss, name="rss"),
     path("history.atom", documents.atom, name="atom"),
     path("feed.json", documents.json_feed, name="json-feed"),
@@ -28,5 +20,13 @@ urlpatterns: list[URLPattern] = [
     path("badge.json", documents.badge_json, name="badge-json"),
     path("badge/<slug:code>.svg", documents.component_badge_svg, name="component-badge"),
     path("badge/<slug:code>.json", documents.component_badge_json, name="component-badge-json"),
+]
+urlpatterns: list[URLPattern] = [
+    *in_every_language,
+    *(path(f"api/v2/{name}.json", documents.v2_document(name), name=f"v2-{name}") for name in api.DOCUMENTS),
+    path("api/v2/subscribers.json", subscribers_json, name="v2-subscribers"),
+    re_path(r"^api/v2/(?P<path>.*)$", documents.unknown_document),
+    path("history.json", documents.history_json, name="history-json"),
+    path("incidents/<slug:code>.json", documents.incident_json, name="incident-json"),
     path("se-v2.js", documents.statuspage_helper, name="statuspage-helper"),
 ]

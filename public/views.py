@@ -14,7 +14,8 @@ from django.urls import resolve
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 
-from core.languages import STAFF_PATHS
+from core.languages import STAFF_PATHS, local
+from public.document_urls import in_every_language
 from public.documents.page import build_agenda, build_sections, name_affected
 from public.serving.edition import POLLED, Rendered, editions, published
 from public.serving.errors import json_error, wants_json
@@ -39,6 +40,8 @@ DESCRIPTIONS = (
     ("/badge.json", _("The badge's text and colour, for shields.")),
     ("/api/banner.json", _("What a banner in your app should say now.")),
 )
+TRANSLATED = frozenset(f"/{each.pattern}" for each in in_every_language)
+"""Documents that have an address in every language."""
 CLOSED_STATUS = 286  # tells htmx to stop asking
 
 
@@ -126,7 +129,8 @@ def _render(template: str, snapshot: Snapshot, **context: Any) -> Rendered:
 
 @published
 def documents(snapshot: Snapshot) -> Rendered:
-    return _render("public/documents.html", snapshot, documents=DESCRIPTIONS)
+    known = [(local(path) if path in TRANSLATED else path, words) for path, words in DESCRIPTIONS]
+    return _render("public/documents.html", snapshot, documents=known)
 
 
 @published

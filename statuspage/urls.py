@@ -4,7 +4,7 @@ from django.urls import include, path
 
 from core.languages import prefixed_languages
 from delivery.metrics import collect_deliveries
-from public.document_urls import for_banners
+from public.document_urls import in_every_language
 from public.metrics import collect_editions
 from public.urls import for_people
 from statuspage.metrics import Scrape, metrics_view
@@ -13,7 +13,7 @@ scrape = Scrape(collect_deliveries, collect_editions)
 urlpatterns = [
     # The same pages in other languages, before those without a prefix: the last of a name is the one that is linked to.
     *(
-        path(f"{code}/", include([*for_people, *for_banners, path("", include("subscribers.urls"))]))
+        path(f"{code}/", include([*for_people, *in_every_language, path("", include("subscribers.urls"))]))
         for code in prefixed_languages()
     ),
     path("metrics", metrics_view(scrape), name="metrics"),

@@ -1,4 +1,7 @@
-"""Maintenance as an iCalendar file that calendar programs can subscribe to: /maintenance.ics (RFC 5545)."""
+"""Maintenance as an iCalendar file that calendar programs can subscribe to: /maintenance.ics (RFC 5545).
+
+With a language's prefix, its name and links are in that language; events keep their UID.
+"""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -6,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext
 
+from core.languages import active_language, local
 from core.plain_text import plain_paragraphs
 from public.shapes import PublicIncident, Snapshot
 
@@ -22,7 +26,7 @@ def calendar(snapshot: Snapshot) -> bytes:
 
     page = snapshot.page
     document = Calendar()
-    document.add("prodid", "-//statuspage//maintenance//EN")
+    document.add("prodid", f"-//statuspage//maintenance//{active_language().upper()}")
     document.add("version", "2.0")
     document.add("method", "PUBLISH")
     name = gettext("%(name)s maintenance") % {"name": page.name}
@@ -30,16 +34,16 @@ def calendar(snapshot: Snapshot) -> bytes:
     document.add("x-wr-calname", name)
     document.add("refresh-interval", REFRESH, parameters={"value": "DURATION"})
     for maintenance in snapshot.maintenances:
-        document.add_component(_event(maintenance, urlsplit(page.url).hostname or ""))
+        document.add_component(_event(maintenance, page.url))
     return document.to_ical()
 
 
-def _event(maintenance: PublicIncident, host: str) -> "Event":
+def _event(maintenance: PublicIncident, base: str) -> "Event":
     """One event; its UID stays, and SEQUENCE rises with every change, so that calendars replace it."""
     from icalendar import Event
 
     event = Event()
-    event.add("uid", f"{maintenance.code}@{host}")
+    event.add("uid", f"{maintenance.code}@{urlsplit(base).hostname or ''}")
     event.add("dtstamp", maintenance.updated_at)
     event.add("created", maintenance.created_at)
     event.add("last-modified", maintenance.updated_at)
@@ -49,7 +53,7 @@ def _event(maintenance: PublicIncident, host: str) -> "Event":
     event.add("summary", maintenance.name)
     event.add("status", "CONFIRMED")
     event.add("transp", "TRANSPARENT")  # it does not make the reader busy
-    event.add("url", maintenance.url)
+    event.add("url", f"{base}{local(maintenance.path)}")
     if maintenance.updates:
         event.add("description", plain_paragraphs(maintenance.updates[0].body_html))
     return event

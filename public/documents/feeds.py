@@ -3,6 +3,9 @@
 An item's date is the time of its latest update, so it comes up again with each one. Maintenance that lies ahead has its
 window in title and body: readers ignore or misplace what is dated in the future. Statuspage dates it so all the same, and
 so do we where `?dates=statuspage` asks for it. An item's id never changes. Reference: docs/api.md.
+
+Without a prefix a feed is in English, worded as Statuspage's, for programs look for “Resolved”. With one (/de/history.atom)
+its words, dates and links are in that language; ids are the same, so that no reader shows an item twice.
 """
 
 import re
@@ -20,6 +23,8 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
+from core.dates import clock_text, day_and_time, day_text
+from core.languages import active_language, local
 from core.markdown import absolute_links, render_line
 from incidents.notices import describe_window as in_words
 from incidents.phases import Phase
@@ -57,14 +62,14 @@ def json_feed(snapshot: Snapshot, dates: Dates = Dates.UPDATES) -> Json:
     return {
         "version": "https://jsonfeed.org/version/1.1",
         "title": _title(page),
-        "home_page_url": page.url,
-        "feed_url": f"{page.url}/feed.json",
+        "home_page_url": _home(page),
+        "feed_url": f"{page.url}{local('/feed.json')}",
         "authors": [{"name": page.name, "url": page.url}],
-        "language": "en-US",
+        "language": _language(),
         "items": [
             {
                 "id": incident.url,
-                "url": incident.url,
+                "url": f"{page.url}{local(incident.path)}",
                 "title": item_title(incident, zone, dates),
                 "content_html": item_html(incident, zone, page.url, dates),
                 "date_published": timestamp(item_date(incident, dates), zone),
@@ -122,16 +127,25 @@ def item_html(incident: PublicIncident, zone: ZoneInfo, base: str, dates: Dates 
     """
     parts = [_window(incident, zone, dates)] if incident.status == Phase.SCHEDULED else []
     for update in incident.updates:
-        when = f"{_day_and_time(update.display_at, zone)} {zone_name(update.display_at, zone)}"
         first, more = _split_body(update, base, dates)
-        parts.append(f"<p><small>{when}</small><br><strong>{_label(update)}</strong> - {first}</p>{more}")
+        parts.append(
+            f"<p><small>{_when(update.display_at, zone)}</small><br><strong>{_label(update)}</strong> - {first}</p>{more}"
+        )
     return "".join(parts)
 
 
 def _label(update: PublicUpdate) -> str:
-    """In English whatever the page's language: programs look for “Resolved”."""
+    if _is_translated():
+        return update.label
     with translation.override("en"):
         return update.label
+
+
+def _when(moment: datetime, zone: ZoneInfo) -> str:
+    if not _is_translated():
+        return f"{_day_and_time(moment, zone)} {zone_name(moment, zone)}"
+    when = moment.astimezone(zone)
+    return day_and_time(day_text(when, "short", with_year=False), f"{clock_text(when)} {zone_name(when, zone)}")
 
 
 def _split_body(update: PublicUpdate, base: str, dates: Dates) -> tuple[str, str]:
@@ -150,6 +164,9 @@ def _split_body(update: PublicUpdate, base: str, dates: Dates) -> tuple[str, str
 def _window(incident: PublicIncident, zone: ZoneInfo, dates: Dates) -> str:
     """Over midnight Statuspage says both days whole, with blanks of its own: “Jan 8, 21:00 UTC &nbsp;-&nbsp; Jan 9, …”."""
     start, end = incident.begins_at, incident.scheduled_until
+    if _is_translated() and end:
+        words = gettext("Scheduled for %(window)s") % {"window": in_words(start, end, zone)}
+        return f"<p><strong>{words}</strong></p>"
     window = describe_window(start, end, zone)
     if dates == Dates.STATUSPAGE and end and start.astimezone(zone).date() != end.astimezone(zone).date():
         window = " &nbsp;-&nbsp; ".join(f"{_day_and_time(each, zone)} {zone_name(each, zone)}" for each in (start, end))
@@ -203,12 +220,12 @@ def _generate(snapshot: Snapshot, form: Literal["rss", "atom"], dates: Dates) ->
     feed.register_extension("item", BaseExtension, ItemExtension)
     feed.id(f"tag:{host},2005:/history")
     feed.title(_title(page))
-    feed.link(href=f"{page.url}/history.{form}", rel="self", type=f"application/{form}+xml")
-    feed.link(href=page.url, rel="alternate", type="text/html")
+    feed.link(href=f"{page.url}{local(f'/history.{form}')}", rel="self", type=f"application/{form}+xml")
+    feed.link(href=_home(page), rel="alternate", type="text/html")
     if form == "rss":
         feed.description("Statuspage")  # required in RSS; some readers know the format by this word
     feed.author({"name": page.name})
-    feed.language("en-US")
+    feed.language(_language())
     feed.generator("")
     feed.updated(updated)
     feed.lastBuildDate(updated)
@@ -225,7 +242,7 @@ def _generate(snapshot: Snapshot, form: Literal["rss", "atom"], dates: Dates) ->
 def _add_entry(feed: FeedGenerator, incident: PublicIncident, zone: ZoneInfo, base: str, dates: Dates) -> FeedEntry:
     entry = feed.add_entry(order="append")
     entry.title(item_title(incident, zone, dates))
-    entry.link(href=incident.url)
+    entry.link(href=f"{base}{local(incident.path)}")
     entry.content(item_html(incident, zone, base, dates), type="html")
     entry.published(_local(item_date(incident, dates), zone))
     entry.updated(_local(incident.updated_at, zone))
@@ -234,7 +251,22 @@ def _add_entry(feed: FeedGenerator, incident: PublicIncident, zone: ZoneInfo, ba
     return entry
 
 
+def _is_translated() -> bool:
+    """Whether the feed's address has a language's prefix."""
+    return bool(local(""))
+
+
+def _language() -> str:
+    return active_language() if _is_translated() else "en-US"
+
+
+def _home(page: PublicPage) -> str:
+    return f"{page.url}{local('/')}" if _is_translated() else page.url
+
+
 def _title(page: PublicPage) -> str:
+    if _is_translated():
+        return gettext("%(name)s: history") % {"name": page.name}
     return f"{page.name} Status - Incident History"
 
 

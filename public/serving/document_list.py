@@ -56,7 +56,7 @@ def list_all(page: Page, today: date) -> Iterator[str]:
     `today`: in the page's time zone.
     """
     for code in Component.objects.public().filter(page=page).values_list("code", flat=True):
-        yield from (path.format(code) for path in COMPONENT_PATHS)
+        yield from (prefix + path.format(code) for prefix in _prefixes() for path in COMPONENT_PATHS)
     for code in Incident.objects.filter(page=page).order_by("pk").values_list("code", flat=True):
         yield from (path.format(code) for path in INCIDENT_PATHS)
         yield from (prefix + path.format(code) for prefix in _prefixes()[1:] for path in LOCAL_INCIDENT_PATHS)

@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import feedparser
 import pytest
 from bs4 import BeautifulSoup
 from django.conf import settings as django_settings
 from django.test import override_settings
 from django.urls import clear_url_caches
 from django.utils import timezone, translation
+from icalendar import Calendar
 
 import statuspage.urls
 from components.models import Component
@@ -111,9 +113,7 @@ def test_links_of_a_page_stay_in_its_language(read: Read, busy: Incident) -> Non
         page = read(PREFIX + path)
         addresses = {str(link["href"]) for link in page.find_all("a") if not link.get("hreflang")}
         inside = {
-            each
-            for each in addresses
-            if each.startswith("/") and not each.endswith((".rss", ".atom", ".json", ".ics", ".svg"))
+            each for each in addresses if each.startswith("/") and not each.startswith(("/api/v2/", "/history.json"))
         }
         assert inside
         assert {each for each in inside if not each.startswith(f"{PREFIX}/")} == set(), path
@@ -153,7 +153,7 @@ def test_what_programs_read_stays_english(get: Get, busy: Incident) -> None:
     with translation.override(LONGER):  # whatever a thread was left with
         for path in ("/history.rss", "/api/v2/summary.json", "/badge.json", "/api/banner.json"):
             assert "⟦" not in get(path).content.decode(), path
-    assert get(f"{PREFIX}/history.rss").status_code == 404
+    assert get(f"{PREFIX}/api/v2/summary.json").status_code == 404
 
 
 @pytest.mark.usefixtures("pseudo")
@@ -342,3 +342,56 @@ def test_what_staff_post_is_told_in_the_pages_own_language(outage: Incident) -> 
     with translation.override(LONGER):
         update = outage.post(Post("We know.", Phase.IDENTIFIED))
     assert Notice.objects.get(code=update.code).status_label == "Identified"
+
+
+# Feeds, calendar and badge
+
+
+@pytest.mark.usefixtures("pseudo")
+@pytest.mark.parametrize("name", ["history.rss", "history.atom"])
+def test_a_feed_is_in_the_language_of_its_address(get: Get, busy: Incident, name: str) -> None:
+    own, other = (feedparser.parse(get(f"{prefix}/{name}").content) for prefix in ("", PREFIX))
+    assert [each.id for each in other.entries] == [each.id for each in own.entries]
+    assert [each.published for each in other.entries] == [each.published for each in own.entries]
+    base = busy.page.url
+    assert {each.link for each in other.entries} == {
+        each.link.replace(f"{base}/", f"{base}{PREFIX}/") for each in own.entries
+    }
+    assert other.feed.link == f"{base}{PREFIX}/"
+    assert (own.feed.language, other.feed.language) == ("en-US", LONGER)
+    assert outside_brackets(other.feed.title) == ""
+    assert not any("⟦" in each.title + each.summary for each in own.entries)
+    words = [outside_brackets(BeautifulSoup(each.summary, "html.parser").get_text()) for each in other.entries]
+    for english in ("Investigating", "Resolved", "Update", "SCHEDULED", "Completed"):
+        assert not any(english in each for each in words), words
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_the_json_feed_is_in_the_language_of_its_address(get: Get, busy: Incident) -> None:
+    own, other = (json.loads(get(f"{prefix}/feed.json").content) for prefix in ("", PREFIX))
+    assert [each["id"] for each in other["items"]] == [each["id"] for each in own["items"]]
+    assert other["feed_url"] == f"{busy.page.url}{PREFIX}/feed.json"
+    assert all(each["url"].startswith(f"{busy.page.url}{PREFIX}/incidents/") for each in other["items"])
+    assert (own["language"], other["language"]) == ("en-US", LONGER)
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_the_calendar_is_in_the_language_of_its_address(get: Get, busy: Incident) -> None:
+    own, other = (Calendar.from_ical(get(f"{prefix}/maintenance.ics").content) for prefix in ("", PREFIX))
+    assert outside_brackets(str(other["name"])) == ""
+    assert [str(each["uid"]) for each in other.walk("VEVENT")] == [str(each["uid"]) for each in own.walk("VEVENT")]
+    addresses = [str(each["url"]) for each in other.walk("VEVENT")]
+    assert addresses
+    assert all(each.startswith(f"{busy.page.url}{PREFIX}/incidents/") for each in addresses)
+
+
+@pytest.mark.usefixtures("pseudo")
+@pytest.mark.parametrize("language", [LONGER, FROM_THE_RIGHT])
+def test_a_badge_is_in_the_language_of_its_address(get: Get, outage: Incident, chat: Component, language: str) -> None:
+    for path in ("/badge.svg", f"/badge/{chat.code}.svg"):
+        own, other = (BeautifulSoup(get(prefix + path).content, "xml") for prefix in ("", f"/{language}"))
+        assert "⟦" not in own.get_text()
+        label, message = other.find_all("text")
+        assert outside_brackets(message.get_text()) == "", path
+        assert label.get_text() == own.find("text").get_text()  # type: ignore[union-attr]
+    assert json.loads(get(f"/{language}/badge.json").content)["message"].startswith("⟦")
