@@ -1,7 +1,6 @@
 """The colours of static/css/tokens.css, for what no style sheet reaches: mails, badges and the banner's script."""
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +26,3 @@ def _six_digits(value: str) -> str:
 
 
 COLOURS = read_colours(TOKENS.read_text(encoding="utf-8"))
-
-
-def declare_colours(names: Iterable[str]) -> str:
-    """CSS that declares these tokens, for a style sheet that cannot load tokens.css."""
-    return " ".join(f"--{name}: light-dark({COLOURS[name].light}, {COLOURS[name].dark});" for name in names)

@@ -2,43 +2,82 @@
 
 Shape of the document (/api/banner.json), documented for its users in docs/banner.md:
 
-page     {name, url}
-banner   None, or {id, kind, severity, title, status, label, text, link, components, starts_at, ends_at, updated_at}
+page        {name, url}
+banner      the first of `banners`, or None
+banners     [{id, kind, severity, title, status, label, text, link, components, concerns, starts_at, ends_at, updated_at}]
+components  what the option `components` of a banner may name, as in `concerns`; None where they are too many to list
+words       what the script says by itself: {lang, dir, details, dismiss, left}
 
-`id` is the code of the newest update: a reader who dismissed the banner sees it again when there is news.
+`id` is the code of the newest update: a reader who dismissed the banner sees it again when there is news. `concerns` are the
+codes and names of the components, in lower case. Scripts of former releases read this too, for ever: nothing is taken away.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import get_language_bidi, gettext
+
 from components.status import Impact
-from core.languages import local
+from core.languages import active_language, local
 from core.plain_text import lead_text
 from incidents.phases import Phase
 from public.documents.api_v2 import Json, zone_of
 from public.documents.timestamps import optional_timestamp, timestamp
-from public.shapes import PublicIncident, PublicPage, Snapshot
+from public.shapes import PublicComponent, PublicIncident, PublicPage, Snapshot
 
 LONGEST_TEXT = 280  # characters: a banner is a pointer, not the story
+MOST_TOLD = 20
+MOST_LISTED = 200  # components; more would be a large part of what every reader loads
 
 
 def banner(snapshot: Snapshot) -> Json:
     page, zone = snapshot.page, zone_of(snapshot)
-    chosen = choose(snapshot)
+    told = [_describe(each, page, zone) for each in list_worth_telling(snapshot)[:MOST_TOLD]]
+    is_listed = len(snapshot.components) <= MOST_LISTED
     return {
         "page": {"name": page.name, "url": page.url},
-        "banner": _describe(chosen, page, zone) if chosen else None,
+        "banner": told[0] if told else None,
+        "banners": told,
+        "components": _list_names(snapshot.components) if is_listed else None,
+        "words": _list_words(),
     }
 
 
 def choose(snapshot: Snapshot) -> PublicIncident | None:
     """The incident or maintenance to announce at the time the snapshot was built."""
+    return next(iter(list_worth_telling(snapshot)), None)
+
+
+def list_worth_telling(snapshot: Snapshot) -> list[PublicIncident]:
+    """The most important first: open incidents, then maintenance that is near."""
     open_incidents = [incident for incident in snapshot.incidents if not incident.is_closed]
-    if open_incidents:
-        return max(open_incidents, key=lambda each: (Impact(each.impact).rank, each.updated_at))
+    open_incidents.sort(key=lambda each: (Impact(each.impact).rank, each.updated_at), reverse=True)
     until = snapshot.built_at + timedelta(hours=snapshot.page.maintenance_notice_hours)
     near = [work for work in snapshot.maintenances if _is_near(work, until)]
-    return min(near, key=lambda work: (work.status == Phase.SCHEDULED, work.begins_at), default=None)
+    return open_incidents + sorted(near, key=lambda work: (work.status == Phase.SCHEDULED, work.begins_at))
+
+
+def _list_names(components: Iterable[PublicComponent]) -> list[str]:
+    """Each component's code and names, as the option `components` may spell them; each once, in lower case."""
+    names = (name for component in components for name in (component.code, component.name, component.label))
+    return list(dict.fromkeys(name.lower() for name in names))
+
+
+def _list_words() -> Json:
+    """In the active language. `left`: until maintenance begins, in minutes, hours and days."""
+    hours, minutes = "{h}", "{m}"
+    return {
+        "lang": active_language(),
+        "dir": "rtl" if get_language_bidi() else "ltr",
+        "details": gettext("Details"),
+        "dismiss": gettext("Dismiss this message"),
+        "left": [
+            gettext("in %(minutes)s min") % {"minutes": minutes},
+            gettext("in %(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes},
+            gettext("in %(days)s d %(hours)s h") % {"days": "{d}", "hours": hours},
+        ],
+    }
 
 
 def _is_near(work: PublicIncident, until: datetime) -> bool:
@@ -57,6 +96,7 @@ def _describe(incident: PublicIncident, page: PublicPage, zone: ZoneInfo) -> Jso
         "text": shorten(lead_text(newest.body_html)) if newest else "",
         "link": f"{page.url}{local(incident.path)}",
         "components": [component.label for component in incident.components],
+        "concerns": _list_names(incident.components),
         "starts_at": timestamp(incident.scheduled_for or incident.started_at, zone),
         "ends_at": optional_timestamp(incident.scheduled_until, zone),
         "updated_at": timestamp(incident.updated_at, zone),

@@ -1,29 +1,23 @@
 """The documents for programs, published: JSON, feeds, calendar, badges, banner. Addresses: document_urls.py."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext
 
-from core.colours import declare_colours
 from core.languages import local
 from public.documents import api_v2 as api
-from public.documents import archive, badge, banner, calendar, feeds
+from public.documents import archive, badge, banner, calendar, embed, feeds
 from public.documents.api_v2 import Json, to_json
 from public.serving.edition import POLLED, Param, Rendered, View, published
 from public.shapes import Snapshot
 
 JSON_TYPE = "application/json; charset=utf-8"
 SCRIPT_TYPE = "text/javascript; charset=utf-8"
-# As they stand in static/js/embed.js and embed-script.js.
-BANNER_COLOURS = b'const COLOURS = "";'
-BANNER_TOKENS = ("ink", "soft", "card", "rim", "deg", "part", "maj", "maint")
-BANNER_WORDS = b'{ details: "Details", dismiss: "Dismiss this message" }'
+# As it stands in static/js/embed-script.js.
 FRAME_TITLE = b'"Service status"'
 # Other sites' visitors load the scripts on every page they open, and they change with a release at most.
 SCRIPT_HEADERS = {"Cache-Control": "public, max-age=300, stale-while-revalidate=86400, stale-if-error=604800"}
@@ -130,27 +124,25 @@ def embed_frame(snapshot: Snapshot, mobile: str | None) -> Rendered:
     return Rendered(render_to_string("public/embed_frame.html", banner.banner(snapshot) | context))
 
 
-def _script(file_name: str, words: Mapping[bytes, Any] | None = None, colours: str = "") -> Rendered:
-    """`words`: what to put in place of its English words, as JSON, where the address names another language.
-    `colours`: CSS that declares the tokens it draws with."""
-    source = Path(settings.BASE_DIR, "static", "js", file_name).read_bytes()
-    for english, translated in (words or {}).items() if local("") else ():
-        source = source.replace(english, to_json(translated))
-    source = source.replace(BANNER_COLOURS, f'const COLOURS = "{colours}";'.encode())
+def _script(file_name: str) -> bytes:
+    return Path(settings.BASE_DIR, "static", "js", file_name).read_bytes()
+
+
+def _publish_script(source: bytes) -> Rendered:
     return Rendered(source, content_type=SCRIPT_TYPE, headers=SCRIPT_HEADERS)
 
 
 @published(cors=True)
 def embed_js(snapshot: Snapshot) -> Rendered:
-    words = {"details": gettext("Details"), "dismiss": gettext("Dismiss this message")}
-    return _script("embed.js", {BANNER_WORDS: words}, declare_colours(BANNER_TOKENS))
+    return _publish_script(embed.script())
 
 
 @published(cors=True)
 def embed_script(snapshot: Snapshot) -> Rendered:
-    return _script("embed-script.js", {FRAME_TITLE: gettext("Service status")})
+    source = _script("embed-script.js")
+    return _publish_script(source.replace(FRAME_TITLE, to_json(gettext("Service status"))) if local("") else source)
 
 
 @published(cors=True)
 def statuspage_helper(snapshot: Snapshot) -> Rendered:
-    return _script("se-v2.js")
+    return _publish_script(_script("se-v2.js"))

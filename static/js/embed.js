@@ -2,208 +2,219 @@
 //
 // A guest in somebody else's page: it draws over the page and never moves it, reads one public document
 // without cookies, and when anything at all fails it draws nothing. Text is only ever set as text.
-// How to embed it, and what it reads: docs/banner.md.
+// How to embed it, its options, and what it reads: docs/banner.md.
+//
+// At most 3 kB compressed (tests/public/test_embed.py). It is served without indentation and without lines such as this
+// one (public/documents/embed.py), so comments stand on lines of their own.
 (() => {
-  "use strict";
+  const NAME = "status-banner";
 
-  const POLL_MS = 60_000; // 45 to 75 s with the jitter: many readers must not ask in step
-  const SOONEST_MS = 30_000;
-  const LONGEST_MS = 15 * 60_000;
-  const GIVE_UP_MS = 2_000;
+  const script = document.currentScript || document.querySelector('script[src*="/embed."]');
+  if (!script || !window.customElements) return;
+  // With the language, where the script's address has one: …/de/embed.js
+  const home = new URL(".", script.src).href;
 
-  const script = document.currentScript || document.querySelector('script[src$="/embed.js"]');
-  if (!script || !window.customElements || customElements.get("status-banner")) return;
-  const source = new URL(script.src, location.href);
-  const origin = source.origin;
-  const folder = new URL(".", source).href; // with the language, where the script's address has one: …/de/embed.js
-  const words = { details: "Details", dismiss: "Dismiss this message" }; // as the server translates them
-  const storageKey = `status-banner:${origin}`;
+  // As the server fills it from static/css/tokens.css; the page around us may set another for each.
+  const COLOURS = "";
 
-  const COLOURS = ""; // as the server fills it from static/css/tokens.css
-
-  // `!important` because a rule such as `* { position: relative }` in the page would win over :host.
-  const CSS = `
-    :host { all: initial !important; position: fixed !important; z-index: 2147483000 !important;
-      inset: auto 16px 16px auto !important; width: min(380px, calc(100vw - 32px)) !important;
-      pointer-events: none !important; color-scheme: light dark !important; }
-    :host([position="top"]) { inset: 16px 16px auto auto !important; }
-    @media (max-width: 450px) {
-      :host { inset: auto 8px 8px 8px !important; width: auto !important; }
-      :host([position="top"]) { inset: 8px 8px auto 8px !important; }
-    }
-    .card { ${COLOURS} --tone: var(--soft);
-      pointer-events: auto; box-sizing: border-box; position: relative; padding: 14px 48px 14px 18px;
-      font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; color: var(--ink);
-      background: var(--card); border: 1px solid var(--rim); border-left: 6px solid var(--tone); border-radius: 12px;
-      box-shadow: 0 8px 28px rgb(0 0 0 / .18); overflow-wrap: anywhere; max-height: 60vh; overflow-y: auto; }
-    .minor { --tone: var(--deg); }
-    .major { --tone: var(--part); }
-    .critical { --tone: var(--maj); }
-    .maintenance { --tone: var(--maint); }
-    p { margin: 0; }
-    .title { font-weight: 650; }
-    .label { color: var(--tone); font-weight: 600; font-size: 13px; }
-    .text { margin-top: 4px; }
-    .time { margin-top: 4px; color: var(--soft); font-size: 13px; }
-    a { display: inline-block; margin-top: 8px; color: inherit; font-weight: 600; }
-    button { position: absolute; top: 4px; right: 4px; width: 40px; height: 40px; border: 0; border-radius: 8px;
-      background: transparent; color: inherit; font: 20px/1 system-ui, sans-serif; cursor: pointer; }
-    a:focus-visible, button:focus-visible { outline: 3px solid var(--maint); outline-offset: -3px; }
-    @media (forced-colors: active) { .card { border-color: CanvasText; } }
-    @media print { :host { display: none !important; } }
+  // The element has no box of its own, so no rule of the page moves one; all that is drawn stands in the shadow root.
+  const SHEET = `
+    :host { display: contents !important; }
+    .region { all: initial; position: fixed; z-index: 2147483000; inset-block-end: 16px; inset-inline-end: 16px;
+      width: min(380px, 100vw - 32px); color-scheme: var(--status-banner-scheme, light dark); }
+    .top, .bottom { inset: auto 0 0; width: auto; --round: 0; }
+    .top { inset: 0 0 auto; }
+    .inline { display: block; position: relative; z-index: 1; inset: 0; width: auto; height: var(--status-banner-height, 0); }
+    .card { ${COLOURS} box-sizing: border-box; position: relative; padding: 14px 48px; padding-inline-start: 18px;
+      font: 15px/1.45 var(--status-banner-font, system-ui); color: var(--text); background: var(--background);
+      border: 1px solid var(--muted); border-inline-start: 6px solid var(--tone);
+      border-radius: var(--round, var(--status-banner-radius, 12px)); box-shadow: 0 8px 28px rgb(0 0 0 / .18);
+      overflow: auto; overflow-wrap: anywhere; max-height: 60vh; }
+    p { margin: 0 0 4px; }
+    .title, .label, a { font-weight: 600; color: inherit; }
+    .label, .time { font-size: 13px; color: var(--tone); }
+    button { all: unset; position: absolute; inset-block-start: 4px; inset-inline-end: 4px; width: 40px; text-align: center;
+      font-size: 20px; line-height: 40px; cursor: pointer; }
+    :focus-visible { outline: auto; }
+    @media print { .card { display: none; } }
   `;
 
-  function element(tag, className, text) {
-    const made = document.createElement(tag);
-    made.className = className;
-    if (text) made.textContent = text;
-    return made;
-  }
-
-  function safeLink(address) {
+  // Whatever a strange page or an old browser makes fail: the page must not notice.
+  const attempt = (work) => {
     try {
-      const url = new URL(address, origin);
-      return url.protocol === "https:" || url.protocol === "http:" ? url.href : origin;
-    } catch {
-      return origin;
-    }
-  }
+      return work();
+    } catch {}
+  };
 
-  function scheduledTime(banner) {
-    if (banner.kind !== "maintenance" || !banner.starts_at) return "";
-    const moment = (text, style) => new Date(text).toLocaleString(undefined, style);
-    const start = moment(banner.starts_at, { weekday: "short", day: "numeric", month: "long", hour: "numeric", minute: "2-digit" });
-    if (!banner.ends_at) return start;
-    const sameDay = new Date(banner.starts_at).toDateString() === new Date(banner.ends_at).toDateString();
-    const end = moment(banner.ends_at, { ...(sameDay ? {} : { day: "numeric", month: "long" }), hour: "numeric", minute: "2-digit" });
-    return `${start} – ${end}`;
-  }
+  const said = new Set();
+  const warn = (text) => {
+    if (!said.has(text)) console.warn(`${NAME}: bad ${text}`);
+    said.add(text);
+  };
+
+  // What each address answered last, for all banners of the page: two of them, or one that a framework removes and
+  // places again, ask once.
+  const answers = {};
+  const load = (address) => {
+    if (Date.now() - answers[address]?.at < 3e4) return answers[address];
+    const answer = fetch(address, {
+      credentials: "omit", cache: "no-cache", referrerPolicy: "no-referrer", signal: AbortSignal.timeout(2e3),
+    }).then((reply) => reply.json());
+    return (answers[address] = Object.assign(answer, { at: Date.now() }));
+  };
+
+  // Updates that the visitor dismissed, by their ids, which are the same in no two pages.
+  const dismissed = new Set(`${attempt(() => localStorage.getItem(NAME))}`.split(" "));
+  const placed = new Set();
+  const dismiss = (id) => {
+    dismissed.add(id);
+    attempt(() => localStorage.setItem(NAME, [...dismissed].slice(-30).join(" ")));
+    for (const banner of placed) banner.draw();
+  };
+
+  const element = (tag, className, textContent, more) =>
+    Object.assign(document.createElement(tag), { className, textContent }, more);
+
+  // `phrases`: of minutes, of hours and of days, such as "in {h} h {m} min".
+  const countdown = (minutes, phrases) => {
+    const phrase = phrases[minutes < 60 ? 0 : minutes < 1440 ? 1 : 2];
+    const values = { d: minutes / 1440, h: (minutes / 60) % 24, m: minutes % 60 };
+    return ` (${phrase.replace(/{(.)}/g, (_, unit) => Math.floor(values[unit]))})`;
+  };
 
   class StatusBanner extends HTMLElement {
-    #region;
-    #timer = 0;
-    #failures = 0;
-    #askedAt = 0;
+    static observedAttributes = ["components", "position", "src"];
+    // There before its words are, or screen readers do not say them.
+    #region = element("div", "", "", { role: "status" });
+    #document;
     #shown = "";
-    #dismissed = "";
-    #onVisibility = () => this.#attempt(() => this.#resume());
+    #failures = 0;
+    #timer;
+    #clock;
 
-    connectedCallback() {
-      this.#attempt(() => {
-        if (!this.#region) this.#build();
-        document.addEventListener("visibilitychange", this.#onVisibility);
-        this.#resume();
+    constructor() {
+      super();
+      attempt(() => {
+        // Not a <style>: a page's style-src would refuse that.
+        const sheet = new CSSStyleSheet();
+        sheet.replaceSync(SHEET);
+        const root = this.attachShadow({ mode: "open" });
+        root.adoptedStyleSheets = [sheet];
+        root.append(this.#region);
       });
     }
 
+    connectedCallback() {
+      placed.add(this);
+      document.addEventListener("visibilitychange", this.#ask);
+      this.#ask();
+    }
+
     disconnectedCallback() {
+      placed.delete(this);
+      document.removeEventListener("visibilitychange", this.#ask);
       clearTimeout(this.#timer);
-      document.removeEventListener("visibilitychange", this.#onVisibility);
+      clearTimeout(this.#clock);
+      this.#shown = 0;
     }
 
-    // Whatever a strange page or an old browser makes fail: the page must not notice.
-    #attempt(work) {
-      try {
-        return work();
-      } catch {
-        return undefined;
-      }
+    attributeChangedCallback() {
+      this.#ask();
     }
 
-    #build() {
-      const sheet = new CSSStyleSheet(); // not a <style>: a page's style-src would refuse that
-      sheet.replaceSync(CSS);
-      const root = this.attachShadow({ mode: "open" });
-      root.adoptedStyleSheets = [sheet];
-      this.#region = element("div", "region");
-      this.#region.setAttribute("role", "status"); // there before its words are, or they go unread
-      root.append(this.#region);
-    }
-
-    #resume() {
-      clearTimeout(this.#timer);
+    #ask = async () => {
       if (document.hidden || !this.isConnected) return;
-      const due = this.#askedAt + SOONEST_MS - Date.now();
-      this.#timer = setTimeout(() => this.#poll(), Math.max(0, due));
-    }
-
-    async #poll() {
-      this.#askedAt = Date.now();
       try {
-        this.#show((await this.#load()).banner);
+        this.#document = await load(`${this.#source}api/banner.json`);
         this.#failures = 0;
+        this.draw();
       } catch {
         this.#failures += 1;
       }
       clearTimeout(this.#timer);
-      if (document.hidden || !this.isConnected) return;
-      const pause = Math.min(LONGEST_MS, POLL_MS * 2 ** Math.min(this.#failures, 5));
-      this.#timer = setTimeout(() => this.#poll(), pause * (0.75 + Math.random() / 2));
+      // 45 to 75 s with the jitter: many readers must not ask in step. A quarter of an hour at most while it fails.
+      this.#timer = setTimeout(this.#ask, Math.min(9e5, 6e4 * 2 ** this.#failures) * (0.75 + Math.random() / 2));
+    };
+
+    get #source() {
+      const src = this.getAttribute("src") || home;
+      return attempt(() => new URL(src, location).href.replace(/\/?$/, "/")) || (warn(`src “${src}”`), home);
     }
 
-    async #load() {
-      const control = new AbortController();
-      const giveUp = setTimeout(() => control.abort(), GIVE_UP_MS);
-      try {
-        const answer = await fetch(`${folder}api/banner.json`, {
-          mode: "cors", credentials: "omit", cache: "no-cache", referrerPolicy: "no-referrer", signal: control.signal,
-        });
-        if (!answer.ok) throw new Error(`status ${answer.status}`);
-        return await answer.json();
-      } finally {
-        clearTimeout(giveUp);
-      }
-    }
-
-    #show(banner) {
-      const version = banner ? `${banner.id} ${banner.updated_at}` : "";
-      if (version === this.#shown) return;
-      this.#shown = version;
-      const wanted = banner && !this.#isDismissed(String(banner.id));
-      this.#region.replaceChildren(...(wanted ? [this.#card(banner)] : []));
-    }
-
-    #card(banner) {
-      const severity = ["minor", "major", "critical", "maintenance"].includes(banner.severity) ? banner.severity : "none";
-      const card = element("div", `card ${severity}`);
-      card.append(element("p", "label", banner.label), element("p", "title", banner.title));
-      const time = scheduledTime(banner);
-      if (time) card.append(element("p", "time", time));
-      if (banner.text) card.append(element("p", "text", banner.text));
-      const link = element("a", "link", words.details);
-      link.href = safeLink(banner.link);
-      link.target = "_blank";
-      link.rel = "noopener";
-      const dismiss = element("button", "dismiss", "×");
-      dismiss.type = "button";
-      dismiss.setAttribute("aria-label", words.dismiss);
-      dismiss.addEventListener("click", () => this.#dismiss(String(banner.id)));
-      card.addEventListener("keydown", (event) => {
-        if (event.key === "Escape") this.#dismiss(String(banner.id));
+    draw() {
+      attempt(() => {
+        const { banners, components, words } = this.#document;
+        const position = this.getAttribute("position") || "corner";
+        this.#region.className = `region ${position}`;
+        if (!/^(corner|top|bottom|inline)$/.test(position)) warn(`position “${position}”`);
+        const chosen = (this.getAttribute("components") || "").toLowerCase().split(",").map((name) => name.trim()).filter(
+          (name) => name && (components?.includes(name) !== false || warn(`component “${name}”`)),
+        );
+        const found = banners.find(({ concerns }) => !chosen[0] || chosen.some((name) => concerns.includes(name)));
+        const wanted = found && !dismissed.has(found.id) && found;
+        const version = wanted ? wanted.id + wanted.updated_at : "";
+        if (version === this.#shown) return;
+        this.#shown = version;
+        clearTimeout(this.#clock);
+        this.#region.replaceChildren(...(wanted ? [this.#card(wanted, words, () => dismiss(wanted.id))] : []));
       });
-      card.append(link, dismiss);
+    }
+
+    #card(banner, words, onclick) {
+      const { lang, dir } = words;
+      const line = (name) => element("p", name, banner[name], { dir: "auto" });
+      const card = element("div", "card", "", { lang, dir, onkeydown: ({ key }) => key === "Escape" && onclick() });
+      card.append(
+        line("label"),
+        line("title"),
+        banner.kind === "maintenance" ? this.#time(banner, words) : "",
+        line("text"),
+        element("a", "", words.details, {
+          href: /^https?:/.test(banner.link) ? banner.link : home, target: "_blank",
+        }),
+        element("button", "", "×", { ariaLabel: words.dismiss, onclick }),
+      );
+      card.style.setProperty("--tone", `var(--${banner.severity}, var(--muted))`);
+      // A bad colour would leave text without one; "initial" stands for the one that the page did not set.
+      for (const name of COLOURS.match(/--status-\w+-\w+/g)) {
+        const value = getComputedStyle(this).getPropertyValue(name);
+        if (!value || CSS.supports("color", value)) continue;
+        warn(`${name} “${value}”`);
+        card.style.setProperty(name, "initial");
+      }
       return card;
     }
 
-    #dismiss(id) {
-      this.#dismissed = id;
-      this.#attempt(() => localStorage.setItem(storageKey, id)); // throws where storage is switched off
-      this.#region.replaceChildren();
-    }
-
-    #isDismissed(id) {
-      return id === this.#dismissed || id === this.#attempt(() => localStorage.getItem(storageKey));
+    #time(banner, words) {
+      const start = new Date(banner.starts_at);
+      const style = { dateStyle: "full", timeStyle: "short" };
+      const line = element("p", "time", new Intl.DateTimeFormat([], style).formatRange(start, new Date(banner.ends_at)));
+      // Screen readers say it when they come by, not every minute.
+      const left = element("span", "", "", { role: "timer" });
+      const count = () => {
+        const ms = banner.status === "scheduled" ? start - Date.now() : 0;
+        left.textContent = ms > 0 ? countdown(Math.ceil(ms / 6e4), words.left) : "";
+        if (ms > 0) this.#clock = setTimeout(count, (ms % 6e4) + 20);
+      };
+      count();
+      line.append(left);
+      return line;
     }
   }
 
-  function insert() {
-    if (document.querySelector("status-banner")) return;
-    const banner = document.createElement("status-banner");
-    if (script.dataset.position) banner.setAttribute("position", script.dataset.position);
-    document.body.append(banner);
-  }
+  const insert = () => {
+    if ("manual" in script.dataset || document.querySelector(`${NAME}:not([inserted])`)) return;
+    const banner = document.createElement(NAME);
+    for (const [name, value] of Object.entries({ src: home, inserted: "", ...script.dataset })) banner.setAttribute(name, value);
+    // The same line twice is one banner.
+    if ([...document.querySelectorAll(NAME)].some((other) => other.isEqualNode(banner))) return;
+    if (script.dataset.position === "inline") script.after(banner);
+    else document.body.append(banner);
+  };
 
-  customElements.define("status-banner", StatusBanner);
-  if (document.body) insert();
-  else document.addEventListener("DOMContentLoaded", insert, { once: true });
+  attempt(() => {
+    if (!customElements.get(NAME)) customElements.define(NAME, StatusBanner);
+    if (document.body) insert();
+    else document.addEventListener("DOMContentLoaded", insert);
+  });
 })();

@@ -11,6 +11,7 @@ import time_machine
 from django.conf import settings
 from django.test import Client
 
+from components.models import Component
 from components.status import Status
 from incidents.models import Incident, Post
 from public.documents.banner import banner, choose, shorten
@@ -40,6 +41,7 @@ def test_an_open_incident_is_told_with_its_newest_update(example: Example) -> No
         "text": "Still looking. More here.",
         "link": f"{example.page.url}/incidents/{example.outage.code}",
         "components": ["Chat API"],
+        "concerns": [example.api.code, "chat api"],
         "starts_at": "2026-03-10T04:00:00.000-06:00",
         "ends_at": None,
         "updated_at": "2026-03-10T04:30:00.000-06:00",
@@ -90,7 +92,55 @@ def test_running_work_is_told_before_work_that_is_only_near(example: Example) ->
 def test_when_all_is_well_there_is_no_banner(example: Example) -> None:
     example.outage.post(Post("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11)))
     example.planned.post(Post("Done.", "completed", at=at(10, 11)))
-    assert banner(example.snapshot()) == {"page": {"name": "Acme", "url": example.page.url}, "banner": None}
+    document = banner(example.snapshot())
+    assert document["page"] == {"name": "Acme", "url": example.page.url}
+    assert (document["banner"], document["banners"]) == (None, [])
+
+
+def test_all_that_is_worth_telling_is_there_for_banners_of_chosen_components(example: Example) -> None:
+    Incident.open(
+        example.page, "All is lost", Post("Words.", components={example.site: Status.MAJOR_OUTAGE}, at=at(10, 11))
+    )
+    told = banner(example.snapshot(at(11, 12)))["banners"]
+    assert [each["title"] for each in told] == ["All is lost", "Messages delayed", "Database work"]
+    assert [each["concerns"] for each in told] == [
+        [example.site.code, "website"],
+        [example.api.code, "chat api"],
+        [example.site.code, "website"],
+    ]
+
+
+def test_at_most_twenty_are_told(example: Example) -> None:
+    for number in range(25):
+        Incident.open(example.page, f"Trouble {number}", Post("Words.", at=at(10, 11)))
+    assert len(banner(example.snapshot())["banners"]) == 20
+
+
+def test_a_component_is_named_by_its_code_its_name_or_its_name_with_the_group(example: Example) -> None:
+    other = Component.objects.create(page=example.page, name="Chat API", position=9)
+    assert banner(example.snapshot())["components"] == [
+        example.api.code,
+        "chat api",
+        "chat - chat api",
+        example.site.code,
+        "website",
+        other.code,
+    ]
+
+
+def test_a_list_of_components_that_is_too_long_for_every_reader_is_left_out(example: Example) -> None:
+    Component.objects.bulk_create(Component(page=example.page, name=f"Node {number}") for number in range(200))
+    assert banner(example.snapshot())["components"] is None
+
+
+def test_it_says_the_words_of_the_script(example: Example) -> None:
+    assert banner(example.snapshot())["words"] == {
+        "lang": "en",
+        "dir": "ltr",
+        "details": "Details",
+        "dismiss": "Dismiss this message",
+        "left": ["in {m} min", "in {h} h {m} min", "in {d} d {h} h"],
+    }
 
 
 def test_text_is_plain_and_short(example: Example) -> None:
