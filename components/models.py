@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -60,6 +60,11 @@ class ComponentQuerySet(PlacedQuerySet):
         """With what `is_set_by_hand` needs."""
         held = Effect.objects.filter(component=OuterRef("pk"), status__gt=Status.OPERATIONAL)
         return self.annotate(has_cause=Exists(held))
+
+    def with_since(self) -> "ComponentQuerySet":
+        """With `status_since`: when it last began to show what it shows."""
+        current = StatusSpan.objects.filter(component=OuterRef("pk"), ended_at=None)
+        return self.annotate(status_since=Subquery(current.values("started_at")[:1]))
 
     def compared_by_name(self) -> "ComponentQuerySet":
         """With `has_namesake`. Hidden ones are compared with nobody: the label of a public one must not tell of them."""

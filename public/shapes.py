@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext
 
+from components.status import Status
 from components.uptime import Uptime
 from incidents.page_status import PageStatus
 from incidents.phases import Phase
@@ -71,6 +72,17 @@ class PublicComponent:
     """None where it is not shown, and on an incident that is older than the snapshot."""
     is_set_by_hand: bool = False
     """Staff set this status, and no open incident says it."""
+    status_since: datetime | None = None
+    """When it last began to show this status; None on an incident that is older than the snapshot."""
+
+    @property
+    def path(self) -> str:
+        return f"/components/{self.code}"
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the front page shows it: some are shown there only while something is wrong with them."""
+        return not self.only_show_if_degraded or self.status != Status.OPERATIONAL.slug
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def describe_page(page: Page) -> PublicPage:
 
 
 def build_components(page: Page, now: datetime) -> list[PublicComponent]:
-    rows = list(page.components.public().labelled().with_causes().order_by("position", "pk"))
+    rows = list(page.components.public().labelled().with_causes().with_since().order_by("position", "pk"))
     uptimes = build_uptime([row for row in rows if row.showcase], days=UPTIME_DAYS, now=now, zone=page.zone)
     return [describe_component(row, uptimes.get(row.pk)) for row in rows]
 
@@ -110,6 +110,7 @@ def describe_component(row: Component, uptime: Uptime | None = None) -> PublicCo
         updated_at=row.updated_at,
         uptime=uptime,
         is_set_by_hand=row.is_set_by_hand,
+        status_since=getattr(row, "status_since", None),  # annotated by with_since()
     )
 
 
@@ -262,6 +263,12 @@ def build_incident(page: Page, code: str) -> PublicIncident | None:
     """One incident however old; None when the page has no such incident."""
     found = build_incidents(page.incidents.filter(code=code), _component_map(page))
     return found[0] if found else None
+
+
+def build_past(page: Page, component_code: str, most: int) -> list[PublicIncident]:
+    """What is over and touched a public component, the latest begun first, as many as `most`."""
+    rows = page.incidents.filter(components__code=component_code, components__page=page, status__in=CLOSED)
+    return build_incidents(rows.annotate(began=BEGAN).order_by("-began", "-pk")[:most], _component_map(page))
 
 
 def _component_map(page: Page) -> dict[str, PublicComponent]:

@@ -3,7 +3,7 @@
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from public import health, views
+from public import component_pages, health, views
 
 # Served in every language: statuspage/urls.py.
 for_people = [
@@ -13,6 +13,8 @@ for_people = [
     path("history/<int:year>-<int:month>", views.history, name="history-month"),
     path("incidents/<slug:code>", views.incident, name="incident"),
     path("fragments/incidents/<slug:code>", views.incident_fragment, name="incident-fragment"),
+    path("components/<slug:code>", component_pages.component, name="component"),
+    path("fragments/components/<slug:code>", component_pages.component_fragment, name="component-fragment"),
     path("api", views.documents, name="documents"),
 ]
 urlpatterns = [

@@ -75,16 +75,27 @@ class ManageForm(ChoiceForm):
 
 
 class SubscribeForm(ChoiceForm):
-    """The same for somebody new; with the code of an incident there is a third choice, that one alone."""
+    """The same for somebody new; with the code of an incident there is a third choice, that one alone. With the code of
+    a public component, that one is ticked."""
 
     email = forms.CharField(max_length=320, error_messages={"required": _("Write your e-mail address.")})
     incident = forms.CharField(required=False)
     # Invisible, and named so that programs fill it in; people leave it empty.
     website = forms.CharField(required=False)
 
-    def __init__(self, page: Page, data: Mapping[str, Any] | None = None, *, incident: str = "", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        page: Page,
+        data: Mapping[str, Any] | None = None,
+        *,
+        incident: str = "",
+        component: str = "",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(page, data, **kwargs)
         self.incident_code = incident
+        if any(each.code == component for _name, members in self.groups for each in members):
+            self.initial.update(scope=CHOSEN, components=[component])
         if incident:
             self.fields["scope"] = scope_field((INCIDENT, _("Only this incident")), *SCOPES)
 

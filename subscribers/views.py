@@ -58,7 +58,8 @@ def subscribe(request: HttpRequest, page: Page) -> HttpResponse:
     if request.method != "POST":
         code = request.GET.get("incident", "")
         incident = code if INCIDENT_CODE.fullmatch(code) else ""
-        return _show(request, page, "subscribe", form=SubscribeForm(page, incident=incident))
+        form = SubscribeForm(page, incident=incident, component=request.GET.get("component", ""))
+        return _show(request, page, "subscribe", form=form)
     form = SubscribeForm(page, request.POST, incident=request.POST.get("incident", ""))
     if not form.is_valid():
         return _show(request, page, "subscribe", status=UNPROCESSABLE, form=form)

@@ -40,7 +40,7 @@ class Section:
 
 def build_sections(snapshot: Snapshot) -> list[Section]:
     """Groups and loose components by position; loose neighbours share a card."""
-    shown = {component.code: component for component in snapshot.components if _is_shown(component)}
+    shown = {component.code: component for component in snapshot.components if component.is_listed}
     loose = [component for component in shown.values() if component.group_code is None]
     sections: list[Section] = []
     rows: list[PublicGroup | PublicComponent] = [*snapshot.groups, *loose]
@@ -53,10 +53,6 @@ def build_sections(snapshot: Snapshot) -> list[Section]:
         else:
             sections.append(Section(None, [row]))
     return sections
-
-
-def _is_shown(component: PublicComponent) -> bool:
-    return not component.only_show_if_degraded or component.status != Status.OPERATIONAL.slug
 
 
 @dataclass(frozen=True)

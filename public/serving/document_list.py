@@ -16,7 +16,7 @@ from public.snapshot import find_first_month
 
 INCIDENT_PATHS = ("/incidents/{}", "/incidents/{}.json", "/fragments/incidents/{}")
 LOCAL_INCIDENT_PATHS = ("/incidents/{}", "/fragments/incidents/{}")
-COMPONENT_PATHS = ("/badge/{}.svg", "/badge/{}.json")
+COMPONENT_PATHS = ("/badge/{}.svg", "/badge/{}.json", "/components/{}", "/fragments/components/{}")
 
 
 def list_fixed() -> list[str]:
@@ -47,7 +47,9 @@ def list_current(editions: Editions, page_id: int) -> list[str]:
     finally:
         connection.close()  # called in threads that come and go
     codes = [incident.code for incident in (*snapshot.incidents, *snapshot.maintenances)]
-    return list_fixed() + [f"{prefix}/incidents/{code}" for prefix in _prefixes() for code in codes]
+    paths = [f"/incidents/{code}" for code in codes]
+    paths += [component.path for component in snapshot.components if component.is_listed]
+    return list_fixed() + [prefix + path for prefix in _prefixes() for path in paths]
 
 
 def list_all(page: Page, today: date) -> Iterator[str]:

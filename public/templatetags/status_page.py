@@ -86,6 +86,12 @@ def day(context: Context, when: date) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def begun(context: Context, incident: PublicIncident) -> SafeString:
+    """The day on which it began, as a heading."""
+    return day(context, incident.begins_at.astimezone(_zone(context)).date())
+
+
+@register.simple_tag(takes_context=True)
 def outcome(context: Context, incident: PublicIncident) -> str:
     return presentation.describe_outcome(incident, context["snapshot"].built_at)
 

@@ -54,7 +54,7 @@ def test_the_list_of_documents_names_every_one_for_programs() -> None:
 def addresses_of(route: str, incident: Incident, others: list[str], components: list[Component]) -> list[str]:
     """The addresses of a route, one for each thing that it can be about. KeyError for a part not known here."""
     route = "/" + route.removeprefix("/").removeprefix("^")
-    about_components = "badge" in route
+    about_components = "badge" in route or "components/" in route
     codes = [component.code for component in components] if about_components else [incident.code, *others]
     if "<slug:code>" in route:
         return [route.replace("<slug:code>", code) for code in codes]
