@@ -25,6 +25,17 @@ def day_text(when: date, form: Literal["short", "long"] = "long", *, with_year: 
     return date_format(when, DJANGOS[with_year] if pattern == name else pattern)
 
 
+def days_text(first: date, last: date, *, with_year: bool) -> str:
+    """ "20 to 24 November", "28 October to 2 November 2025", and one day as that day."""
+    if first == last:
+        return day_text(last, with_year=with_year)
+    number = get_format("DAY_IN_RANGE_FORMAT")
+    is_short = (first.year, first.month) == (last.year, last.month) and number != "DAY_IN_RANGE_FORMAT"
+    begin = date_format(first, number) if is_short else day_text(first, with_year=first.year != last.year)
+    # Translators: from when to when, such as “20 to 24 November”.
+    return gettext("%(start)s to %(end)s") % {"start": begin, "end": day_text(last, with_year=with_year)}
+
+
 def weekday_and_day(when: date, *, with_year: bool) -> str:
     """ "Sun 12 December"."""
     words = {"weekday": date_format(when, "D"), "day": day_text(when, with_year=with_year)}

@@ -87,12 +87,14 @@ class PublicComponent:
 
 @dataclass(frozen=True, slots=True)
 class PublicAffected:
-    """A component as an update touched it: what it was called then, what it showed before and after."""
+    """A component as an update touched it: what it was called then, what it showed before and after, and what the
+    incident itself says of it (another one may say worse)."""
 
     code: str
     name: str
     old_status: str
     new_status: str
+    effect: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +169,13 @@ class Day:
 
     date: date
     incidents: list[PublicIncident]
-    """Those that began on it, newest first."""
+    """Those that began on it, newest first where nothing else orders them."""
     ongoing: list[PublicIncident]
-    """Those that began before it and touched it."""
+    """Those that began before it and touched it. Both: what is open first, the worst of it at the top."""
+
+    @property
+    def all_incidents(self) -> list[PublicIncident]:
+        return self.incidents + self.ongoing
 
 
 @dataclass(frozen=True, slots=True)

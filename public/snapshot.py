@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from components.models import Component, Group
-from components.status import Status
+from components.status import Impact, Status
 from components.uptime import Uptime, build_uptime
 from delivery.models import Delivery
 from delivery.registry import kinds_shown_as
@@ -206,7 +206,13 @@ def _describe_update(row: Update, tweets: dict[str, str], *, repeats: bool) -> P
         deliver_notifications=row.deliver_notifications,
         tweet_id=tweets.get(row.code),
         affected=[
-            PublicAffected(each.code, each.name, Status(each.old_status).slug, Status(each.new_status).slug)
+            PublicAffected(
+                code=each.code,
+                name=each.name,
+                old_status=Status(each.old_status).slug,
+                new_status=Status(each.new_status).slug,
+                effect=Status(each.effect).slug,
+            )
             for each in row.affected.all()
         ],
     )
@@ -221,19 +227,39 @@ def recent_days(
     begins = [page.created_at, *(each.created_at for each in components), *(each.begins_at for each in told)]
     known_since = min(min(begins).astimezone(page.zone).date(), today)
     days = [today - timedelta(days=back) for back in range(RECENT_DAYS)]
-    return [_day(day, told, page.zone) for day in days if day >= known_since]
+    return [build_day(day, told, page.zone) for day in days if day >= known_since]
 
 
-def _day(when: date, incidents: list[PublicIncident], zone: ZoneInfo) -> Day:
-    there = [each for each in incidents if each.touches(when, zone)]
+def build_day(when: date, incidents: list[PublicIncident], zone: ZoneInfo) -> Day:
+    """What went on in a day, of `incidents` that have begun."""
+    there = sorted((each for each in incidents if each.touches(when, zone)), key=_open_and_worst_first)
     begun = [each for each in there if each.begins_at.astimezone(zone).date() == when]
     return Day(when, begun, [each for each in there if each not in begun])
+
+
+def _open_and_worst_first(incident: PublicIncident) -> int:
+    """What is closed stays in the order it has."""
+    return 1 if incident.is_closed else -Impact(incident.impact).rank
 
 
 def build_month(page: Page, year: int, month: int) -> list[PublicIncident]:
     """The incidents of one month in the page's time zone, the latest begun first. Raises ValueError for no such month."""
     first = datetime(year, month, 1, tzinfo=page.zone).astimezone(UTC)
     after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=page.zone).astimezone(UTC)
+    return _build_between(page, first, after)
+
+
+def build_days(page: Page, now: datetime) -> list[Day]:
+    """The days of which uptime is shown on which something went on, newest first."""
+    today = now.astimezone(page.zone).date()
+    dates = [today - timedelta(days=back) for back in range(UPTIME_DAYS)]
+    start = datetime.combine(dates[-1], time(), tzinfo=page.zone).astimezone(UTC)
+    incidents = _build_between(page, start, now + timedelta(microseconds=1))
+    return [day for day in (build_day(each, incidents, page.zone) for each in dates) if day.all_incidents]
+
+
+def _build_between(page: Page, first: datetime, after: datetime) -> list[PublicIncident]:
+    """What went on in any part of the time from `first` to `after`, the latest begun first."""
     rows = _begun(page).annotate(began=BEGAN).filter(began__lt=after)
     rows = rows.filter(Q(began__gte=first) | ~Q(status__in=CLOSED) | Q(resolved_at__gte=first))
     return build_incidents(rows.order_by("-began", "-pk"), _component_map(page))
@@ -245,13 +271,19 @@ def list_days(incidents: list[PublicIncident], first: date, zone: ZoneInfo) -> l
     days = {max(first, each.begins_at.astimezone(zone).date()) for each in incidents}
     ends = {each.resolved_at.astimezone(zone).date() for each in incidents if each.is_closed and each.resolved_at}
     days |= {day for day in ends if (day.year, day.month) == (first.year, first.month)}
-    return [_day(when, incidents, zone) for when in sorted(days, reverse=True)]
+    return [build_day(when, incidents, zone) for when in sorted(days, reverse=True)]
 
 
 def find_first_month(page: Page) -> date | None:
     """The first of the month in which the oldest incident began; None when there was none."""
+    oldest = find_first_day(page)
+    return oldest.replace(day=1) if oldest else None
+
+
+def find_first_day(page: Page) -> date | None:
+    """The day on which the oldest incident began; None when there was none."""
     oldest = _begun(page).annotate(began=BEGAN).order_by("began").values_list("began", flat=True).first()
-    return oldest.astimezone(page.zone).date().replace(day=1) if oldest else None
+    return oldest.astimezone(page.zone).date() if oldest else None
 
 
 def _begun(page: Page) -> QuerySet[Incident]:

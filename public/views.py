@@ -15,12 +15,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 
 from core.languages import STAFF_PATHS, local
+from pages.models import Page
 from public.document_urls import in_every_language
+from public.documents.days import Told, add_quiet_days, fold_recent
 from public.documents.page import build_agenda, build_sections, name_affected
 from public.serving.edition import POLLED, Rendered, editions, published
 from public.serving.errors import json_error, wants_json
 from public.shapes import Day, PublicIncident, Snapshot
-from public.snapshot import build_incident, build_month, find_first_month, list_days, load_page
+from public.snapshot import build_incident, build_month, find_first_day, find_first_month, list_days, load_page
 
 DESCRIPTIONS = (
     ("/api/v2/summary.json", _("Everything at once: the overall status, components, open incidents and maintenance.")),
@@ -60,6 +62,7 @@ def _describe_now(snapshot: Snapshot) -> dict[str, Any]:
         "affected": name_affected(snapshot),
         "agenda": build_agenda(snapshot),
         "sections": build_sections(snapshot),
+        "recent_days": fold_recent(snapshot.days, snapshot.built_at.astimezone(snapshot.page.zone).date()),
     }
 
 
@@ -94,6 +97,8 @@ class Month:
     earlier: date | None
     later: date | None
     days: list[Day]
+    told: list[Told]
+    """These days, and the quiet ones between them."""
 
 
 @published
@@ -107,6 +112,8 @@ def history(snapshot: Snapshot, year: int | None = None, month: int | None = Non
     oldest = find_first_month(page) or today
     if not (oldest.replace(day=1) <= first <= today):
         raise Http404("Nothing is known of that month.")
+    incidents = build_month(page, first.year, first.month)
+    days = list_days(incidents, first, page.zone)
     return _render(
         "public/history.html",
         snapshot,
@@ -114,9 +121,18 @@ def history(snapshot: Snapshot, year: int | None = None, month: int | None = Non
             first=first,
             earlier=(first - timedelta(days=1)).replace(day=1) if first > oldest else None,
             later=_month_after(first) if _month_after(first) <= today else None,
-            days=list_days(build_month(page, first.year, first.month), first, page.zone),
+            days=days,
+            told=add_quiet_days(days, incidents, *_known_days(snapshot, page, first), page.zone),
         ),
     )
+
+
+def _known_days(snapshot: Snapshot, page: Page, first: date) -> tuple[date, date]:
+    """The first and the last day of a month of which something is known."""
+    today = snapshot.built_at.astimezone(page.zone).date()
+    begins = [snapshot.page.created_at, *(each.created_at for each in snapshot.components)]
+    known_since = min(find_first_day(page) or today, *(each.astimezone(page.zone).date() for each in begins))
+    return max(first, known_since), min(_month_after(first) - timedelta(days=1), today)
 
 
 def _month_after(first: date) -> date:

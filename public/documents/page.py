@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_noop, ngettext
 
 from components.status import Impact, Status
 from components.uptime import DayUptime, Uptime
@@ -12,6 +12,11 @@ from incidents.phases import Kind, Phase
 from public.shapes import PublicComponent, PublicGroup, PublicIncident, Snapshot
 
 NAMED = 3  # more names than these in one sentence are counted instead
+IMPACT_WORDS = {
+    Impact.MINOR: gettext_noop("Minor impact"),
+    Impact.MAJOR: gettext_noop("Major impact"),
+    Impact.CRITICAL: gettext_noop("Critical impact"),
+}
 
 
 def name_affected(snapshot: Snapshot) -> str:
@@ -128,11 +133,22 @@ def describe_day(day: DayUptime) -> str:
     return text[:1].upper() + text[1:]
 
 
+def describe_impact(incident: PublicIncident) -> str:
+    """ "Major impact"; "" for what touched no component, and for maintenance, whose words say so already."""
+    return gettext(IMPACT_WORDS[Impact(incident.impact)]) if incident.impact in IMPACT_WORDS else ""
+
+
+def measure_length(incident: PublicIncident) -> timedelta | None:
+    """How long it went on; None while it does, and for maintenance that was called off before its start."""
+    ended = incident.resolved_at if incident.is_closed else None
+    return ended - incident.begins_at if ended and ended > incident.begins_at else None
+
+
 def describe_outcome(incident: PublicIncident, now: datetime) -> str:
     """ "Resolved after 14 minutes", "Ongoing": one line about an incident in a list of days."""
     if incident.kind == Kind.MAINTENANCE:
         if incident.is_closed:
-            return gettext("Maintenance, completed")
+            return _describe_completed(incident)
         return (
             gettext("Maintenance, to come") if incident.status == Phase.SCHEDULED else gettext("Maintenance, under way")
         )
@@ -141,3 +157,10 @@ def describe_outcome(incident: PublicIncident, now: datetime) -> str:
         return gettext("Resolved after %(duration)s") % {"duration": duration}
     # Translators: “Investigating, ongoing”.
     return gettext("%(status)s, ongoing") % {"status": incident.label}
+
+
+def _describe_completed(incident: PublicIncident) -> str:
+    length = measure_length(incident)
+    if length is None:
+        return gettext("Maintenance, completed")
+    return gettext("Maintenance, completed after %(duration)s") % {"duration": describe_duration(length)}

@@ -13,12 +13,13 @@ from django.utils.translation import gettext
 
 from components.status import Status
 from components.uptime import DayUptime, Uptime
-from core.dates import clock_text, day_and_time, day_text, weekday_and_day
+from core.dates import clock_text, day_and_time, day_text, days_text, weekday_and_day
 from incidents.phases import Kind
 from pages.models import zone_title
 from public.documents import page as presentation
+from public.documents.days import QuietDays
 from public.documents.timestamps import zone_name
-from public.shapes import PublicIncident
+from public.shapes import PublicIncident, Snapshot
 
 register = template.Library()
 
@@ -94,6 +95,21 @@ def begun(context: Context, incident: PublicIncident) -> SafeString:
 @register.simple_tag(takes_context=True)
 def outcome(context: Context, incident: PublicIncident) -> str:
     return presentation.describe_outcome(incident, context["snapshot"].built_at)
+
+
+@register.simple_tag
+def impact(incident: PublicIncident) -> SafeString:
+    """In words with its colour and shape, "" where there is none."""
+    words = presentation.describe_impact(incident)
+    found = format_html('<span class="impact impact-{}">{}</span>', incident.impact, words)
+    return found if words else mark_safe("")
+
+
+@register.filter
+def quiet_days(days: QuietDays, snapshot: Snapshot) -> str:
+    """ "20 to 24 November"."""
+    today = snapshot.built_at.astimezone(snapshot.page.zone).date()
+    return days_text(days.first, days.last, with_year=days.last.year != today.year)
 
 
 @register.simple_tag(takes_context=True)

@@ -44,8 +44,8 @@ def test_what_is_still_open_stands_on_every_day_since(read: Read, long_outage: I
         found = days(read)
     assert list(found) == [f"2026-11-{day}" for day in (26, 25, 24, 23, 22, 21, 20)]
     for day in (22, 23, 24, 25, 26):
-        assert "Outage Ongoing since 21 November" in found[f"2026-11-{day}"]
-    assert "Outage Investigating, ongoing" in found["2026-11-21"]
+        assert "Outage Critical impact Ongoing since 21 November" in found[f"2026-11-{day}"]
+    assert "Outage Critical impact Investigating, ongoing since 21 Nov, 12:00 UTC" in found["2026-11-21"]
     assert "No incidents." in found["2026-11-20"]
 
 
@@ -54,7 +54,7 @@ def test_its_last_day_says_so_and_the_next_is_quiet(read: Read, long_outage: Inc
         long_outage.post(Post("Over.", Phase.RESOLVED))
     with time_machine.travel(at(11, 26), tick=False):
         found = days(read)
-    assert "Outage Resolved, ongoing since 21 November" in found["2026-11-24"]
+    assert "Outage Critical impact Resolved, ongoing since 21 November" in found["2026-11-24"]
     assert "No incidents." in found["2026-11-25"]
     assert "Resolved after" in found["2026-11-21"]
 

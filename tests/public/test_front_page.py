@@ -168,10 +168,12 @@ def test_a_component_without_uptime_has_no_bars(read: "Read", acme: Page) -> Non
 def test_recent_days_tell_what_happened_and_when_nothing_did(read: "Read", acme: Page, chat: Component) -> None:
     update = Incident.open(acme, "Slow", Post("Looking.", at=NOW - timedelta(days=1, minutes=14)))
     update.incident.post(Post("Done.", Phase.RESOLVED, at=NOW - timedelta(days=1)))
-    days = [text(day) for day in read("/").select(".day")]
-    assert len(days) == 7
-    assert days[0] == "Today, 21 November No incidents."
-    assert days[1] == "20 November Slow Resolved after 14 minutes"
+    days = [text(day) for day in read("/").select(".day, .quiet-days")]
+    assert days == [
+        "Today, 21 November No incidents.",
+        "20 November Slow Resolved after 14 minutes",
+        "15 to 19 November : no incidents",
+    ]
     update.incident.post(Post("What went wrong.", Phase.POSTMORTEM))
     assert "Postmortem of Slow" in text(read("/").select(".day")[1])
 
@@ -245,6 +247,10 @@ def test_days_before_the_page_was_there_are_not_called_quiet(read: "Read", acme:
     Page.objects.filter(pk=acme.pk).update(created_at=NOW - timedelta(days=2))
     acme.raise_generation()
     with time_machine.travel(NOW, tick=False):
-        assert len(read("/").select(".day")) == 3
-        Incident.open(acme, "Imported", Post("Once.", at=NOW - timedelta(days=4)))
-        assert len(read("/").select(".day")) == 5
+        assert text(one(read("/"), ".quiet-days")) == "19 to 20 November : no incidents"
+        Incident.open(acme, "Imported", Post("Once.", at=NOW - timedelta(days=4))).incident.post(
+            Post("Over.", Phase.RESOLVED, at=NOW - timedelta(days=4))
+        )
+        page = read("/")
+        assert text(one(page, ".quiet-days")) == "18 to 20 November : no incidents"
+        assert [day["id"] for day in page.select(".day")] == ["d-2026-11-21", "d-2026-11-17"]

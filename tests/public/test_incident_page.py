@@ -88,3 +88,20 @@ def test_maintenance_ahead_names_its_components_without_a_status(read: "Read", a
     affects = read(work.path).select_one(".affects")
     assert affects.get_text(" ", strip=True) == "Affects Chat API"
     assert not affects.select(".state")
+
+
+def test_impact_and_duration_are_told_wherever_an_incident_is_listed(read: "Read", acme: Page, chat: Component) -> None:
+    """In words that do not need the colour; the time since when is the same for every reader, so it can be kept."""
+    began = timezone.now() - timedelta(minutes=44)
+    chat.spans.update(started_at=began - timedelta(days=9))
+    down = Incident.open(acme, "Down", Post("x", components={chat: Status.MAJOR_OUTAGE}, at=began)).incident
+    card = read("/").select_one(".incident .facts")
+    assert card.get_text(" ", strip=True).startswith("Critical impact Began ")
+    assert card.select_one(".impact.impact-critical")
+    assert card.select_one("time[data-ago]")
+    down.post(Post("Over.", Phase.RESOLVED, at=began + timedelta(minutes=31)))
+    for path in ("/", "/history"):
+        day = read(path).select_one(".day li")
+        assert day.select_one(".impact-critical").get_text() == "Critical impact", path
+        assert "Resolved after 31 minutes" in day.get_text(), path
+    assert read(down.path).select_one(".lead .impact").get_text() == "Critical impact"

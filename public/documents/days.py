@@ -1,0 +1,66 @@
+"""Days as people read them: quiet ones in a row are told in one line."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from public.shapes import Day, PublicIncident
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class QuietDays:
+    """Days in a row on which nothing went on; one day when both are the same."""
+
+    first: date
+    last: date
+
+
+Told = Day | QuietDays
+
+
+def fold_recent(days: Iterable[Day], today: date) -> list[Told]:
+    """The front page's days, newest first. Today and a single quiet day keep a line of their own."""
+    found: list[Told] = []
+    for is_quiet, run in groupby(days, key=lambda day: is_quiet_day(day) and day.date != today):
+        row = list(run)
+        found += [QuietDays(row[-1].date, row[0].date)] if is_quiet and len(row) > 1 else row
+    return found
+
+
+def is_quiet_day(day: Day) -> bool:
+    return not day.incidents and not day.ongoing
+
+
+def add_quiet_days(
+    days: list[Day], incidents: list[PublicIncident], first: date, last: date, zone: ZoneInfo
+) -> list[Told]:
+    """`days` with what lies between them, newest first: the days from `first` to `last` that no incident touched.
+
+    A day that an incident only went on in is neither told by itself nor quiet.
+    """
+    quiet = [day for day in list_dates(first, last) if not any(each.touches(day, zone) for each in incidents)]
+    return sorted([*days, *_fold_dates(quiet)], key=_last_date, reverse=True)
+
+
+def _fold_dates(dates: list[date]) -> list[QuietDays]:
+    """`dates`: oldest first."""
+    runs: list[QuietDays] = []
+    for day in dates:
+        if runs and runs[-1].last + ONE_DAY == day:
+            runs[-1] = QuietDays(runs[-1].first, day)
+        else:
+            runs.append(QuietDays(day, day))
+    return runs
+
+
+def list_dates(first: date, last: date) -> list[date]:
+    """Oldest first; none when `last` lies before `first`."""
+    return [first + ONE_DAY * number for number in range((last - first).days + 1)]
+
+
+def _last_date(told: Told) -> date:
+    return told.last if isinstance(told, QuietDays) else told.date
