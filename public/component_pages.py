@@ -8,10 +8,10 @@ Nothing links to the page while the front page leaves the component out.
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.http import Http404
 from django.template.loader import render_to_string
 
 from public.documents.page import Agenda, build_agenda
+from public.documents.topics import get_component, only_about
 from public.serving.edition import POLLED, Rendered, published
 from public.shapes import PublicComponent, PublicGroup, PublicIncident, Snapshot
 from public.snapshot import build_past, load_page
@@ -53,20 +53,3 @@ def describe(snapshot: Snapshot, code: str) -> ComponentPage:
         agenda=build_agenda(only_about(snapshot, {code})),
         past=build_past(load_page(snapshot), code, PAST),
     )
-
-
-def get_component(snapshot: Snapshot, code: str) -> PublicComponent:
-    """Raises Http404, also for a hidden or archived one: no snapshot has it."""
-    for each in snapshot.components:
-        if each.code == code:
-            return each
-    raise Http404("There is no such component.")
-
-
-def only_about(snapshot: Snapshot, codes: set[str]) -> Snapshot:
-    """The same state with nothing but what touches one of these components."""
-
-    def touching(incidents: list[PublicIncident]) -> list[PublicIncident]:
-        return [each for each in incidents if not codes.isdisjoint(each.component_codes)]
-
-    return replace(snapshot, incidents=touching(snapshot.incidents), maintenances=touching(snapshot.maintenances))

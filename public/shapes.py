@@ -52,6 +52,10 @@ class PublicGroup:
     component_codes: list[str]
     """By position."""
 
+    @property
+    def path(self) -> str:
+        return f"/groups/{self.code}"
+
 
 @dataclass(frozen=True, slots=True)
 class PublicComponent:

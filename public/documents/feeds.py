@@ -30,6 +30,7 @@ from incidents.notices import describe_window as in_words
 from incidents.phases import Phase
 from public.documents.api_v2 import Json, zone_of
 from public.documents.timestamps import timestamp, zone_name
+from public.documents.topics import Topic
 from public.shapes import PublicIncident, PublicPage, PublicUpdate, Snapshot
 
 ITEMS = 25
@@ -46,13 +47,15 @@ class Dates(StrEnum):
     STATUSPAGE = "statuspage"
 
 
-def rss(snapshot: Snapshot, dates: Dates = Dates.UPDATES) -> bytes:
-    rendered: bytes = _generate(snapshot, "rss", dates).rss_str(pretty=True)
+def rss(snapshot: Snapshot, dates: Dates = Dates.UPDATES, topic: Topic | None = None) -> bytes:
+    """`topic`: what the feed is about, when it is not the whole page."""
+    rendered: bytes = _generate(snapshot, "rss", dates, topic).rss_str(pretty=True)
     return rendered
 
 
-def atom(snapshot: Snapshot, dates: Dates = Dates.UPDATES) -> bytes:
-    rendered: bytes = _generate(snapshot, "atom", dates).atom_str(pretty=True)
+def atom(snapshot: Snapshot, dates: Dates = Dates.UPDATES, topic: Topic | None = None) -> bytes:
+    """As rss."""
+    rendered: bytes = _generate(snapshot, "atom", dates, topic).atom_str(pretty=True)
     return rendered
 
 
@@ -212,16 +215,17 @@ class ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has no
         return entry
 
 
-def _generate(snapshot: Snapshot, form: Literal["rss", "atom"], dates: Dates) -> FeedGenerator:
+def _generate(snapshot: Snapshot, form: Literal["rss", "atom"], dates: Dates, topic: Topic | None) -> FeedGenerator:
     page, zone = snapshot.page, zone_of(snapshot)
+    path = f"{topic.path if topic else ''}/history"
     host = urlsplit(page.url).hostname
     updated = _local(page.updated_at, zone)
     feed = FeedGenerator()
     feed.register_extension("item", BaseExtension, ItemExtension)
-    feed.id(f"tag:{host},2005:/history")
-    feed.title(_title(page))
-    feed.link(href=f"{page.url}{local(f'/history.{form}')}", rel="self", type=f"application/{form}+xml")
-    feed.link(href=_home(page), rel="alternate", type="text/html")
+    feed.id(f"tag:{host},2005:{path}")
+    feed.title(f"{topic.name} - {_title(page)}" if topic else _title(page))
+    feed.link(href=f"{page.url}{local(f'{path}.{form}')}", rel="self", type=f"application/{form}+xml")
+    feed.link(href=f"{page.url}{topic.home}" if topic else _home(page), rel="alternate", type="text/html")
     if form == "rss":
         feed.description("Statuspage")  # required in RSS; some readers know the format by this word
     feed.author({"name": page.name})
@@ -230,7 +234,7 @@ def _generate(snapshot: Snapshot, form: Literal["rss", "atom"], dates: Dates) ->
     feed.updated(updated)
     feed.lastBuildDate(updated)
     feed.pubDate(updated)
-    for incident in feed_items(snapshot, dates):
+    for incident in feed_items(topic.snapshot if topic else snapshot, dates):
         entry = _add_entry(feed, incident, zone, page.url, dates)
         if form == "rss":
             entry.guid(incident.url, permalink=True)

@@ -1,5 +1,6 @@
 """The documents for programs, published: JSON, feeds, calendar, badges, banner. Addresses: document_urls.py."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from core.languages import local
 from public.documents import api_v2 as api
 from public.documents import archive, badge, banner, calendar, embed, feeds
 from public.documents.api_v2 import Json, to_json
+from public.documents.topics import Topic, component_topic, group_topic
 from public.serving.edition import POLLED, Param, Rendered, View, published
 from public.shapes import Snapshot
 
@@ -73,6 +75,24 @@ def rss(snapshot: Snapshot, dates: str | None) -> Rendered:
 @published(cors=True, params={"dates": Param("statuspage")})
 def atom(snapshot: Snapshot, dates: str | None) -> Rendered:
     return Rendered(feeds.atom(snapshot, _dates(dates)), content_type=feeds.ATOM_TYPE)
+
+
+def topic_feeds(find_topic: Callable[[Snapshot, str], Topic]) -> tuple[View, View]:
+    """The views of the RSS and the Atom feed about one thing on the page."""
+
+    @published(cors=True)
+    def topic_rss(snapshot: Snapshot, code: str) -> Rendered:
+        return Rendered(feeds.rss(snapshot, topic=find_topic(snapshot, code)), content_type=feeds.RSS_TYPE)
+
+    @published(cors=True)
+    def topic_atom(snapshot: Snapshot, code: str) -> Rendered:
+        return Rendered(feeds.atom(snapshot, topic=find_topic(snapshot, code)), content_type=feeds.ATOM_TYPE)
+
+    return topic_rss, topic_atom
+
+
+component_rss, component_atom = topic_feeds(component_topic)
+group_rss, group_atom = topic_feeds(group_topic)
 
 
 @published(cors=True, params={"dates": Param("statuspage")})

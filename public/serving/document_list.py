@@ -7,7 +7,7 @@ from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
-from components.models import Component
+from components.models import Component, Group
 from core.languages import prefix_of, prefixed_languages
 from incidents.models import Incident
 from pages.models import Page
@@ -16,7 +16,15 @@ from public.snapshot import find_first_month
 
 INCIDENT_PATHS = ("/incidents/{}", "/incidents/{}.json", "/fragments/incidents/{}")
 LOCAL_INCIDENT_PATHS = ("/incidents/{}", "/fragments/incidents/{}")
-COMPONENT_PATHS = ("/badge/{}.svg", "/badge/{}.json", "/components/{}", "/fragments/components/{}")
+TOPIC_FEEDS = ("/history.rss", "/history.atom")
+COMPONENT_PATHS = (
+    "/badge/{}.svg",
+    "/badge/{}.json",
+    *(f"/components/{{}}{feed}" for feed in TOPIC_FEEDS),
+    "/components/{}",
+    "/fragments/components/{}",
+)
+GROUP_PATHS = tuple(f"/groups/{{}}{feed}" for feed in TOPIC_FEEDS)
 
 
 def list_fixed() -> list[str]:
@@ -57,11 +65,14 @@ def list_all(page: Page, today: date) -> Iterator[str]:
 
     `today`: in the page's time zone.
     """
-    for code in Component.objects.public().filter(page=page).values_list("code", flat=True):
-        yield from (prefix + path.format(code) for prefix in _prefixes() for path in COMPONENT_PATHS)
     for code in Incident.objects.filter(page=page).order_by("pk").values_list("code", flat=True):
         yield from (path.format(code) for path in INCIDENT_PATHS)
         yield from (prefix + path.format(code) for prefix in _prefixes()[1:] for path in LOCAL_INCIDENT_PATHS)
+    components = Component.objects.public().filter(page=page)
+    for code in Group.objects.filter(components__in=components).distinct().values_list("code", flat=True):
+        yield from (prefix + path.format(code) for prefix in _prefixes() for path in GROUP_PATHS)
+    for code in components.values_list("code", flat=True):
+        yield from (prefix + path.format(code) for prefix in _prefixes() for path in COMPONENT_PATHS)
     months = list(_list_months(find_first_month(page) or today, today))
     yield from (prefix + path for prefix in _prefixes() for path in months)
     yield from (path for path in list_fixed() if path != "/")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import feedparser
 import pytest
 from django.utils import timezone
 
@@ -92,3 +93,32 @@ def test_subscribing_passes_over_a_code_that_no_component_has(read: "Read", chat
 
 def test_one_page_does_not_show_the_component_of_another(get: "Get", chat: Component, globex: Page) -> None:
     assert get(page_of(chat), host=globex.host).status_code == 404
+
+
+@pytest.mark.parametrize("form", ["rss", "atom"])
+def test_a_component_and_a_group_have_feeds_of_what_touches_them(
+    get: "Get", acme: Page, chat: Component, outage: Incident, form: str
+) -> None:
+    chat.group = Group.objects.create(page=acme, name="Messaging")
+    chat.save()
+    site = Component.objects.create(page=acme, name="Website")
+    slow = Incident.open(acme, "Site was slow", Post("Looking.", components={site: Status.PARTIAL_OUTAGE})).incident
+    for path in (page_of(chat), f"/groups/{chat.group.code}"):
+        feed = feedparser.parse(get(f"{path}/history.{form}").content)
+        assert [entry["link"] for entry in feed.entries] == [acme.absolute_url(outage.path)]
+    assert feed.feed.title == "Messaging - Acme Status Status - Incident History"
+    assert feed.feed.link == acme.absolute_url(f"/#g-{chat.group.code}")
+    feed = feedparser.parse(get(f"{page_of(site)}/history.{form}").content)
+    assert [entry["link"] for entry in feed.entries] == [acme.absolute_url(slow.path)]
+
+
+def test_the_page_of_a_component_tells_feed_readers_of_its_feeds(read: "Read", chat: Component) -> None:
+    found = [link["href"] for link in read(page_of(chat)).select("link[rel=alternate][type]")]
+    assert found[:2] == [f"{page_of(chat)}/history.atom", f"{page_of(chat)}/history.rss"]
+
+
+def test_nothing_hidden_has_a_feed(get: "Get", acme: Page) -> None:
+    group = Group.objects.create(page=acme, name="Hidden ones")
+    hidden = Component.objects.create(page=acme, name="Secret", hidden=True, group=group)
+    for path in (page_of(hidden), f"/groups/{group.code}"):
+        assert [get(f"{path}/history.{form}").status_code for form in ("rss", "atom")] == [404, 404]

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from django.core.management import CommandError, call_command
 from django.urls import get_resolver, resolve
 
-from components.models import Component
+from components.models import Component, Group
 from components.status import Status
 from incidents.models import Incident, Post
 from pages.models import Page
@@ -165,6 +165,7 @@ def test_interrupted_anywhere_it_leaves_a_complete_site(outage: Incident, acme: 
 
 
 def test_every_published_address_is_in_the_list(outage: Incident, acme: Page, chat: Component) -> None:
+    Component.objects.create(page=acme, name="Website", group=Group.objects.create(page=acme, name="Web"))
     found = list(list_all(acme, outage.started_at.date()))
     assert found[-1] == "/"
     assert len(found) == len(set(found))

@@ -56,6 +56,8 @@ def addresses_of(route: str, incident: Incident, others: list[str], components: 
     route = "/" + route.removeprefix("/").removeprefix("^")
     about_components = "badge" in route or "components/" in route
     codes = [component.code for component in components] if about_components else [incident.code, *others]
+    if "groups/" in route:
+        codes = [component.group.code for component in components if component.group]
     if "<slug:code>" in route:
         return [route.replace("<slug:code>", code) for code in codes]
     if "<int:year>" in route:
