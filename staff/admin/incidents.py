@@ -109,5 +109,4 @@ class TemplateAdmin(StaffModelAdmin):
     list_filter = ("page", "kind")
     list_select_related = ("page",)
     search_fields = ("name", "title", "body")
-    filter_horizontal = ("components",)
     fields = ("page", "kind", "name", "title", "status", "body", "components")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import NewContext
 from tests.browser.posting import posted
 from tests.browser.product import Product
-from tests.browser.watch import CONTRAST, Watch, find_barriers, width_needed
+from tests.browser.watch import Watch, find_barriers_at
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -46,13 +46,8 @@ def test_the_answer_stands_in_the_first_screen_without_script(new_context: NewCo
 
 def test_every_page_is_readable_for_all_and_fits_a_phone(new_context: NewContext, paths: list[str]) -> None:
     page = new_context(viewport={"width": 320, "height": 640}).new_page()
-    for path in paths:
-        page.emulate_media(color_scheme="light")
-        page.goto(path)
-        assert find_barriers(page) == [], path
-        assert width_needed(page) <= 320, path
-        page.emulate_media(color_scheme="dark")
-        assert find_barriers(page, CONTRAST) == [], f"{path} in the dark"
+    faults = [fault for path in paths for fault in find_barriers_at(page, path, most_width=320)]
+    assert not faults, "\n".join(faults)
 
 
 def test_the_dark_page_is_dark(new_context: NewContext) -> None:

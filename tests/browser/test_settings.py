@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext
 from tests.browser.product import Product
-from tests.browser.watch import CONTRAST, Watch, find_barriers, width_needed
+from tests.browser.watch import Watch, find_barriers, find_barriers_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 SCREENS = (
@@ -82,14 +82,7 @@ def test_the_settings_are_for_all_and_fit_a_narrow_phone(new_context: NewContext
     edits = [
         page.get_by_role("link", name=name).first.get_attribute("href") for name in ("Edit Chat API", "Edit the group")
     ]
-    faults = []
-    for path in (*SCREENS, *edits):
-        page.emulate_media(color_scheme="light")
-        page.goto(path or "")
-        faults += [f"{path}: {barrier}" for barrier in find_barriers(page)]
-        faults += [f"{path}: {width_needed(page)} px wide"] * (width_needed(page) > 320)
-        page.emulate_media(color_scheme="dark")
-        faults += [f"{path} in the dark: {barrier}" for barrier in find_barriers(page, CONTRAST)]
+    faults = [fault for path in (*SCREENS, *edits) for fault in find_barriers_at(page, path or "", most_width=320)]
     assert not faults, "\n".join(faults)
     page.goto("/staff/components/")
     page.get_by_role("button", name="Menu").click()

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import NewContext
 from tests.browser.posting import code_on_receipt, post_next, posted
 from tests.browser.product import PASSWORD, STAFF, Product, new_address
-from tests.browser.watch import CONTRAST, Watch, find_barriers, width_needed
+from tests.browser.watch import Watch, find_barriers, find_barriers_at, width_needed
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 LONGEST_WALK = 60  # presses of Tab
@@ -76,12 +76,7 @@ def test_the_staff_screens_are_for_all_and_fit_a_phone(new_context: NewContext, 
     receipt = page.locator('a[href*="/receipt/"]').first.get_attribute("href")
     assert receipt
     for path in ("/staff/", "/staff/post/", "/staff/post/?kind=maintenance", receipt):
-        page.emulate_media(color_scheme="light")
-        page.goto(path)
-        assert find_barriers(page) == [], path
-        assert width_needed(page) <= 360, path
-        page.emulate_media(color_scheme="dark")
-        assert find_barriers(page, CONTRAST) == [], f"{path} in the dark"
+        assert find_barriers_at(page, path, most_width=360) == []
     assert watch.problems == []
 
 

@@ -53,12 +53,28 @@ class Watch:
         return {urlsplit(each.url).path: each.request.sizes()["responseBodySize"] for each in self.responses}
 
 
+def find_barriers_at(page: Page, path: str, most_width: int) -> list[str]:
+    """What axe-core has to say of the page at `path`: all of it in the light, contrast in the dark and where the
+    system chooses the colours; and whether the page is wider than `most_width`, in pixels."""
+    page.emulate_media(color_scheme="light", forced_colors="none")
+    page.goto(path)
+    faults = [f"{path}: {barrier}" for barrier in find_barriers(page)]
+    if (width := width_needed(page)) > most_width:
+        faults.append(f"{path}: {width} px wide")
+    page.emulate_media(color_scheme="dark")
+    faults += [f"{path} in the dark: {barrier}" for barrier in find_barriers(page, CONTRAST)]
+    page.emulate_media(forced_colors="active")
+    return faults + [f"{path} in forced colours: {barrier}" for barrier in find_barriers(page, CONTRAST)]
+
+
 def find_barriers(page: Page, rules: Sequence[str] = ()) -> list[str]:
     """What axe-core has to say against the page as it is now: rule, element, reason.
 
     `rules` are its rules or tags; all of them when there are none.
     """
-    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    options: dict[str, Any] = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    if not rules:
+        options["rules"] = {"target-size": {"enabled": True}}  # of WCAG 2.2; axe-core leaves it out unless asked
     page.evaluate("Promise.all(document.getAnimations().map((each) => each.finished))")  # colours that still change
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)  # half a megabyte: once for each document
