@@ -22,6 +22,7 @@ urlpatterns = [
     # As people type them; programs get what they asked for, and a redirect keeps one address for each document.
     *(path(f"{word}/", RedirectView.as_view(url=f"/{word}")) for word in ("api", "history", "subscribe")),
     path("robots.txt", views.robots, name="robots"),
+    path("sitemap.xml", views.sitemap, name="sitemap"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),

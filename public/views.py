@@ -19,6 +19,8 @@ from pages.models import Page
 from public.document_urls import in_every_language
 from public.documents.days import Told, add_quiet_days, fold_recent
 from public.documents.page import build_agenda, build_sections, name_affected
+from public.documents.sitemap import sitemap as build_sitemap
+from public.serving.document_list import list_months
 from public.serving.edition import POLLED, Rendered, editions, published
 from public.serving.errors import json_error, wants_json
 from public.shapes import Day, PublicIncident, Snapshot
@@ -151,9 +153,19 @@ def documents(snapshot: Snapshot) -> Rendered:
 
 @published
 def robots(snapshot: Snapshot) -> Rendered:
+    """Forms are not named here: they say "noindex" themselves, which only who may fetch them can read."""
     return Rendered(
-        "User-agent: *\nDisallow: /admin/\nDisallow: /staff/\nDisallow: /subscribe\n", "text/plain; charset=utf-8"
+        f"User-agent: *\nDisallow: /admin/\nDisallow: /staff/\nSitemap: {snapshot.page.url}/sitemap.xml\n",
+        "text/plain; charset=utf-8",
     )
+
+
+@published
+def sitemap(snapshot: Snapshot) -> Rendered:
+    page = load_page(snapshot)
+    today = snapshot.built_at.astimezone(page.zone).date()
+    months = list(list_months(find_first_month(page) or today, today))
+    return Rendered(build_sitemap(snapshot, months), "application/xml; charset=utf-8")
 
 
 @published

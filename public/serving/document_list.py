@@ -73,14 +73,14 @@ def list_all(page: Page, today: date) -> Iterator[str]:
         yield from (prefix + path.format(code) for prefix in _prefixes() for path in GROUP_PATHS)
     for code in components.values_list("code", flat=True):
         yield from (prefix + path.format(code) for prefix in _prefixes() for path in COMPONENT_PATHS)
-    months = list(_list_months(find_first_month(page) or today, today))
+    months = list(list_months(find_first_month(page) or today, today))
     yield from (prefix + path for prefix in _prefixes() for path in months)
     yield from (path for path in list_fixed() if path != "/")
     yield "/"
 
 
-def _list_months(first: date, last: date) -> Iterator[str]:
-    """Oldest first."""
+def list_months(first: date, last: date) -> Iterator[str]:
+    """The paths of the months of history, the oldest first."""
     month = first.replace(day=1)
     while month <= last:
         yield f"/history/{month:%Y-%m}"

@@ -17,6 +17,7 @@ from core.dates import clock_text, day_and_time, day_text, days_text, weekday_an
 from incidents.phases import Kind
 from pages.models import zone_title
 from public.documents import page as presentation
+from public.documents import sitemap
 from public.documents.days import QuietDays
 from public.documents.timestamps import zone_name
 from public.shapes import PublicIncident, Snapshot
@@ -33,6 +34,9 @@ BAR_CLASSES = {
 PLAIN_BAR = "<i></i>"
 
 register.filter("zone_title", zone_title)
+register.simple_tag(sitemap.describe_site, name="site_data")
+register.simple_tag(sitemap.describe_place, name="place_data")
+register.simple_tag(sitemap.describe_incident_place, name="incident_data")
 register.filter("names", presentation.join_names)
 register.filter("day_text", presentation.describe_day)
 register.filter("day_count", presentation.count_troubled_days)

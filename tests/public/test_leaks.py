@@ -43,9 +43,16 @@ def public_routes() -> list[str]:
 def test_the_list_of_documents_names_every_one_for_programs() -> None:
     """Those about the whole page, that is."""
     for_people = {"", "history", "api", "fragments/summary"}
-    for_browsers = {"favicon.ico", "robots.txt", "livez", "readyz", "embed.js", "embed/script.js", "embed/frame"} | {
-        "se-v2.js"
-    }
+    for_browsers = {
+        "favicon.ico",
+        "robots.txt",
+        "sitemap.xml",
+        "livez",
+        "readyz",
+        "embed.js",
+        "embed/script.js",
+        "embed/frame",
+    } | {"se-v2.js"}
     about_all = {route for route in public_routes() if "<" not in route}
     listed = [path.removeprefix("/") for path, _ in DESCRIPTIONS]
     assert sorted(listed) == sorted(about_all - for_people - for_browsers - NOT_DOCUMENTS)
