@@ -22,13 +22,13 @@
     :host { display: contents !important; }
     .region { all: initial; position: fixed; z-index: 2147483000; inset-block-end: 16px; inset-inline-end: 16px;
       width: min(380px, 100vw - 32px); color-scheme: var(--status-banner-scheme, light dark); }
-    .top, .bottom { inset: auto 0 0; width: auto; --round: 0; }
+    .top, .bottom { inset: auto 0 0; width: auto; --status-banner-radius: 0; }
     .top { inset: 0 0 auto; }
     .inline { display: block; position: relative; z-index: 1; inset: 0; width: auto; height: var(--status-banner-height, 0); }
     .card { ${COLOURS} box-sizing: border-box; position: relative; padding: 14px 48px; padding-inline-start: 18px;
       font: 15px/1.45 var(--status-banner-font, system-ui); color: var(--text); background: var(--background);
       border: 1px solid var(--muted); border-inline-start: 6px solid var(--tone);
-      border-radius: var(--round, var(--status-banner-radius, 12px)); box-shadow: 0 8px 28px rgb(0 0 0 / .18);
+      border-radius: var(--status-banner-radius, 12px); box-shadow: 0 8px 28px rgb(0 0 0 / .18);
       overflow: auto; overflow-wrap: anywhere; max-height: 60vh; }
     p { margin: 0 0 4px; }
     .title, .label, a { font-weight: 600; color: inherit; }
