@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path, re_path
 
+from incidents.phases import Kind
 from public.documents import api_v2 as api
 from public.documents import programs as documents
 from public.subscribe_api import subscribers_json
@@ -10,7 +11,13 @@ from public.subscribe_api import subscribers_json
 in_every_language: list[URLPattern] = [
     path("api/banner.json", documents.banner_json, name="banner"),
     path("embed.js", documents.embed_js, name="embed"),
+    path("embed.json", documents.embed_json, name="embed-json"),
+    path("embed.<slug:version>.js", documents.embed_version, name="embed-version"),
     path("embed/script.js", documents.embed_script, name="embed-script"),
+    *(
+        path(f"embed/sample/{kind}/api/banner.json", documents.sample_banner(kind), name=f"sample-{kind}")
+        for kind in Kind
+    ),
     path("embed/frame", documents.embed_frame, name="embed-frame"),
     path("history.rss", documents.rss, name="rss"),
     path("history.atom", documents.atom, name="atom"),

@@ -3,7 +3,7 @@ from django.urls import include, path
 
 from staff import chosen_page, incident_lists, overview, passwords, receipts, undo
 from staff import posting_views as posting
-from staff.settings import channels, components, first_run, import_page, page, people, subscribers, templates
+from staff.settings import channels, components, first_run, import_page, page, people, share, subscribers, templates
 
 screens = [
     path("", overview.overview, name="overview"),
@@ -40,6 +40,8 @@ screens = [
     path("subscribers/unsubscribe/", subscribers.unsubscribe, name="unsubscribe-many"),
     path("page/", page.change_page, name="page"),
     path("page/add/", page.add_page, name="page-add"),
+    path("page/share/", share.show_lines, name="share"),
+    path("page/share/preview/", share.show_preview, name="share-preview"),
     path("page/templates/", templates.show_templates, name="templates"),
     path("page/templates/add/<slug:kind>/", templates.add_template, name="template-add"),
     path("page/templates/<int:pk>/", templates.change_template, name="template"),
@@ -52,7 +54,6 @@ screens = [
     path("set-up/", first_run.show_steps, name="first-run"),
     path("set-up/finish/<slug:name>/", first_run.finish_step, name="finish-step"),
     path("set-up/mail/", first_run.check_mail, name="check-mail"),
-    path("set-up/banner/", first_run.show_banner, name="show-banner"),
     path("set-up/address/", first_run.check_address, name="check-address"),
     path("set-up/leave-demo/", first_run.leave_demo, name="leave-demo"),
     path("forgotten-password/", passwords.forgotten, name="forgotten-password"),

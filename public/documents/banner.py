@@ -21,7 +21,7 @@ from django.utils.translation import get_language_bidi, gettext
 from components.status import Impact
 from core.languages import active_language, local
 from core.plain_text import lead_text
-from incidents.phases import Phase
+from incidents.phases import Kind, Phase
 from public.documents.api_v2 import Json, zone_of
 from public.documents.timestamps import optional_timestamp, timestamp
 from public.shapes import PublicComponent, PublicIncident, PublicPage, Snapshot
@@ -42,6 +42,32 @@ def banner(snapshot: Snapshot) -> Json:
         "components": _list_names(snapshot.components) if is_listed else None,
         "words": _list_words(),
     }
+
+
+def sample(snapshot: Snapshot, kind: Kind) -> Json:
+    """What /api/banner.json would say of an incident, or of maintenance that is near, about every component: for previews and
+    for developers who cannot wait for an outage."""
+    is_work = kind == Kind.MAINTENANCE
+    starts = snapshot.built_at + timedelta(hours=26) if is_work else snapshot.built_at
+    zone, phase = zone_of(snapshot), Phase.SCHEDULED if is_work else Phase.INVESTIGATING
+    told = {
+        "id": f"sample-{kind}",
+        "kind": kind.value,
+        "severity": Impact.MAINTENANCE.value if is_work else Impact.MAJOR.value,
+        "title": gettext("Example: database maintenance") if is_work else gettext("Example: errors while signing in"),
+        "status": phase.value,
+        "label": str(phase.label),
+        "text": gettext("Some pages will be slow.")
+        if is_work
+        else gettext("Some visitors cannot sign in. We know why, and work on it."),
+        "link": f"{snapshot.page.url}{local('/')}",
+        "components": [],
+        "concerns": _list_names(snapshot.components),
+        "starts_at": timestamp(starts, zone),
+        "ends_at": optional_timestamp(starts + timedelta(hours=2) if is_work else None, zone),
+        "updated_at": timestamp(snapshot.built_at, zone),
+    }
+    return banner(snapshot) | {"banner": told, "banners": [told]}
 
 
 def choose(snapshot: Snapshot) -> PublicIncident | None:

@@ -9,9 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext
 
+from core import banner_script
 from core.languages import local
+from incidents.phases import Kind
 from public.documents import api_v2 as api
-from public.documents import archive, badge, banner, calendar, embed, feeds
+from public.documents import archive, badge, banner, calendar, feeds
 from public.documents.api_v2 import Json, to_json
 from public.documents.topics import Topic, component_topic, group_topic
 from public.serving.edition import POLLED, Param, Rendered, View, published
@@ -23,6 +25,8 @@ SCRIPT_TYPE = "text/javascript; charset=utf-8"
 FRAME_TITLE = b'"Service status"'
 # Other sites' visitors load the scripts on every page they open, and they change with a release at most.
 SCRIPT_HEADERS = {"Cache-Control": "public, max-age=300, stale-while-revalidate=86400, stale-if-error=604800"}
+
+IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 def _json(document: Json, content_type: str = JSON_TYPE) -> Rendered:
@@ -137,6 +141,16 @@ def banner_json(snapshot: Snapshot) -> Rendered:
     return replace(_json(banner.banner(snapshot)), headers=POLLED)
 
 
+def sample_banner(kind: Kind) -> View:
+    """The view of a sample of /api/banner.json."""
+
+    @published(cors=True)
+    def document(snapshot: Snapshot) -> Rendered:
+        return replace(_json(banner.sample(snapshot, kind)), headers=POLLED)
+
+    return document
+
+
 @published(framed=True, params={"mobile": Param("true")})
 def embed_frame(snapshot: Snapshot, mobile: str | None) -> Rendered:
     """The banner as a page for an iframe; the same on a phone, where its style sheet adapts."""
@@ -154,7 +168,36 @@ def _publish_script(source: bytes) -> Rendered:
 
 @published(cors=True)
 def embed_js(snapshot: Snapshot) -> Rendered:
-    return _publish_script(embed.script())
+    return _publish_script(banner_script.script())
+
+
+@published(cors=True)
+def embed_json(snapshot: Snapshot) -> Rendered:
+    """For build tools: the address that never changes and its SRI value."""
+    body = banner_script.script()
+    version = banner_script.version_of(body)
+    address = f"{snapshot.page.url}{local(f'/embed.{version}.js')}"
+    return _json({"version": version, "url": address, "integrity": banner_script.integrity_of(body)})
+
+
+@published(cors=True)
+def _kept_embed(snapshot: Snapshot, version: str) -> Rendered:
+    body = banner_script.kept_versions()[version]
+    return Rendered(body, content_type=SCRIPT_TYPE, headers={"Cache-Control": IMMUTABLE})
+
+
+def embed_version(request: HttpRequest, version: str) -> HttpResponse:
+    """One version for ever. An unknown one is answered here, or made-up names would fill the cache."""
+    if version in banner_script.kept_versions():
+        return _kept_embed(request, version=version)
+    text = f"// There is no version “{version}” of the banner here. The newest one: /embed.json\n"
+    response = HttpResponse(text, status=404, content_type=SCRIPT_TYPE)
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Cache-Control"] = "public, max-age=10"
+    return response
+
+
+embed_version.params, embed_version.document = _kept_embed.params, _kept_embed.document  # type: ignore[attr-defined]
 
 
 @published(cors=True)

@@ -8,6 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
 from components.models import Component, Group
+from core.banner_script import kept_versions
 from core.languages import prefix_of, prefixed_languages
 from incidents.models import Incident
 from pages.models import Page
@@ -73,6 +74,7 @@ def list_all(page: Page, today: date) -> Iterator[str]:
         yield from (prefix + path.format(code) for prefix in _prefixes() for path in GROUP_PATHS)
     for code in components.values_list("code", flat=True):
         yield from (prefix + path.format(code) for prefix in _prefixes() for path in COMPONENT_PATHS)
+    yield from (f"{prefix}/embed.{version}.js" for prefix in _prefixes() for version in kept_versions())
     months = list(list_months(find_first_month(page) or today, today))
     yield from (prefix + path for prefix in _prefixes() for path in months)
     yield from (path for path in list_fixed() if path != "/")

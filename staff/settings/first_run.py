@@ -65,7 +65,7 @@ STEPS = (
         "channels",
         lambda page: any(account.is_connected for account in page.accounts.for_people()),
     ),
-    ListedStep(Name.BANNER, gettext_lazy("The banner in your app"), gettext_lazy("One line of HTML shows an incident where people are."), "show-banner"),
+    ListedStep(Name.BANNER, gettext_lazy("The banner in your app"), gettext_lazy("One line of HTML shows an incident where people are."), "share"),
     ListedStep(Name.ADDRESS, gettext_lazy("Your own address, with TLS"), gettext_lazy("What we see of the way your browser came here."), "check-address"),
 )  # fmt: skip
 
@@ -160,14 +160,6 @@ def check_mail(request: HttpRequest) -> HttpResponse:
         context |= {"problem": _("That is not the number of the newest mail to this address."), "notice": None}
         status = 422
     return render(request, "staff/settings/check_mail.html", context, status=status)
-
-
-@require_right("administer")
-@require_GET
-def show_banner(request: HttpRequest) -> HttpResponse:
-    page = get_page(request)
-    line = f'<script async src="{page.absolute_url("/embed.js")}"></script>'
-    return render(request, "staff/settings/show_banner.html", {"title": _("The banner"), "page": page, "line": line})
 
 
 @require_right("administer")

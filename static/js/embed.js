@@ -5,7 +5,7 @@
 // How to embed it, its options, and what it reads: docs/banner.md.
 //
 // At most 3 kB compressed (tests/public/test_embed.py). It is served without indentation and without lines such as this
-// one (public/documents/embed.py), so comments stand on lines of their own.
+// one (core/banner_script.py), so comments stand on lines of their own.
 (() => {
   const NAME = "status-banner";
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import ConsoleMessage, Locator, Page, Route, expect
 
+from core.banner_script import integrity_of, kept_versions
 from tests.browser.other_site import OtherSite, serve_site
 from tests.browser.product import Product
 from tests.browser.watch import find_barriers
@@ -85,7 +86,7 @@ class Guest:
         self.told = list(banners) or self.told
         html = f"""<!doctype html><html lang="en" dir="{direction}"><head><meta charset="utf-8"><title>Shop</title>
         <meta name="viewport" content="width=device-width"></head><body><header>Shop</header>{body}</body></html>"""
-        origin = self.src.removesuffix("/embed.js")
+        origin = self.src.rpartition("/")[0]
         policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src {origin}; connect-src {origin}"
         self.site.pages["/"] = (html, f"{policy}; require-trusted-types-for 'script'")
         with self.page.expect_response("**/api/banner.json"):
@@ -329,3 +330,12 @@ def test_nonsense_throws_nothing_and_makes_no_link_to_a_script(guest: Guest, non
     guest.page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     assert guest.banner.locator('a[href^="javascript"]').count() == 0
     assert guest.errors == []
+
+
+@pytest.mark.parametrize("version", sorted(kept_versions()))
+def test_every_version_that_was_ever_served_still_works_with_its_sri_value(guest: Guest, version: str) -> None:
+    integrity = integrity_of(kept_versions()[version])
+    guest.src = guest.src.replace("/embed.js", f"/embed.{version}.js")
+    guest.open(guest.line(f'integrity="{integrity}" crossorigin="anonymous" data-components="Website"'), SITE)
+    expect(guest.banner).to_contain_text("Trouble 2")
+    assert (guest.warnings, guest.errors) == ([], [])

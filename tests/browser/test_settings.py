@@ -24,7 +24,7 @@ SCREENS = (
     "/staff/people/invite/",
     "/staff/set-up/",
     "/staff/set-up/mail/",
-    "/staff/set-up/banner/",
+    "/staff/page/share/",
     "/staff/set-up/address/",
     "/staff/set-up/leave-demo/",
     "/staff/forgotten-password/",

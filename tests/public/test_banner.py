@@ -210,3 +210,16 @@ def test_the_frame_says_the_status_when_there_is_nothing_to_announce(example: Ex
 def test_a_hidden_component_is_not_in_the_banner(example: Example) -> None:
     Incident.open(example.page, "Hush", Post("Words.", components={example.secret: Status.MAJOR_OUTAGE}, at=at(10, 11)))
     assert "Secret" not in json.dumps(banner(example.snapshot()))
+
+
+@pytest.mark.parametrize("kind", ["incident", "maintenance"])
+def test_a_sample_is_told_as_the_real_thing_is_and_concerns_everything(
+    example: Example, client: Client, kind: str
+) -> None:
+    example.outage.post(Post("Done.", "resolved", components={example.api: Status.OPERATIONAL}, at=at(10, 11)))
+    real = banner(example.snapshot())
+    sample = client.get(f"/embed/sample/{kind}/api/banner.json", headers={"host": HOST}).json()
+    assert sample.keys() == real.keys()
+    assert sample["banner"].keys() == real["banner"].keys()
+    assert sample["banner"]["kind"] == kind
+    assert sample["banner"]["concerns"] == sample["components"]

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from components.models import Component, Group
 from components.status import Status
+from core.banner_script import kept_versions
 from delivery.models import Account
 from incidents.models import Draft, Incident, Post, Template
 from incidents.phases import Kind, Phase
@@ -52,6 +53,8 @@ def test_the_list_of_documents_names_every_one_for_programs() -> None:
         "embed.js",
         "embed/script.js",
         "embed/frame",
+        "embed/sample/incident/api/banner.json",
+        "embed/sample/maintenance/api/banner.json",
     } | {"se-v2.js"}
     about_all = {route for route in public_routes() if "<" not in route}
     listed = [path.removeprefix("/") for path, _ in DESCRIPTIONS]
@@ -67,6 +70,8 @@ def addresses_of(route: str, incident: Incident, others: list[str], components: 
         codes = [component.group.code for component in components if component.group]
     if "<slug:code>" in route:
         return [route.replace("<slug:code>", code) for code in codes]
+    if "<slug:version>" in route:
+        return [route.replace("<slug:version>", version) for version in kept_versions()]
     if "<int:year>" in route:
         now = timezone.now()
         return [route.replace("<int:year>", str(now.year)).replace("<int:month>", f"{now.month:02}")]

@@ -128,7 +128,11 @@ def test_the_address_is_checked_from_where_the_request_came(staff, acme, setting
 
 
 def test_the_line_of_the_banner_is_the_pages_own(staff, acme):
-    assert "https://status.acme.example/embed.js" in staff.get(f"{START}banner/").text
+    shown = staff.get("/staff/page/share/").text
+    assert "https://status.acme.example/embed.js" in shown
+    assert "I have pasted it" in shown
+    staff.post(f"{START}finish/banner/")
+    assert "I have pasted it" not in staff.get("/staff/page/share/").text
 
 
 def test_the_demo_says_that_it_is_one_and_can_be_left(staff, db):

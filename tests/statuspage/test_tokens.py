@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from core import banner_script
 from core.colours import COLOURS, TOKENS, Colour, read_colours
-from public.documents import embed
 
 ROOT = Path(__file__).parents[2]
 SIZED = re.compile(r"(?:font|font-size|border-radius): [^;]*?[\d.]+px")
@@ -45,7 +45,7 @@ def test_every_token_that_is_used_exists() -> None:
     sheets = {name: (ROOT / name).read_text() for name in [*files(".css", ".js", ".html"), "static/css/tokens.css"]}
     used = {name for sheet in sheets.values() for name in re.findall(r"var\((--[\w-]+)", sheet)}
     declared = {name for sheet in sheets.values() for name in re.findall(r"(--[\w-]+):", sheet)}
-    declared |= {f"--{name}" for name in (*COLOURS, *embed.TOKENS)}
+    declared |= {f"--{name}" for name in (*COLOURS, *banner_script.TOKENS)}
     declared |= set(re.findall(r"`(--status-banner-[\w-]+)`", (ROOT / "docs/banner.md").read_text()))
     assert used - declared == set()
 

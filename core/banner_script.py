@@ -1,7 +1,16 @@
-"""The banner's script as it is served: the source with its colours, without what only its readers need."""
+"""The banner's script as it is served: the source with its colours, without what only its readers need.
 
+It has two addresses. /embed.js is always the newest. /embed.<version>.js is one version for ever, for who names its SRI value:
+there the bytes must be the same after every upgrade, or browsers refuse the script and nobody sees the banner, in the
+middle of an outage perhaps. So the bytes of every version are kept in public/embed_versions/ and none is ever removed
+or changed; all of them read today's /api/banner.json. `manage.py keep_embed` adds the newest one.
+"""
+
+import hashlib
 import re
+from base64 import b64encode
 from functools import cache
+from pathlib import Path
 
 from django.conf import settings
 
@@ -18,6 +27,7 @@ TOKENS = {
     "critical": "maj",
     "maintenance": "maint",
 }
+KEPT = Path(settings.BASE_DIR, "public", "embed_versions")
 LITERALS = re.compile(r"""("[^"\n]*"|'[^'\n]*'|`[^`]*`|/[^/\s][^/\n]*/)""")
 
 
@@ -26,6 +36,22 @@ def script() -> bytes:
     """The same for every page and language: its words come with /api/banner.json."""
     source = (settings.BASE_DIR / "static" / "js" / "embed.js").read_text(encoding="utf-8")
     return compact(source.replace(BLANK, f'const COLOURS = "{_declare_colours()}";')).encode()
+
+
+def version_of(body: bytes) -> str:
+    """Twelve digits, from the bytes themselves."""
+    return hashlib.sha384(body).hexdigest()[:12]
+
+
+def integrity_of(body: bytes) -> str:
+    """The value of the attribute `integrity`."""
+    return f"sha384-{b64encode(hashlib.sha384(body).digest()).decode()}"
+
+
+@cache
+def kept_versions() -> dict[str, bytes]:
+    """Every version that was ever served, by its name."""
+    return {path.stem: path.read_bytes() for path in sorted(KEPT.glob("*.bytes"))}
 
 
 def _declare_colours() -> str:
