@@ -40,5 +40,6 @@ def main(options: Namespace) -> None:
 
 def list_pages(url: str) -> list[str]:
     with urllib.request.urlopen(url) as answer:
-        incident = re.search(r"/incidents/[a-z0-9]+", answer.read().decode())
-    return ["/", incident[0] if incident else "/", "/history", "/subscribe"]
+        front = answer.read().decode()
+    linked = [re.search(rf"/{kind}/[a-z0-9]+", front) for kind in ("incidents", "components")]
+    return ["/", *(found[0] for found in linked if found), "/history", "/subscribe"]

@@ -21,10 +21,10 @@ pytestmark = [
 MARKUP_BYTES, SCRIPT_BYTES, REQUESTS = 15_000, 20_000, 5
 
 
-@pytest.mark.parametrize("which", ["/", "/incidents/", "/history", "/subscribe"])
+@pytest.mark.parametrize("which", ["/", "/incidents/", "/components/", "/history", "/subscribe"])
 def test_lighthouse_finds_nothing(which: str, product: Product, browser_type: BrowserType, tmp_path: Path) -> None:
     path = which
-    if which == "/incidents/":
+    if which in ("/incidents/", "/components/"):
         path = re.findall(rf"{which}[a-z0-9]+", product.get("/"))[0]
     report = runner.run(product.url + path, find_chromium(browser_type), tmp_path, speed=False)
     # Who is asked for an address should not land there from a search engine: that page says noindex.

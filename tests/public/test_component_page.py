@@ -57,7 +57,7 @@ def test_it_shows_what_touched_the_component_and_nothing_else(read: "Read", acme
 
 
 def test_a_component_that_was_always_well_says_so(read: "Read", chat: Component) -> None:
-    assert "Nothing is known that went wrong with it." in read(page_of(chat)).get_text()
+    assert "No earlier incidents or maintenance are known." in read(page_of(chat)).get_text()
 
 
 @pytest.mark.parametrize("change", [{"hidden": True}, {"archived_at": timezone.now()}])
