@@ -14,6 +14,9 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
 LIMIT_BYTES = 1024 * 1024  # a posted form may have a quarter of that
+# Three pictures of 2 MB: core/pictures.py.
+UPLOAD_BYTES = 7 * 1024 * 1024
+TAKES_UPLOADS = ("/staff/page/look/", "/staff/page/look/preview/")
 
 
 def limit_bodies(app: App, limit: int = LIMIT_BYTES) -> App:
@@ -22,10 +25,12 @@ def limit_bodies(app: App, limit: int = LIMIT_BYTES) -> App:
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
-        elif _declared(scope) > limit:
+            return
+        most = max(limit, UPLOAD_BYTES) if scope["path"] in TAKES_UPLOADS else limit
+        if _declared(scope) > most:
             await _refuse(send)
         else:
-            body = _Body(receive, limit)
+            body = _Body(receive, most)
             await app(scope, body.receive, send)
             if body.is_too_long:
                 await _refuse(send)

@@ -3,6 +3,7 @@
 What is kept is a PNG of our own, without names, places, profiles or anything hidden behind the last pixel.
 """
 
+import base64
 import hashlib
 import struct
 import zlib
@@ -32,6 +33,14 @@ class Raster:
     content: bytes
     width: int
     height: int
+
+    def __str__(self) -> str:
+        return self.digest
+
+    @property
+    def address(self) -> str:
+        """The picture itself as a data: URL."""
+        return f"data:image/png;base64,{base64.b64encode(self.content).decode()}"
 
     @property
     def digest(self) -> str:

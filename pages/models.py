@@ -11,7 +11,10 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core.links import LONGEST_LINK, validate_link
+from core.pictures import Raster
 from core.text import TitleField, new_code
+from pages.look import Look, build_look, validate_colour, validate_links
 
 
 def validate_time_zone(name: str) -> None:
@@ -71,7 +74,24 @@ class Page(models.Model):
     host = models.CharField(max_length=255, unique=True, editable=False)
     time_zone = models.CharField(max_length=64, default="Etc/UTC", validators=[validate_time_zone])
     about = TitleField(blank=True, help_text=_("One sentence under the page's name."))
-    support_url = models.URLField(blank=True, help_text=_("Where visitors get help; shown at the foot of the page."))
+    support_url = models.CharField(
+        max_length=LONGEST_LINK,
+        blank=True,
+        validators=[validate_link],
+        help_text=_("Where visitors get help; shown at the foot of the page."),
+    )
+    accent_light = models.CharField(
+        max_length=7, blank=True, validators=[validate_colour], help_text=_("The accent colour of light pages.")
+    )
+    accent_dark = models.CharField(max_length=7, blank=True, validators=[validate_colour])
+    pictures = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text=_("Which pictures are shown: “logo”, “logo_dark” and “icon”, each with digest, width and height."),
+    )
+    icon_shows_state = models.BooleanField(default=False)
+    header_links = models.JSONField(default=list, blank=True, validators=[validate_links])
+    footer_links = models.JSONField(default=list, blank=True, validators=[validate_links])
     maintenance_notice_hours = models.PositiveSmallIntegerField(
         default=72, help_text=_("How long before maintenance starts the banner announces it, in hours.")
     )
@@ -99,6 +119,21 @@ class Page(models.Model):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
 
+    @property
+    def look(self) -> Look:
+        return build_look(self)
+
+    def show_picture(self, name: str, raster: Raster | None) -> None:
+        """Keep `raster` and show it as “logo”, “logo_dark” or “icon”; None: show none. Does not save the page.
+
+        The one before stays stored: mails that were sent show it.
+        """
+        kept = {other: described for other, described in self.pictures.items() if other != name}
+        if raster is not None:
+            Picture.objects.get_or_create(page=self, digest=raster.digest, defaults={"content": raster.content})
+            kept[name] = {"digest": raster.digest, "width": raster.width, "height": raster.height}
+        self.pictures = kept
+
     def absolute_url(self, path: str) -> str:
         """The public address of `path` ("/history"). Never built from a request's Host header."""
         return f"{self.url}{path}"
@@ -115,6 +150,24 @@ class Page(models.Model):
         Page.objects.filter(pk=self.pk).update(generation=F("generation") + 1, updated_at=now)
         self.refresh_from_db(fields=["generation", "updated_at"])
         return self
+
+
+class Picture(models.Model):
+    """A picture that was uploaded for a page, as core/pictures.py drew it again.
+
+    In the database, not in a folder: whatever backs up the page backs up its logo, and every machine has it at once.
+    """
+
+    page = models.ForeignKey(Page, on_delete=models.CASCADE, related_name="stored_pictures")
+    digest = models.CharField(max_length=20)
+    content = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["page", "digest"], name="picture_once"),)
+
+    def __str__(self) -> str:
+        return self.digest
 
 
 class SetupStep(models.Model):

@@ -16,6 +16,7 @@ from components.status import Status
 from components.uptime import Uptime
 from incidents.page_status import PageStatus
 from incidents.phases import Phase
+from pages.look import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class PublicPage:
     generation: int
     created_at: datetime
     updated_at: datetime
+    look: Look
 
     @property
     def zone(self) -> ZoneInfo:

@@ -17,7 +17,7 @@ from delivery.models import Delivery
 from delivery.registry import kinds_shown_as
 from incidents.models import CLOSED, Affected, Incident, Kind, Phase, Update
 from incidents.page_status import summarise
-from pages.models import Page
+from pages.models import Page, Picture
 from public.shapes import (
     Day,
     PublicAffected,
@@ -82,6 +82,12 @@ def _next_midnight(now: datetime) -> datetime:
 def load_page(snapshot: Snapshot) -> Page:
     """The row of the page, for documents that need more than the snapshot. Raises Page.DoesNotExist once it is deleted."""
     return Page.objects.get(pk=snapshot.page.pk)
+
+
+def load_picture(snapshot: Snapshot, digest: str) -> bytes | None:
+    """A picture of the page, shown now or before; None for an unknown one."""
+    found = Picture.objects.filter(page_id=snapshot.page.pk, digest=digest).values_list("content", flat=True).first()
+    return None if found is None else bytes(found)
 
 
 def describe_page(page: Page) -> PublicPage:

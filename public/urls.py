@@ -3,7 +3,9 @@
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from core.style_sheet import STYLE_PATH
 from public import component_pages, health, views
+from public.documents import look
 
 # Served in every language: statuspage/urls.py.
 for_people = [
@@ -24,6 +26,8 @@ urlpatterns = [
     path("robots.txt", views.robots, name="robots"),
     path("sitemap.xml", views.sitemap, name="sitemap"),
     path("favicon.ico", views.favicon, name="favicon"),
+    path(STYLE_PATH.lstrip("/"), look.style, name="style"),
+    path("pictures/<slug:digest>.png", look.picture, name="picture"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("healthz", health.healthz, name="healthz"),

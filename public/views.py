@@ -55,6 +55,13 @@ def home(snapshot: Snapshot) -> Rendered:
     return _render("public/home.html", snapshot, **_describe_now(snapshot))
 
 
+def render_preview(snapshot: Snapshot) -> str:
+    """The front page as it would be, without scripts: it does not follow what happens."""
+    return render_to_string(
+        "public/preview.html", {"page": snapshot.page, "snapshot": snapshot} | _describe_now(snapshot)
+    )
+
+
 @published
 def summary(snapshot: Snapshot) -> Rendered:
     return replace(_render("public/_summary.html", snapshot, **_describe_now(snapshot)), headers=POLLED)

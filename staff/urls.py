@@ -3,7 +3,18 @@ from django.urls import include, path
 
 from staff import chosen_page, incident_lists, overview, passwords, receipts, undo
 from staff import posting_views as posting
-from staff.settings import channels, components, first_run, import_page, page, people, share, subscribers, templates
+from staff.settings import (
+    channels,
+    components,
+    first_run,
+    import_page,
+    look,
+    page,
+    people,
+    share,
+    subscribers,
+    templates,
+)
 
 screens = [
     path("", overview.overview, name="overview"),
@@ -42,6 +53,7 @@ screens = [
     path("page/add/", page.add_page, name="page-add"),
     path("page/share/", share.show_lines, name="share"),
     path("page/share/preview/", share.show_preview, name="share-preview"),
+    path("page/look/", look.change_look, name="look"),
     path("page/templates/", templates.show_templates, name="templates"),
     path("page/templates/add/<slug:kind>/", templates.add_template, name="template-add"),
     path("page/templates/<int:pk>/", templates.change_template, name="template"),

@@ -7,6 +7,7 @@ from delivery.metrics import collect_deliveries
 from public.document_urls import in_every_language
 from public.metrics import collect_editions
 from public.urls import for_people
+from statuspage.look_preview import preview_look
 from statuspage.metrics import Scrape, metrics_view
 
 scrape = Scrape(collect_deliveries, collect_editions)
@@ -17,6 +18,7 @@ urlpatterns = [
         for code in prefixed_languages()
     ),
     path("metrics", metrics_view(scrape), name="metrics"),
+    path("staff/page/look/preview/", preview_look, name="look-preview"),
     path("", include("staff.urls")),
     path("", include("api.urls")),
     path("", include("delivery.urls")),

@@ -15,6 +15,7 @@ CACHE_CONTROL = "public, max-age=10, s-maxage=15, stale-while-revalidate=60, sta
 # For documents that scripts poll. A browser that may keep one, or use it stale while it asks, gives each poll the answer of
 # the one before; asking costs a 304.
 POLLED = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-if-error=86400"}
+ALREADY_COMPRESSED = ("image/png",)
 SMALLEST_COMPRESSED = 256  # bytes; a smaller body gains less than the headers cost
 
 Key = tuple[Any, ...]
@@ -88,7 +89,7 @@ def finish(rendered: Rendered, version: Version) -> Edition:
         version=version,
         status=rendered.status,
         headers=headers | dict(rendered.headers),
-        bodies=compress(body),
+        bodies={"identity": body} if rendered.content_type in ALREADY_COMPRESSED else compress(body),
         tag=hashlib.sha256(body).hexdigest()[:20],
         made_at=monotonic(),
     )

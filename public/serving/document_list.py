@@ -55,10 +55,11 @@ def list_current(editions: Editions, page_id: int) -> list[str]:
         snapshot = editions.load_snapshot_of(page_id)
     finally:
         connection.close()  # called in threads that come and go
+    pictures = snapshot.page.look.picture_paths
     codes = [incident.code for incident in (*snapshot.incidents, *snapshot.maintenances)]
     paths = [f"/incidents/{code}" for code in codes]
     paths += [component.path for component in snapshot.components if component.is_listed]
-    return list_fixed() + [prefix + path for prefix in _prefixes() for path in paths]
+    return list_fixed() + pictures + [prefix + path for prefix in _prefixes() for path in paths]
 
 
 def list_all(page: Page, today: date) -> Iterator[str]:
@@ -66,6 +67,7 @@ def list_all(page: Page, today: date) -> Iterator[str]:
 
     `today`: in the page's time zone.
     """
+    yield from page.look.picture_paths
     for code in Incident.objects.filter(page=page).order_by("pk").values_list("code", flat=True):
         yield from (path.format(code) for path in INCIDENT_PATHS)
         yield from (prefix + path.format(code) for prefix in _prefixes()[1:] for path in LOCAL_INCIDENT_PATHS)

@@ -32,24 +32,19 @@ class PageForm(ChangesForm):
         help_text=gettext_lazy("Of the times on the page, in mails and feeds. Its days are the days of uptime."),
     )
 
-    support_url = forms.URLField(
-        label=gettext_lazy("Where visitors get help"),
-        help_text=gettext_lazy("An address at the foot of the page."),
-        required=False,
-        assume_scheme="https",
-    )
-
     class Meta:
         model = Page
         fields = ("name", "url", "about", "support_url", "time_zone", "maintenance_notice_hours")
         labels = {
             "url": gettext_lazy("Address"),
             "about": gettext_lazy("About"),
+            "support_url": gettext_lazy("Where visitors get help"),
             "maintenance_notice_hours": gettext_lazy("Announce maintenance on the banner (hours before)"),
         }
         help_texts = {
             "url": gettext_lazy("Where visitors find the page. Links in mails and feeds begin with it."),
             "about": gettext_lazy("One sentence below the name."),
+            "support_url": gettext_lazy("An address at the foot of the page; mailto: works too."),
             "maintenance_notice_hours": "",
         }
         error_messages = {"name": {"required": gettext_lazy("Write a name.")}}

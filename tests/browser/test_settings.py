@@ -18,6 +18,7 @@ SCREENS = (
     "/staff/channels/connect/x/",
     "/staff/subscribers/",
     "/staff/page/",
+    "/staff/page/look/",
     "/staff/page/templates/",
     "/staff/page/templates/add/incident/",
     "/staff/people/",

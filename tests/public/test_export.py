@@ -18,6 +18,7 @@ from django.urls import get_resolver, resolve
 
 from components.models import Component, Group
 from components.status import Status
+from core.pictures import Raster
 from incidents.models import Incident, Post
 from pages.models import Page
 from public.serving import export
@@ -139,7 +140,7 @@ def broken_links(root: Path) -> list[str]:
         soup = BeautifulSoup((root / name).read_text(), "html.parser")
         for tag, attribute in (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src")):
             for found in soup.find_all(tag, {attribute: re.compile(r"^/(?!subscribe)")}):
-                path = str(found[attribute]).partition("#")[0]
+                path = str(found[attribute]).partition("#")[0].partition("?")[0]
                 if not (root / (path.lstrip("/") if path.startswith("/static/") else site.name_for(path))).exists():
                     broken.append(path)
     return broken
@@ -166,6 +167,8 @@ def test_interrupted_anywhere_it_leaves_a_complete_site(outage: Incident, acme: 
 
 def test_every_published_address_is_in_the_list(outage: Incident, acme: Page, chat: Component) -> None:
     Component.objects.create(page=acme, name="Website", group=Group.objects.create(page=acme, name="Web"))
+    acme.show_picture("logo", Raster(b"png", 40, 20))
+    acme.save()
     found = list(list_all(acme, outage.started_at.date()))
     assert found[-1] == "/"
     assert len(found) == len(set(found))

@@ -48,6 +48,7 @@ def test_the_list_of_documents_names_every_one_for_programs() -> None:
         "favicon.ico",
         "robots.txt",
         "sitemap.xml",
+        "style.css",
         "livez",
         "readyz",
         "embed.js",
@@ -75,6 +76,8 @@ def addresses_of(route: str, incident: Incident, others: list[str], components: 
     if "<int:year>" in route:
         now = timezone.now()
         return [route.replace("<int:year>", str(now.year)).replace("<int:month>", f"{now.month:02}")]
+    if "<slug:digest>" in route:
+        return [route.replace("<slug:digest>", "0" * 20)]
     if "(?P<path>" in route:
         return [route.split("(?P<path>", maxsplit=1)[0] + WORD[:4]]
     if "<" in route:

@@ -54,7 +54,7 @@ def test_a_changed_page_is_public_at_once_and_keeps_what_a_colleague_changed(sta
         ("url", "https://status.example.com/a?b", "is not a page address"),
         ("time_zone", "Mars/Olympus", "Select a valid choice"),
         ("maintenance_notice_hours", "-1", "greater than or equal to 0"),
-        ("support_url", "javascript:alert(1)", "Enter a valid URL"),
+        ("support_url", "javascript:alert(1)", "begins with https://"),
     ],
 )
 def test_what_cannot_be_is_refused_at_its_field_with_all_that_was_typed(staff, acme, field, value, words):

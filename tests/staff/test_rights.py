@@ -59,6 +59,8 @@ SETTINGS = {
     "page-add": ("/staff/page/add/", ["get", "post"]),
     "share": ("/staff/page/share/", ["get"]),
     "share-preview": ("/staff/page/share/preview/", ["get"]),
+    "look": ("/staff/page/look/", ["get", "post"]),
+    "look-preview": ("/staff/page/look/preview/", ["get", "post"]),
     "templates": ("/staff/page/templates/", ["get"]),
     "template-add": ("/staff/page/templates/add/incident/", ["get", "post"]),
     "template": ("/staff/page/templates/{template}/", ["get", "post"]),

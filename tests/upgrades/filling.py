@@ -22,6 +22,7 @@ def _fill() -> None:
     from components.effects import set_base_status
     from components.models import Component, Group
     from components.status import Status
+    from core.pictures import Raster
     from delivery.contract import Outcome
     from delivery.ledger import outbox, outcomes
     from delivery.ledger.claims import claim
@@ -34,6 +35,8 @@ def _fill() -> None:
     from subscribers.subscribing import request_subscription
 
     page = Page.objects.create(name="Acme", url="https://status.acme.example", time_zone="Europe/Berlin")
+    page.show_picture("logo", Raster(b"png", 100, 40))
+    page.save()
     SetupStep.objects.create(page=page, name=SetupStep.Name.BANNER)
     group = Group.objects.create(page=page, name="Chat")
     chat = Component.objects.create(page=page, group=group, name="Chat API")

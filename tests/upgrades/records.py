@@ -61,6 +61,8 @@ def load(path: Path) -> None:
 
 def _plain(field: Any, row: models.Model) -> Any:
     value = getattr(row, field.attname)
+    if isinstance(value, (bytes, memoryview)):
+        return field.value_to_string(row)
     return value if isinstance(value, (dict, list)) else field.get_prep_value(value) if value is not None else None
 
 

@@ -1,0 +1,23 @@
+"""Addresses that staff link to from public pages."""
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+LONGEST_LINK = 500
+
+
+def validate_link(url: str) -> None:
+    """http(s) with a host, or mailto with an address; nothing that a browser would run."""
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_mail = parts.scheme == "mailto" and "@" in parts.path
+    except ValueError:
+        is_web = is_mail = False
+    if not (is_web or is_mail) or not url.isprintable() or " " in url or "\\" in url or len(url) > LONGEST_LINK:
+        raise ValidationError(
+            _("Write an address that begins with https://, http:// or mailto:, such as https://example.com/help."),
+            code="link",
+        )

@@ -1,0 +1,34 @@
+"""The one style sheet of public pages: the tokens, a page's own accent, and public.css, in one request."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from core.colours import COLOURS, TOKENS, Colour
+
+PUBLIC = TOKENS.with_name("public.css")
+STYLE_PATH = "/style.css"
+
+
+@lru_cache(maxsize=64)
+def write_style_sheet(accent: Colour | None) -> str:
+    return "".join((_read(TOKENS), _declare(accent) if accent else "", _read(PUBLIC)))
+
+
+@lru_cache(maxsize=64)
+def style_address(accent: Colour | None) -> str:
+    """Names the content, so that a browser asks anew when it changed."""
+    return f"{STYLE_PATH}?v={hashlib.sha256(write_style_sheet(accent).encode()).hexdigest()[:10]}"
+
+
+def _declare(accent: Colour) -> str:
+    """Browsers from before light-dark() drop the second rule and keep the first."""
+    return f":root{{--accent:{accent.light}}}:root{{--accent:light-dark({accent.light},{accent.dark})}}\n"
+
+
+def accent_or_ink(accent: Colour | None) -> Colour:
+    return accent or COLOURS["accent"]
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
