@@ -6,6 +6,7 @@ long one only.
 
 from datetime import date, datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, get_format
 from django.utils.translation import gettext
@@ -49,3 +50,21 @@ def clock_text(when: datetime) -> str:
 
 def day_and_time(day: str, time: str) -> str:
     return gettext("%(day)s, %(time)s") % {"day": day, "time": time}
+
+
+def describe_window(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    """ "Sun 13 December 2020, 02:00 to 03:00 UTC", in `zone`; the day is said twice when it differs, and so is the
+    zone's name when clocks change in between: "01:30 EST to 04:00 EDT"."""
+    start, end = start.astimezone(zone), end.astimezone(zone)
+    begin = day_and_time(weekday_and_day(start, with_year=True), clock_text(start))
+    if start.utcoffset() != end.utcoffset():
+        begin += f" {start:%Z}"
+    finish = f"{clock_text(end)} {end:%Z}"
+    if end.date() != start.date():
+        finish = day_and_time(weekday_and_day(end, with_year=True), finish)
+    return gettext("%(start)s to %(end)s") % {"start": begin, "end": finish}
+
+
+def when_line(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    """The first line of what announces maintenance."""
+    return gettext("When: %(window)s") % {"window": describe_window(start, end, zone)}

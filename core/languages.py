@@ -38,6 +38,17 @@ def active_language() -> str:
     return translation.get_language() or own_language()
 
 
+def other_language() -> str:
+    """The active language; "" for the page's own, which may be another one some day."""
+    language = active_language()
+    return "" if language == own_language() else language
+
+
+def served_language(stored: str) -> str:
+    """A language that was stored, or the page's own where it is served no more."""
+    return stored if stored in prefixed_languages() else own_language()
+
+
 def local(path: str) -> str:
     """The address of a public page in the language that is active: "/history" is "/de/history" on German pages."""
     return prefix_of(active_language()) + path

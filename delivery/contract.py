@@ -66,6 +66,8 @@ class Recipient(NamedTuple):
     delivery_id: int
     address: str
     subscriber_code: str = ""
+    language: str = ""
+    """What a subscriber reads; "" for the page's own."""
     account: Account | None = None
     attempts: int = 1
     ambiguous: bool = False

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext
-
-from core.dates import clock_text, day_and_time, weekday_and_day
+from core.dates import when_line
 from core.markdown import absolute_links, render_markdown
 from delivery.ledger.outbox import publish
 from delivery.models import Notice
@@ -61,20 +57,4 @@ def _body(update: Update) -> str:
     window = update.incident.window
     if window is None or not update.is_announcement:
         return update.body
-    return (
-        gettext("When: %(window)s") % {"window": describe_window(*window, update.incident.page.zone)}
-        + f"\n\n{update.body}"
-    )
-
-
-def describe_window(start: datetime, end: datetime, zone: ZoneInfo) -> str:
-    """ "Sun 13 December 2020, 02:00 to 03:00 UTC", in `zone`; the day is said twice when it differs, and so is the
-    zone's name when clocks change in between: "01:30 EST to 04:00 EDT"."""
-    start, end = start.astimezone(zone), end.astimezone(zone)
-    begin = day_and_time(weekday_and_day(start, with_year=True), clock_text(start))
-    if start.utcoffset() != end.utcoffset():
-        begin += f" {start:%Z}"
-    finish = f"{clock_text(end)} {end:%Z}"
-    if end.date() != start.date():
-        finish = day_and_time(weekday_and_day(end, with_year=True), finish)
-    return gettext("%(start)s to %(end)s") % {"start": begin, "end": finish}
+    return f"{when_line(*window, update.incident.page.zone)}\n\n{update.body}"

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from django.utils import translation
 
 from components.status import Impact
+from core.dates import describe_window
 from core.text import TITLE_LIMIT, clean_text
-from incidents.notices import describe_window
 from incidents.phases import CLOSED, PHASES, WATCHED, Kind, Phase
 from incidents.post import Window
 from intake.feed_markup import to_source

@@ -1,6 +1,6 @@
 """Every address."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from core.languages import prefixed_languages
 from delivery.metrics import collect_deliveries
@@ -9,6 +9,7 @@ from public.metrics import collect_editions
 from public.urls import for_people
 from statuspage.look_preview import preview_look
 from statuspage.metrics import Scrape, metrics_view
+from subscribers.urls import linked_in_mails
 
 scrape = Scrape(collect_deliveries, collect_editions)
 urlpatterns = [
@@ -17,6 +18,8 @@ urlpatterns = [
         path(f"{code}/", include([*for_people, *in_every_language, path("", include("subscribers.urls"))]))
         for code in prefixed_languages()
     ),
+    # In mails of a language that is served no more: a link to leave works for ever, then in the page's own language.
+    re_path("^[a-z]{2,3}(?:-[a-z]+)*/", include(linked_in_mails)),
     path("metrics", metrics_view(scrape), name="metrics"),
     path("staff/page/look/preview/", preview_look, name="look-preview"),
     path("", include("staff.urls")),

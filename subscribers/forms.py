@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from components.models import Component
+from core.languages import own_language, prefixed_languages, served_language
 from pages.models import Page
 from subscribers.addresses import normalise_address
 from subscribers.models import Subscriber
@@ -66,12 +68,30 @@ class ChoiceForm(forms.Form):
 
 
 class ManageForm(ChoiceForm):
+    """The same for a subscriber; where the page has more languages than one, also the language of mails."""
+
+    def __init__(self, page: Page, data: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(page, data, **kwargs)
+        if prefixed_languages():
+            self.fields["language"] = forms.ChoiceField(
+                required=False, choices=settings.LANGUAGES, label=_("Language of the mails")
+            )
+
+    @property
+    def language(self) -> str | None:
+        """ "" for the page's own; None when none was chosen."""
+        chosen: str | None = self.cleaned_data.get("language") or None
+        return "" if chosen == own_language() else chosen
+
     @classmethod
     def of(cls, subscriber: Subscriber) -> "ManageForm":
         """The form as the subscriber left it last."""
         codes = [component.code for component in subscriber.public_components]
         scope = CHOSEN if subscriber.choices.exists() else EVERYTHING
-        return cls(subscriber.page, initial={"scope": scope, "components": codes})
+        return cls(
+            subscriber.page,
+            initial={"scope": scope, "components": codes, "language": served_language(subscriber.language)},
+        )
 
 
 class SubscribeForm(ChoiceForm):

@@ -8,8 +8,10 @@ person who filled in the form, so that nobody can have a text of theirs sent to 
 from dataclasses import dataclass
 
 from django.template.loader import render_to_string
+from django.utils import translation
 
 from core.colours import COLOURS
+from core.languages import served_language
 from core.text import clean_text
 from subscribers.models import Subscriber
 from subscribers.signing import AGES, Purpose, confirm_url, manage_url
@@ -25,13 +27,15 @@ class Letter:
 
 
 def build_letter(subscriber: Subscriber) -> Letter:
-    """The link to confirm; for somebody who is active already, the link to manage the subscription."""
+    """The link to confirm; for somebody who is active already, the link to manage the subscription. In the language of
+    the subscriber's mails."""
     kind = Purpose.MANAGE if subscriber.is_active else Purpose.CONFIRM
     url = manage_url(subscriber) if subscriber.is_active else confirm_url(subscriber)
     age = AGES[Purpose.CONFIRM]
     hours = int(age.total_seconds() // 3600) if age else None
     context = {"page": subscriber.page, "url": url, "hours": hours, "colours": COLOURS}
-    subject, text, html = (
-        render_to_string(f"subscribers/email/{kind}.{part}", context) for part in ("subject.txt", "txt", "html")
-    )
+    with translation.override(served_language(subscriber.language)):
+        subject, text, html = (
+            render_to_string(f"subscribers/email/{kind}.{part}", context) for part in ("subject.txt", "txt", "html")
+        )
     return Letter(clean_text(subject, multiline=False), text.rstrip() + "\n", html)

@@ -78,6 +78,9 @@ class Subscriber(models.Model):
         Component, blank=True, related_name="+", through="Choice", help_text=_("None chosen means all of them.")
     )
     incident_code = models.CharField(max_length=12, blank=True, help_text=_("Set: only about this one incident."))
+    language = models.CharField(
+        max_length=16, blank=True, default="", db_default="", help_text=_("Of mails; empty: the page's own.")
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     unsubscribed_at = models.DateTimeField(null=True, blank=True)
@@ -121,13 +124,13 @@ class Subscriber(models.Model):
     def accepts_manage(self, made_at: datetime) -> bool:
         return self.is_active and (self.links_since is None or made_at >= self.links_since)
 
-    def ask(self, components: Iterable[Component]) -> None:
+    def ask(self, components: Iterable[Component], language: str = "") -> None:
         """Take a request that nobody has confirmed. An active subscriber stays as it is: anybody can type
         an address into the form. Until the mail's link is used, the latest request counts."""
         if self.is_active:
             return
-        self.state, self.confirmed_at = self.State.PENDING, None
-        self.save(update_fields=["state", "confirmed_at"])
+        self.state, self.confirmed_at, self.language = self.State.PENDING, None, language
+        self.save(update_fields=["state", "confirmed_at", "language"])
         self.choose(components)
 
     def choose(self, components: Iterable[Component]) -> None:
@@ -135,6 +138,11 @@ class Subscriber(models.Model):
         with transaction.atomic():
             self.choices.all().delete()
             Choice.objects.bulk_create(Choice(subscriber=self, component=each) for each in components)
+
+    def read_in(self, language: str) -> None:
+        """Get mails in this language from now on; "" for the page's own."""
+        self.language = language
+        self.save(update_fields=["language"])
 
     def confirm(self, now: datetime) -> bool:
         """Become active; False when that was already so. A link scanner never gets here: POST only.

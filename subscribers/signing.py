@@ -24,6 +24,8 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext
 
 from core.keyed_hash import KeyedHash, keyed_for, secret_keys
+from core.languages import prefix_of, served_language
+from pages.models import Page
 from subscribers.models import Subscriber
 
 SIGNATURE_LENGTH = 32
@@ -73,7 +75,12 @@ def unsubscribe_token(code: str) -> str:
 
 
 def _url(subscriber: Subscriber, purpose: Purpose) -> str:
-    return subscriber.page.absolute_url(PATHS[purpose] + sign(purpose, subscriber.code))
+    return link_prefix(subscriber.page, purpose, subscriber.language) + sign(purpose, subscriber.code)
+
+
+def link_prefix(page: Page, purpose: Purpose, language: str) -> str:
+    """The address without the token, of the page in the language of a subscriber's mails."""
+    return page.absolute_url(prefix_of(served_language(language)) + PATHS[purpose])
 
 
 def sign(purpose: Purpose, code: str) -> str:

@@ -42,12 +42,18 @@ INCIDENT_CODE = re.compile(f"[a-z0-9]{{{CODE_LENGTH}}}")
 
 
 def request_subscription(
-    page: Page, email: str, *, component_codes: Iterable[str] = (), incident_code: str = "", visitor: str = ""
+    page: Page,
+    email: str,
+    *,
+    component_codes: Iterable[str] = (),
+    incident_code: str = "",
+    visitor: str = "",
+    language: str = "",
 ) -> None:
     """Store a pending subscriber and the confirmation mail to send, in one transaction.
 
     No `component_codes` means all components. `visitor` is the network address that asks
-    (core/visitor.py); "" is held to no limit of its own. Raises ValidationError, with a text for visitors, for an
+    (core/visitor.py); "" is held to no limit of its own. `language` is that of the mails, "" the page's own. Raises ValidationError, with a text for visitors, for an
     address that cannot be mailed, for codes of which none is a public component of the page, and for an
     incident code of the wrong form. Returns None whatever is known about the address.
     """
@@ -61,7 +67,7 @@ def request_subscription(
         subscriber, _ = Subscriber.objects.select_for_update().get_or_create(
             page=page, channel="email", address=address, incident_code=incident_code
         )
-        subscriber.ask(components)
+        subscriber.ask(components, language)
         queue_mail(subscriber, now, visitor)
 
 

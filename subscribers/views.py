@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.languages import local
+from core.languages import local, other_language
 from core.visitor import client_address
 from pages.models import Page
 from subscribers.forgetting import forget
@@ -70,6 +70,7 @@ def subscribe(request: HttpRequest, page: Page) -> HttpResponse:
             component_codes=form.component_codes,
             incident_code=form.wanted_incident,
             visitor=client_address(request),
+            language=other_language(),
         )
     response = HttpResponseRedirect(local("/subscribe/sent"))
     response.status_code = 303
@@ -126,6 +127,8 @@ def _act(request: HttpRequest, page: Page, subscriber: Subscriber) -> HttpRespon
     if not form.is_valid():
         return _show(request, page, "manage", status=UNPROCESSABLE, subscriber=subscriber, form=form)
     subscriber.choose(find_components(page, form.component_codes))
+    if form.language is not None:
+        subscriber.read_in(form.language)
     return _show(request, page, "manage", subscriber=subscriber, form=ManageForm.of(subscriber), saved=True)
 
 

@@ -1,4 +1,4 @@
-"""Mail to subscribers: rendered once per notice, then one message for each recipient.
+"""Mail to subscribers: rendered once per notice and language, then one message for each recipient.
 
 Headers and why: docs/delivery.md. Templates: templates/delivery/email/.
 """
@@ -15,12 +15,14 @@ from typing import Protocol
 from django import forms
 from django.conf import settings
 from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 
 from components.status import Status
 from core.colours import COLOURS
 from core.dates import clock_text, day_and_time, day_text
+from core.languages import local, served_language
 from core.plain_text import plain_paragraphs
 from core.smtp_url import SmtpUrl
 from delivery.contract import Channel, DeliveryError, Outcome, Recipient, SecretField
@@ -30,11 +32,12 @@ from delivery.mail.letters import write_letter
 from delivery.mail.mime import PrebuiltMail, SlotNames, prebuild
 from delivery.mail.smtp.message import Message
 from delivery.mail.smtp.relay import Relay
+from delivery.mail.wording import body_html, status_words
 from delivery.models import Notice
 from pages.models import Page
 from subscribers.letters import Letter, build_letter
 from subscribers.models import Subscriber
-from subscribers.signing import PATHS, Purpose, signer
+from subscribers.signing import Purpose, link_prefix, signer
 
 # What can be written into an SMTP command as it is. Others are refused when they subscribe.
 ADDRESS = re.compile(r"[!-;=?-~]+@[A-Za-z0-9.-]+")
@@ -52,7 +55,7 @@ TONES = {
 }
 
 
-TO_FILES = "No SMTP server is configured (EMAIL_URL): e-mail goes to files and reaches nobody."
+TO_FILES = _("No SMTP server is configured (EMAIL_URL): e-mail goes to files and reaches nobody.")
 
 
 class Transport(Protocol):
@@ -80,17 +83,19 @@ class Email(Channel):
 
     def __init__(self) -> None:
         self.transport = open_transport()
-        self._mails: dict[tuple[int, bool], NoticeMail] = {}
+        self._mails: dict[tuple[int, bool, str], NoticeMail] = {}
 
     @classmethod
     def where(cls) -> str:
         return (
-            "Written to files, which reach nobody: no mail server is set up (EMAIL_URL)." if settings.MAIL_DIR else ""
+            gettext("Written to files, which reach nobody: no mail server is set up (EMAIL_URL).")
+            if settings.MAIL_DIR
+            else ""
         )
 
     @classmethod
     def warning(cls) -> str:
-        return TO_FILES if settings.MAIL_DIR else ""
+        return str(TO_FILES) if settings.MAIL_DIR else ""
 
     @classmethod
     def rate(cls) -> int:
@@ -148,11 +153,11 @@ class Email(Channel):
     def _template(self, notice: Notice, recipient: Recipient) -> "NoticeMail | LetterMail":
         if notice.is_letter:
             return LetterMail(notice)
-        key = notice.pk, recipient.account is None
+        key = notice.pk, recipient.account is None, recipient.language
         if key not in self._mails:
-            if len(self._mails) >= CACHED_NOTICES:
+            if len(self._mails) >= CACHED_NOTICES * len(settings.LANGUAGES):
                 self._mails.clear()
-            self._mails[key] = NoticeMail(notice, is_subscribed=recipient.account is None)
+            self._mails[key] = NoticeMail(notice, recipient.language, is_subscribed=recipient.account is None)
         return self._mails[key]
 
 
@@ -171,17 +176,17 @@ def own_server(recipient: Recipient) -> str:
 
 
 class NoticeMail:
-    """The mail of a notice; whatever is the same for every recipient is made once.
+    """The mail of a notice in one language; whatever is the same for every recipient is made once.
 
     `is_subscribed`: who gets it has asked for it, and can leave.
     """
 
-    def __init__(self, notice: Notice, *, is_subscribed: bool = True) -> None:
-        self._mail = prebuild_notice(notice, is_subscribed=is_subscribed).stuffed()
+    def __init__(self, notice: Notice, language: str = "", *, is_subscribed: bool = True) -> None:
+        self._mail = prebuild_notice(notice, language, is_subscribed=is_subscribed).stuffed()
         self._is_subscribed = is_subscribed
         self._sender = sender_address()
         self._domain = domain_of(self._sender)
-        self._unsubscribe_url = notice.page.absolute_url(PATHS[Purpose.UNSUBSCRIBE])
+        self._unsubscribe_url = link_prefix(notice.page, Purpose.UNSUBSCRIBE, language)
         self._name = f"{notice.created_at.astimezone(UTC):%Y%m%dT%H%M%S}-{notice.code}"
         self._code = notice.code
         self._sign_unsubscribe = signer(Purpose.UNSUBSCRIBE)
@@ -243,24 +248,33 @@ def _date_header(seconds: int) -> str:
     return format_datetime(datetime.fromtimestamp(seconds, UTC))
 
 
-def prebuild_notice(notice: Notice, *, is_subscribed: bool = True) -> PrebuiltMail:
-    """The mail of a notice, without what differs for each recipient."""
+def prebuild_notice(notice: Notice, language: str = "", *, is_subscribed: bool = True) -> PrebuiltMail:
+    """The mail of a notice in one language ("" for the page's own), without what differs for each recipient."""
+    with translation.override(served_language(language)):
+        return _prebuild(notice, language, is_subscribed=is_subscribed)
+
+
+def _prebuild(notice: Notice, language: str, *, is_subscribed: bool) -> PrebuiltMail:
     names = SlotNames()
     page = notice.page
     links = {
-        "unsubscribe_url": page.absolute_url(PATHS[Purpose.UNSUBSCRIBE]) + names.mark("unsubscribe"),
-        "manage_url": page.absolute_url(PATHS[Purpose.MANAGE]) + names.mark("manage"),
+        "unsubscribe_url": link_prefix(page, Purpose.UNSUBSCRIBE, language) + names.mark("unsubscribe"),
+        "manage_url": link_prefix(page, Purpose.MANAGE, language) + names.mark("manage"),
     }
+    status, body = status_words(notice), body_html(notice)
     tone = "over" if notice.stage == Notice.Stage.LAST else notice.severity
     context = {
         "notice": notice,
+        "status_label": status,
+        "body_html": body,
+        "link": _local_link(notice),
         "components": [
             (each.get("label", each["name"]), _status_words(each["new_status"])) for each in notice.components
         ],
         "page": page,
         # In words: a template would show it in the process's own zone.
         "posted_at": describe_time(notice.created_at.astimezone(page.zone)),
-        "plain_body": plain_paragraphs(notice.body_html),
+        "plain_body": plain_paragraphs(body),
         "tone": tone,
         "colour": TONES[tone],
         "colours": COLOURS,
@@ -271,7 +285,7 @@ def prebuild_notice(notice: Notice, *, is_subscribed: bool = True) -> PrebuiltMa
     domain = domain_of(sender_address())
     headers = {
         "From": from_header(page),
-        "Subject": f"[{page.name}] {notice.status_label}: {notice.title}",
+        "Subject": f"[{page.name}] {status}: {notice.title}",
         # One invented ancestor for all mails of an incident: mail programs show them as one conversation.
         "References": f"<t-{notice.thread}@{domain}>",
         "Auto-Submitted": "auto-generated",
@@ -279,6 +293,12 @@ def prebuild_notice(notice: Notice, *, is_subscribed: bool = True) -> PrebuiltMa
     if is_subscribed:
         headers |= {"List-Id": f"<{page.code}.{domain}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
     return prebuild(headers, text, html, names)
+
+
+def _local_link(notice: Notice) -> str:
+    """The notice's link, to the page in the active language."""
+    base = notice.page.url
+    return f"{base}{local(notice.link.removeprefix(base))}" if notice.link.startswith(f"{base}/") else notice.link
 
 
 def describe_time(when: datetime) -> str:

@@ -35,6 +35,7 @@ PROBE_SIZE = 5
 # So many heartbeats and letters at most are in one claim: letters of a flood of sign-ups must not hold up an outage's
 # notice.
 AHEAD_SIZE = 10
+NOBODY = "  "
 # Who was out of reach for longer hears how things stand now, not the whole story at once.
 OVERTAKEN_AFTER = timedelta(hours=1)
 
@@ -81,7 +82,7 @@ class _Row(NamedTuple):
     is_late: bool
     is_too_old: bool
     person: str | None
-    """The subscriber's state and code, with a blank between them; None when there is no such subscriber."""
+    """The subscriber's state, code and language, with blanks between them; None when there is no such subscriber."""
 
 
 def _take(batch: Batch, size: int, closed: list[str]) -> list[_Row]:
@@ -125,7 +126,7 @@ def _columns_read(due: DeliveryQuerySet, channel: str) -> Any:
         tries=F("attempts"),
         is_late=_waiting_since(now - OVERTAKEN_AFTER),
         is_too_old=_waiting_since(now - registry.load(channel).max_age),
-        person=Subquery(subscriber.values(both=Concat("state", Value(" "), "code"))),
+        person=Subquery(subscriber.values(all=Concat("state", Value(" "), "code", Value(" "), "language"))),
     ).values_list(*_Row._fields)
 
 
@@ -145,11 +146,12 @@ def _load(batch: Batch, rows: list[_Row]) -> None:
     grouped: dict[int, list[Recipient]] = defaultdict(list)
     for row in rows:
         account = accounts.get(row.account_id or 0)
-        state, _, code = (row.person or "").partition(" ")
+        state, code, language = (row.person or NOBODY).split(" ")
         recipient = Recipient(
             delivery_id=row.pk,
             address=row.address,
             subscriber_code=code,
+            language=language,
             account=account,
             attempts=row.tries + 1,
             ambiguous=row.ambiguous,

@@ -24,9 +24,9 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from core.dates import clock_text, day_and_time, day_text
+from core.dates import describe_window as in_words
 from core.languages import active_language, local
 from core.markdown import absolute_links, render_line
-from incidents.notices import describe_window as in_words
 from incidents.phases import Phase
 from public.documents.api_v2 import Json, zone_of
 from public.documents.timestamps import timestamp, zone_name

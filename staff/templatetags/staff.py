@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from components.status import Status
+from core.dates import describe_window
 from delivery.registry import label_of
 from incidents.models import Incident
-from incidents.notices import describe_window
 from pages.models import Page, zone_title
 from staff.chosen_page import PAGE_FIELD, chosen_page
 from staff.navigation import MenuEntry, menu_entries

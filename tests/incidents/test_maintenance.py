@@ -7,9 +7,9 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from components.status import Impact, Status
+from core.dates import describe_window
 from delivery.models import Notice
 from incidents.models import Incident, Kind, Phase, Post
-from incidents.notices import describe_window
 
 LATER = datetime(2020, 12, 13, 2, 0, tzinfo=UTC)
 WINDOW = (LATER, LATER + timedelta(hours=1))

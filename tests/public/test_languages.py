@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import email.policy
 import importlib
 import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +28,9 @@ from components.status import Status
 from core import languages
 from core.dates import clock_text, day_text, weekday_and_day
 from delivery.channels.email import prebuild_notice
+from delivery.ledger import outbox
+from delivery.ledger.sender import drain
+from delivery.mail.mime import PrebuiltMail
 from delivery.models import Notice
 from incidents.models import Incident, Kind, Phase, Post
 from pages.models import Page
@@ -279,11 +285,10 @@ def test_no_page_about_a_subscription_is_left_in_english(client: Client, reader:
 @pytest.mark.parametrize("language", [LONGER, FROM_THE_RIGHT])
 def test_mails_say_nothing_in_english(reader: Subscriber, outage: Incident, language: str) -> None:
     outage.post(Post("Rolling back.", Phase.IDENTIFIED))
-    with translation.override(language):
-        letters = [build_letter(reader)]
-        reader.confirm(timezone.now())
-        letters.append(build_letter(reader))
-        mail = prebuild_notice(Notice.objects.latest("pk"))
+    reader.read_in(language)
+    letters = [build_letter(reader)]
+    reader.confirm(timezone.now())
+    letters.append(build_letter(reader))
     for letter in letters:
         html = letter.html.replace(reader.page.name, "").replace(reader.page.url, "")
         assert find_untranslated(html) == []
@@ -291,7 +296,119 @@ def test_mails_say_nothing_in_english(reader: Subscriber, outage: Incident, lang
         assert outside_brackets(letter.subject) == ""
         words = re.sub(r"https://\S+", "", letter.text)
         assert outside_brackets(words) == ""
-    assert mail.fill({}, {"unsubscribe": "x", "manage": "x"})
+        assert f"{reader.page.url}/{language}/subscri" in letter.text
+
+
+def read_mail(notice: Notice, language: str = "") -> EmailMessage:
+    content = prebuild_notice(notice, language).fill({}, {"unsubscribe": "u", "manage": "m"})
+    return message_from_bytes(content, policy=email.policy.SMTP)
+
+
+@pytest.mark.usefixtures("pseudo")
+@pytest.mark.parametrize("language", [LONGER, FROM_THE_RIGHT])
+def test_the_mail_of_a_notice_is_in_the_language_that_is_asked_for(busy: Incident, language: str) -> None:
+    home, planned = busy.page.url, Incident.objects.get(name="Work in 2")
+    for incident in (busy, planned):
+        notice = Notice.objects.filter(thread=incident.code).earliest("pk")
+        own, mail = read_mail(notice), read_mail(notice, language)
+        assert "⟦" not in own.as_string()
+        text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))  # type: ignore[union-attr]
+        assert f"{home}/{language}{incident.path}" in text
+        assert f"{home}/{language}/unsubscribe/u" in text
+        assert f"{home}/{language}/subscriptions/m" in html
+        assert f'<html lang="{language}"' in html
+        written = ("We move.", "We are looking into it.", incident.name, busy.page.name, "Chat", "API")
+        for words in written:
+            text = text.replace(words, "")
+        assert outside_brackets(re.sub(r"https://[^\s⟧]+|UTC", "", text)).strip(" -:[]().,0123456789") == ""
+        assert incident.name in mail["Subject"]
+        assert outside_brackets(mail["Subject"].replace(incident.name, "")).strip(" :[]") == busy.page.name
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_a_mail_in_a_language_that_is_served_no_more_is_in_the_pages_own(outage: Incident) -> None:
+    notice = Notice.objects.latest("pk")
+    assert read_mail(notice, "de").get_body(("plain",)).get_content() == (  # type: ignore[union-attr]
+        read_mail(notice).get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    )
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_a_mail_is_rendered_once_for_each_language(
+    acme: Page, outage: Incident, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for number in range(12):
+        Subscriber.objects.create(
+            page=acme,
+            address=f"ann{number}@example.com",
+            state=Subscriber.State.ACTIVE,
+            language=("", LONGER, FROM_THE_RIGHT)[number % 3],
+        )
+    outage.post(Post("Rolling back.", Phase.IDENTIFIED))
+    notice = Notice.objects.latest("pk")
+    outbox.expand(notice.pk)
+    rendered: list[str] = []
+
+    def prebuild(notice: Notice, language: str, **kwargs: bool) -> PrebuiltMail:
+        rendered.append(language)
+        return prebuild_notice(notice, language, **kwargs)
+
+    monkeypatch.setattr("delivery.channels.email.prebuild_notice", prebuild)
+    with override_settings(MAIL_DIR=tmp_path / "mail"):
+        drain("email", 30)
+    assert sorted(rendered) == ["", FROM_THE_RIGHT, LONGER]
+    mails = [
+        message_from_bytes(each.read_bytes(), policy=email.policy.SMTP) for each in (tmp_path / "mail").rglob("*.eml")
+    ]
+    assert len(mails) == 12
+    for mail in mails:
+        language = ("", LONGER, FROM_THE_RIGHT)[int(re.sub(r"\D", "", mail["To"])) % 3]
+        prefix = f"/{language}" if language else ""
+        assert mail["List-Unsubscribe"].startswith(f"<{acme.url}{prefix}/unsubscribe/")
+        assert ("⟦" in mail["Subject"]) == bool(language)
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_mails_are_in_the_language_of_the_page_where_somebody_subscribed(client: Client, acme: Page) -> None:
+    for prefix, language in ((PREFIX, LONGER), ("", "")):
+        address = f"ann{len(language)}@example.com"
+        client.post(f"{prefix}/subscribe", {"email": address, "scope": "everything"}, headers={"host": acme.host})
+        assert Subscriber.objects.get(address=address).language == language
+
+
+@pytest.mark.usefixtures("pseudo")
+def test_the_language_of_mails_can_be_chosen(client: Client, reader: Subscriber) -> None:
+    reader.confirm(timezone.now())
+    address = manage_url(reader)
+    for chosen, stored in ((LONGER, LONGER), ("en", ""), (FROM_THE_RIGHT, FROM_THE_RIGHT)):
+        answer = client.post(address, {"action": "save", "scope": "everything", "language": chosen})
+        assert answer.status_code == 200
+        assert Subscriber.objects.get().language == stored
+        selected = BeautifulSoup(answer.content, "html.parser").select_one("select[name=language] [selected]")
+        assert selected is not None
+        assert selected["value"] == chosen
+    assert client.post(address, {"action": "save", "scope": "everything", "language": "xx"}).status_code == 422
+    assert Subscriber.objects.get().language == FROM_THE_RIGHT
+
+
+def test_who_has_no_choice_of_languages_keeps_the_language_of_mails(client: Client, reader: Subscriber) -> None:
+    reader.confirm(timezone.now())
+    reader.read_in("de")
+    answer = client.post(manage_url(reader), {"action": "save", "scope": "everything"})
+    assert "<select" not in answer.content.decode()
+    assert Subscriber.objects.get().language == "de"
+
+
+def test_links_in_mails_work_when_their_language_is_served_no_more(client: Client, reader: Subscriber) -> None:
+    reader.confirm(timezone.now())
+    path = f"/de/unsubscribe/{unsubscribe_token(reader.code)}"
+    shown = client.get(path, headers={"host": reader.page.host})
+    assert shown.status_code == 200
+    assert '<html lang="en">' in shown.content.decode()
+    left = client.post(path, {"List-Unsubscribe": "One-Click"}, headers={"host": reader.page.host})
+    assert left.status_code == 200
+    assert Subscriber.objects.get().state == Subscriber.State.UNSUBSCRIBED
+    assert client.get("/de/subscribe", headers={"host": reader.page.host}).status_code == 404
 
 
 @pytest.mark.usefixtures("pseudo")
