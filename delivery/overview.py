@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from django.db.models import Count, Exists
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from delivery import registry
 from delivery.ledger.counting import Line, brief_lines
@@ -24,7 +25,7 @@ from subscribers.models import Suppression
 # The sweep comes every few seconds. What is due for longer was found by neither a task nor the sweep.
 LATE_AFTER = timedelta(seconds=60)
 LATELY = timedelta(hours=24)
-LATE = (
+LATE = gettext_lazy(
     "Notifications are late: no worker has taken up what was due a minute ago.\nAre the workers and Redis running? "
     "“manage.py deliver” sends what is due without them."
 )
@@ -60,20 +61,26 @@ class Told:
     def summary(self) -> str:
         """Such as “1,204 of 1,210 sent, 6 failed”."""
         if not self.expected:
-            return "Nobody had asked to be told" if self.notice.expanded_at else "Waiting for a worker"
-        failed = f", {self.failed:,} failed" if self.failed else ""
-        pending = f", {self.pending:,} waiting" if self.pending else ""
-        unconnected = f", {self.unconnected:,} not connected" if self.unconnected else ""
-        spared = f", {self.suppressed:,} not sent on purpose" if self.suppressed else ""
-        return f"{self._handed_over}{failed}{pending}{unconnected}{spared}"
+            return _("Nobody had asked to be told") if self.notice.expanded_at else _("Waiting for a worker")
+        others = (
+            (_("%(number)s failed"), self.failed),
+            (_("%(number)s waiting"), self.pending),
+            (_("%(number)s not connected"), self.unconnected),
+            (_("%(number)s not sent on purpose"), self.suppressed),
+        )
+        return ", ".join([*self._handed_over(), *(words % {"number": f"{n:,}"} for words, n in others if n)])
 
-    @property
-    def _handed_over(self) -> str:
+    def _handed_over(self) -> list[str]:
         """What was written to files is never called sent."""
+        numbers = {
+            "number": f"{self.to_files:,}",
+            "sent": f"{self.sent - self.to_files:,}",
+            "all": f"{self.expected:,}",
+        }
         if self.to_files and self.to_files == self.sent:
-            return f"{self.to_files:,} of {self.expected:,} written to files"
-        files = f", {self.to_files:,} written to files" if self.to_files else ""
-        return f"{self.sent - self.to_files:,} of {self.expected:,} sent{files}"
+            return [_("%(number)s of %(all)s written to files") % numbers]
+        files = [_("%(number)s written to files") % numbers] if self.to_files else []
+        return [_("%(sent)s of %(all)s sent") % numbers, *files]
 
 
 def recently_told(limit: int) -> list[Told]:
@@ -127,7 +134,7 @@ def unreadable_lately() -> list[Lately]:
     since = timezone.now() - LATELY
     count = BounceEvent.objects.filter(noted_at__gte=since, kind=EventKind.UNREADABLE).count()
     query = urlencode({"kind__exact": EventKind.UNREADABLE.value, "noted_at__gte": since.isoformat()})
-    return [Lately(label=gettext("Reports of mail providers"), count=count, query=query)] if count else []
+    return [Lately(label=_("Reports of mail providers"), count=count, query=query)] if count else []
 
 
 def troubles_of(page: Page, channels: Iterable[str]) -> list[str]:
@@ -152,9 +159,15 @@ def miscounted() -> list[str]:
     wrong = list(Notice.objects.filter(miscounted__gt=0).order_by("pk")[:100])
     if not wrong:
         return []
-    more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    wrong_by = f"The receipt of “{wrong[0]}”{more} disagrees with its deliveries ({wrong[0].miscounted:,} of them)."
-    return [f"{wrong_by} “manage.py reconcile --repair” corrects it; please report this."]
+    words = {"title": wrong[0], "number": f"{wrong[0].miscounted:,}", "more": len(wrong) - 1}
+    if len(wrong) == 1:
+        wrong_by = _("The receipt of “%(title)s” disagrees with its deliveries (%(number)s of them).") % words
+    else:
+        wrong_by = (
+            _("The receipt of “%(title)s” and %(more)d more disagrees with its deliveries (%(number)s of them).")
+            % words
+        )
+    return [wrong_by + " " + _("“manage.py reconcile --repair” corrects it; please report this.")]
 
 
 def unread_bounces() -> list[str]:
@@ -178,7 +191,9 @@ def late() -> list[str]:
         for kind in registry.CHANNELS
         if kind not in held_back
     }
-    return [LATE] if unheard or any(_stands_still(kind, waiting[kind], since) for kind in _with_rows(waiting)) else []
+    return (
+        [str(LATE)] if unheard or any(_stands_still(kind, waiting[kind], since) for kind in _with_rows(waiting)) else []
+    )
 
 
 def _with_rows(waiting: Mapping[str, DeliveryQuerySet]) -> list[str]:

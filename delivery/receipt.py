@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from delivery import registry
 from delivery.ledger.counting import Counts, Line, count_line_by_line
@@ -18,13 +20,13 @@ from subscribers.models import Suppression
 State = Delivery.State
 # A task that arrives starts the fan-out at once; past this, staff should know that none arrived.
 UNHEARD_AFTER = timedelta(seconds=5)
-UNHEARD = (
+UNHEARD = gettext_lazy(
     "Notifications are waiting: no worker has taken them up yet, perhaps because the broker is down. "
     "They go out as soon as one does; “manage.py deliver” sends them without."
 )
 # Among more failures than these nobody looks for addresses that do not exist: that costs a hash for each.
 MOST_LOOKED_UP = 1_000
-PRUNED = "Its deliveries are deleted because of their age, so nobody can be told again. The counts stay."
+PRUNED = gettext_noop("Its deliveries are deleted because of their age, so nobody can be told again. The counts stay.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +78,15 @@ class Receipt(Counts):
         """What became of all recipients, side by side; only what is not zero. Mail in files is not called sent."""
         unconnected = sum(each.suppressed - each.left_out for each in self.channels)
         counts = (
-            ("sent", "sent", self.handed_over),
-            ("diverted", "written to files", self.diverted),
-            ("dead", "failed", self.dead),
-            ("unknown", "outcome unknown", self.unknown),
-            ("unconnected", "not connected", unconnected),
-            ("suppressed", "not sent on purpose", self.suppressed - unconnected),
-            ("pending", "waiting", self.pending),
+            ("sent", _("sent"), self.handed_over),
+            ("diverted", _("written to files"), self.diverted),
+            ("dead", _("failed"), self.dead),
+            ("unknown", _("outcome unknown"), self.unknown),
+            ("unconnected", _("not connected"), unconnected),
+            ("suppressed", _("not sent on purpose"), self.suppressed - unconnected),
+            ("pending", _("waiting"), self.pending),
         )
-        whole = sum(count for _, _, count in counts)
+        whole = sum(count for _kind, _label, count in counts)
         shares, before = [], 0
         for kind, label, count in counts:
             if count > 0:
@@ -142,9 +144,9 @@ def _pause(notice: Notice, line: Line, pauses: dict[str, Pause]) -> Pause | None
 
 
 def _notes(notice: Notice) -> list[str]:
-    notes = [PRUNED] if notice.pruned_at else []
+    notes = [_(PRUNED)] if notice.pruned_at else []
     if notice.cancelled_at:
-        return [*notes, "Cancelled: whoever had not been told yet will not be."]
+        return [*notes, _("Cancelled: whoever had not been told yet will not be.")]
     if notice.expanded_at is None and timezone.now() - notice.created_at > UNHEARD_AFTER:
-        return [UNHEARD]
+        return [str(UNHEARD)]
     return notes

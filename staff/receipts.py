@@ -58,7 +58,7 @@ def receipt_retry(request: HttpRequest, code: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return render(request, "staff/_receipt.html", _context(notice, build_receipt(notice)))
     if notice.pruned_at:
-        messages.error(request, PRUNED)
+        messages.error(request, _(PRUNED))
     else:
         words = {"channel": registry.label_of(channel), "count": count}
         messages.success(request, _("%(channel)s: %(count)d queued again.") % words)
@@ -85,12 +85,15 @@ def _pace(age: timedelta) -> int:
 def _say(counted: Receipt) -> str:
     """What a screen reader hears: coarse, so that it speaks a few times and not each second."""
     if counted.is_finished:
-        spared = f", {counted.suppressed:,} not sent" if counted.suppressed else ""
-        return f"Finished. {counted.sent:,} of {counted.expected:,} sent, {counted.failed:,} failed{spared}."
+        numbers = {name: f"{getattr(counted, name):,}" for name in ("sent", "expected", "failed", "suppressed")}
+        if counted.suppressed:
+            return _("Finished. %(sent)s of %(expected)s sent, %(failed)s failed, %(suppressed)s not sent.") % numbers
+        return _("Finished. %(sent)s of %(expected)s sent, %(failed)s failed.") % numbers
     if not counted.expected:
-        return "Waiting to be sent."
+        return _("Waiting to be sent.")
     quarters = 25 * (4 * (counted.expected - counted.pending) // counted.expected)
     is_paused = any(channel.paused and channel.pending for channel in counted.channels)
-    return f"{'Paused' if is_paused else 'Sending'}. {quarters} percent done." + (
-        " Some have failed." if counted.failed else ""
-    )
+    done = (_("Paused. %(number)d percent done.") if is_paused else _("Sending. %(number)d percent done.")) % {
+        "number": quarters
+    }
+    return f"{done} {_('Some have failed.')}" if counted.failed else done

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import BigIntegerField, Count, Max, Q, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from core.wake import wake_on_commit, wake_worker
 from delivery import registry
@@ -49,7 +50,10 @@ def unconnected_accounts(page: Page) -> list[str]:
     """Sentences such as “X: @acme is not connected”, for the screen that says who will be told."""
     accounts = page.accounts.for_people().order_by("channel", "name")
     return [
-        f"{registry.label_of(each.channel)}: {each.name} is not connected" for each in accounts if not each.is_connected
+        gettext("%(channel)s: %(name)s is not connected")
+        % {"channel": registry.label_of(each.channel), "name": each.name}
+        for each in accounts
+        if not each.is_connected
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from delivery import registry
 from delivery.models import Account, Pause
@@ -16,18 +17,23 @@ def paused() -> list[str]:
 
 def describe(pause: Pause) -> str:
     """Such as “E-mail is paused since 02:10 UTC: the SMTP server does not answer”."""
-    return f"{_name(pause.key)} is paused since {timezone.localtime(pause.since):%H:%M %Z}: {pause.reason}"
+    return _("%(name)s is paused since %(time)s: %(reason)s") % {
+        "name": _name(pause.key),
+        "time": f"{timezone.localtime(pause.since):%H:%M %Z}",
+        "reason": pause.reason,
+    }
 
 
 def what_follows(pause: Pause) -> str:
     """That staff need not do anything for those who wait; times are the deployment's."""
     at = timezone.localtime(pause.probe_at)
-    when = f"next at {at:%H:%M:%S %Z}" if pause.probe_at > timezone.now() else "now"
-    return f"Nobody is forgotten: it is tried again by itself, {when}."
+    if pause.probe_at <= timezone.now():
+        return _("Nobody is forgotten: it is tried again by itself, now.")
+    return _("Nobody is forgotten: it is tried again by itself, next at %(time)s.") % {"time": f"{at:%H:%M:%S %Z}"}
 
 
 def explain(pauses: Iterable[Pause]) -> list[str]:
-    """Both of it for each."""
+    """For each, that it is paused and what follows."""
     return [f"{describe(pause).rstrip('.')}. {what_follows(pause)}" for pause in pauses]
 
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext
 
 from delivery.ledger import outbox
 from delivery.mail.bounces.models import BounceEvent
@@ -178,7 +179,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 record_audit(page, request.user.get_username(), "delivery.requeue", f"{count} deliveries", count=count)
                 self.message_user(request, f"{page}: {count} deliveries wait to be sent again.")
         if Notice.objects.filter(deliveries__in=queryset.values("pk"), pruned_at__isnull=False).exists():
-            self.message_user(request, PRUNED, messages.WARNING)
+            self.message_user(request, gettext(PRUNED), messages.WARNING)
 
 
 def _sees_addresses(request: HttpRequest) -> bool:
