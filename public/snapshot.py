@@ -10,7 +10,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from components.models import Component, Group
+from components.models import Component, Group, StatusSpan
 from components.status import Impact, Status
 from components.uptime import Uptime, build_uptime
 from delivery.models import Delivery
@@ -281,15 +281,18 @@ def list_days(incidents: list[PublicIncident], first: date, zone: ZoneInfo) -> l
 
 
 def find_first_month(page: Page) -> date | None:
-    """The first of the month in which the oldest incident began; None when there was none."""
+    """The first of the month of the day below; None when there is none."""
     oldest = find_first_day(page)
     return oldest.replace(day=1) if oldest else None
 
 
 def find_first_day(page: Page) -> date | None:
-    """The day on which the oldest incident began; None when there was none."""
-    oldest = _begun(page).annotate(began=BEGAN).order_by("began").values_list("began", flat=True).first()
-    return oldest.astimezone(page.zone).date() if oldest else None
+    """The day of the oldest incident, or of the oldest trouble of a public component, which the lists of days lead to;
+    None when there was none."""
+    incidents = _begun(page).annotate(began=BEGAN).order_by("began").values_list("began", flat=True)
+    troubles = StatusSpan.objects.filter(component__in=page.components.public()).exclude(status=Status.OPERATIONAL)
+    known = [*incidents[:1], *troubles.order_by("started_at").values_list("started_at", flat=True)[:1]]
+    return min(known).astimezone(page.zone).date() if known else None
 
 
 def _begun(page: Page) -> QuerySet[Incident]:

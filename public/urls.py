@@ -11,6 +11,7 @@ from public.documents import look
 for_people = [
     path("", views.home, name="home"),
     path("fragments/summary", views.summary, name="summary"),
+    path("fragments/days", views.incidents_by_day, name="incidents-by-day"),
     path("history", views.history, name="history"),
     path("history/<int:year>-<int:month>", views.history, name="history-month"),
     path("incidents/<slug:code>", views.incident, name="incident"),

@@ -24,7 +24,15 @@ from public.serving.document_list import list_months
 from public.serving.edition import POLLED, Rendered, editions, published
 from public.serving.errors import json_error, wants_json
 from public.shapes import Day, PublicIncident, Snapshot
-from public.snapshot import build_incident, build_month, find_first_day, find_first_month, list_days, load_page
+from public.snapshot import (
+    build_days,
+    build_incident,
+    build_month,
+    find_first_day,
+    find_first_month,
+    list_days,
+    load_page,
+)
 
 DESCRIPTIONS = (
     ("/api/v2/summary.json", _("Everything at once: the overall status, components, open incidents and maintenance.")),
@@ -86,6 +94,13 @@ def incident_fragment(snapshot: Snapshot, code: str) -> Rendered:
     found = _get_incident(snapshot, code)
     rendered = _render("public/_incident.html", snapshot, incident=found)
     return replace(rendered, status=CLOSED_STATUS if found.is_closed else 200, headers=POLLED)
+
+
+@published
+def incidents_by_day(snapshot: Snapshot) -> Rendered:
+    """What the script says of a day's bar: not in the page itself, which would grow with every incident of 90 days."""
+    days = build_days(load_page(snapshot), snapshot.built_at)
+    return _render("public/_incidents_by_day.html", snapshot, days=days)
 
 
 def _get_incident(snapshot: Snapshot, code: str) -> PublicIncident:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.utils.translation import gettext, gettext_noop, ngettext
 
@@ -41,6 +41,23 @@ class Section:
 
     group: PublicGroup | None
     components: list[PublicComponent]
+
+    @property
+    def code(self) -> str:
+        return self.group.code if self.group else self.components[0].code
+
+    @property
+    def troubled(self) -> list[PublicComponent]:
+        """Those that had days with trouble."""
+        return [each for each in self.components if each.uptime and list_troubled_days(each.uptime)]
+
+    @property
+    def troubled_days(self) -> list[DayUptime]:
+        """Each day on which any of them had trouble, as the worst of them had it."""
+        worst: dict[date, DayUptime] = {}
+        for day in (day for each in self.troubled if each.uptime for day in list_troubled_days(each.uptime)):
+            worst[day.date] = max(worst.get(day.date, day), day, key=lambda each: each.status)
+        return list(worst.values())
 
 
 def build_sections(snapshot: Snapshot) -> list[Section]:

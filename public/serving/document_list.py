@@ -74,11 +74,11 @@ def list_all(page: Page, today: date) -> Iterator[str]:
     components = Component.objects.public().filter(page=page)
     for code in Group.objects.filter(components__in=components).distinct().values_list("code", flat=True):
         yield from (prefix + path.format(code) for prefix in _prefixes() for path in GROUP_PATHS)
-    for code in components.values_list("code", flat=True):
-        yield from (prefix + path.format(code) for prefix in _prefixes() for path in COMPONENT_PATHS)
     yield from (f"{prefix}/embed.{version}.js" for prefix in _prefixes() for version in kept_versions())
     months = list(list_months(find_first_month(page) or today, today))
     yield from (prefix + path for prefix in _prefixes() for path in months)
+    for code in components.values_list("code", flat=True):
+        yield from (prefix + path.format(code) for prefix in _prefixes() for path in COMPONENT_PATHS)
     yield from (path for path in list_fixed() if path != "/")
     yield "/"
 

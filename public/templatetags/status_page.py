@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.template.context import Context
 from django.utils.formats import number_format
-from django.utils.html import escape, format_html
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
@@ -133,6 +133,12 @@ def _day_words(when: date, today: date) -> str:
     return day_text(when, with_year=when.year != today.year)
 
 
+@register.simple_tag(takes_context=True)
+def today(context: Context) -> str:
+    """The date of the last bar, for the script."""
+    return _today(context).isoformat()
+
+
 @register.filter
 def percent(ratio: float | None) -> str:
     """ "99.91 %", rounded down: only what was never down is "100.00 %"."""
@@ -143,8 +149,9 @@ def percent(ratio: float | None) -> str:
 
 @register.filter
 def bars(uptime: Uptime) -> SafeString:
-    """One <i> a day, oldest first. Written here because a page has thousands of them."""
-    return mark_safe("".join(map(_bar, uptime.days)))  # noqa: S308  # each of them escapes its words
+    """One <i> a day, oldest first. Written here because a page has thousands of them. What a day was is told in the list
+    of days with trouble, which the script reads too."""
+    return mark_safe("".join(map(_bar, uptime.days)))  # noqa: S308  # no word of anybody is in it
 
 
 def _bar(uptime_day: DayUptime) -> str:
@@ -152,9 +159,7 @@ def _bar(uptime_day: DayUptime) -> str:
         return "<i class=none></i>"
     if uptime_day.status == Status.OPERATIONAL:
         return PLAIN_BAR
-    day_name = day_text(uptime_day.date, "short", with_year=False)
-    title = escape(f"{day_name}: {presentation.describe_day(uptime_day)}")
-    return f'<i class={BAR_CLASSES[uptime_day.status]} title="{title}"></i>'
+    return f"<i class={BAR_CLASSES[uptime_day.status]}></i>"
 
 
 @register.filter

@@ -129,6 +129,35 @@ zoneButton?.addEventListener("click", () => {
   announcer.textContent = fill(words.times, { zone: zoneName.textContent });
 });
 
+// Bars that answer: the script for that is loaded when somebody first turns to one
+
+/** A stop for the keyboard on each row of bars. */
+function addSliders(root) {
+  for (const bars of root.querySelectorAll(".bars")) {
+    const name = bars.closest(".component").querySelector(".name > a") ?? document.querySelector("h1");
+    const slider = Object.assign(document.createElement("input"), { type: "range", max: 89, value: 89 });
+    slider.setAttribute("aria-label", fill(words.bars, { name: name.textContent.trim() }));
+    bars.append(slider);
+  }
+}
+
+const TURNS = ["click", "focusin", "pointermove"];
+let answers;
+
+/** From the first turn on that script listens itself. A load that failed is tried again at the next turn. */
+function turnToBars(event) {
+  if (!event.target.closest?.(".bars")) return;
+  answers ??= import(words.script).then(
+    ({ handle }) => {
+      for (const type of TURNS) document.removeEventListener(type, turnToBars);
+      handle(event);
+    },
+    () => (answers = undefined),
+  );
+}
+
+for (const type of TURNS) document.addEventListener(type, turnToBars);
+
 // Refreshing in place
 
 const stale = document.getElementById("stale");
@@ -170,7 +199,7 @@ function takeFocus({ id, html, index }) {
   again?.focus({ preventScroll: true });
 }
 
-const focusable = (owner) => [...owner.querySelectorAll("a, summary, button")];
+const focusable = (owner) => [...owner.querySelectorAll("a, summary, button, input")];
 
 function keepPlace(root) {
   const toggled = [...root.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
@@ -217,6 +246,7 @@ if (live) {
     pristine = fresh.outerHTML;
   });
   live.addEventListener("htmx:afterSwap", () => {
+    addSliders(live);
     takePlace(live, kept.place, kept.before);
     follow(live.firstElementChild);
   });
@@ -232,6 +262,7 @@ if (live) {
 
 showZone();
 showTimes();
+addSliders(document);
 setInterval(() => {
   showTimes();
   if (live) showStaleness();

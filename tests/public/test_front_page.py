@@ -132,12 +132,16 @@ def test_days_with_trouble_are_told_in_words_and_not_by_colour_alone(read: "Read
     row = one(read("/"), ".component")
     bars = row.select(".bars i")
     assert (len(bars), [each.get("class") for each in bars[-4:]]) == (90, [None, ["maj"], ["mnt"], None])
-    assert text(one(row, ".troubled summary")) == "1 day with trouble, 1 with maintenance in 90 days"
-    assert [text(each) for each in row.select(".troubled li")] == [
+    days = one(read("/"), ".troubled")
+    assert text(one(days, "summary")) == "1 day with trouble, 1 with maintenance in 90 days"
+    assert [text(each) for each in days.select(f"#d-{chat.code} li")] == [
         "20 November : Under maintenance 14 hours",
         "19 November : Major outage 5 minutes, partial outage 55 minutes, under maintenance 12 hours",
     ]
-    assert bars[-3]["title"] == "19 Nov: Major outage 5 minutes, partial outage 55 minutes, under maintenance 12 hours"
+    assert [link["href"] for link in days.select("a")] == [
+        "/history/2026-11#d-2026-11-20",
+        "/history/2026-11#d-2026-11-19",
+    ]
     assert text(row.select(".scale")[0]) == "90 days ago 99.98 % uptime in 90 days Today"
 
 
@@ -254,3 +258,42 @@ def test_days_before_the_page_was_there_are_not_called_quiet(read: "Read", acme:
         page = read("/")
         assert text(one(page, ".quiet-days")) == "18 to 20 November : no incidents"
         assert [day["id"] for day in page.select(".day")] == ["d-2026-11-21", "d-2026-11-17"]
+
+
+@time_machine.travel(NOW, tick=False)
+def test_a_group_has_one_list_of_days_with_trouble_for_all_its_components(read: "Read", acme: Page) -> None:
+    """A day on which two of them had trouble counts once, as the worse of them had it."""
+    group = Group.objects.create(page=acme, name="Messaging")
+    push, chat = component(acme, "Push", group=group), component(acme, "Chat", group=group, position=1)
+    component(acme, "Well", group=group, position=2)
+    for part, status, days in ((push, Status.UNDER_MAINTENANCE, 3), (chat, Status.MAJOR_OUTAGE, 3), (push, Status.DEGRADED_PERFORMANCE, 1)):  # fmt: skip
+        move(part, status, NOW - timedelta(days=days, minutes=5))
+        move(part, Status.OPERATIONAL, NOW - timedelta(days=days))
+    days = one(read("/"), "details.group .troubled")
+    assert text(one(days, "summary")) == "2 days with trouble in 90 days"
+    assert [text(each) for each in days.select("h4")] == ["Push", "Chat"]
+    assert "Only outages lower the uptime" in text(read("/"))
+
+
+@time_machine.travel(NOW, tick=False)
+def test_the_incidents_of_a_day_are_told_to_the_script_with_the_components_they_touched(
+    read: "Read", acme: Page, chat: Component
+) -> None:
+    """Two on one day, one over midnight, one that names no component; none that has not begun or is older than the bars."""
+    mail = component(acme, "Mail")
+    for part in (chat, mail):
+        part.spans.update(started_at=NOW - timedelta(days=190))
+    cases = (("Night", {chat: Status.MAJOR_OUTAGE}, 40, 14), ("Mail slow", {mail: Status.DEGRADED_PERFORMANCE}, 20, 19), ("Nothing named", {}, 18, 17), ("Old", {}, 24 * 95, 24 * 94))  # fmt: skip
+    for name, moves, began, ended in sorted(cases, key=lambda case: -case[2]):
+        update = Incident.open(acme, name, Post("x", components=moves, at=NOW - timedelta(hours=began)))
+        update.incident.post(Post("x", Phase.RESOLVED, at=NOW - timedelta(hours=ended)))
+    window = (NOW + timedelta(days=1), NOW + timedelta(days=2))
+    Incident.open(acme, "Ahead", Post("x", status=Phase.SCHEDULED, window=window), kind=Kind.MAINTENANCE)
+    lists = {each["data-day"]: each for each in read("/fragments/days").select("[data-day]")}
+    told = {
+        day: {text(one(item, "a")): item.get("data-for") for item in each.select("li")} for day, each in lists.items()
+    }
+    assert told == {
+        "2026-11-20": {"Night": chat.code, "Mail slow": mail.code, "Nothing named": None},
+        "2026-11-19": {"Night": chat.code},
+    }

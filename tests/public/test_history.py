@@ -5,6 +5,7 @@ import pytest
 import time_machine
 
 from components.models import Component
+from components.status import Status
 from incidents.models import Incident, Post
 from incidents.phases import Kind, Phase
 from pages.models import Page
@@ -69,3 +70,15 @@ def test_maintenance_belongs_to_the_month_it_takes_place_in(read: "Read", acme: 
     page = read("/history/2026-11")
     assert "Move" in page.get_text()
     assert "Maintenance, completed" in page.get_text()
+
+
+def test_a_month_of_trouble_without_an_incident_can_be_read(read: "Read", acme: Page, chat: Component) -> None:
+    """The list of days with trouble leads there."""
+    at = datetime(2026, 10, 20, 9, 0, tzinfo=UTC)
+    acme.raise_generation()
+    chat.spans.update(started_at=at - timedelta(days=9))
+    chat.move_to(Status.MAJOR_OUTAGE, at)
+    chat.move_to(Status.OPERATIONAL, at + timedelta(minutes=9))
+    link = read("/").select_one(".troubled a")["href"]
+    assert link == "/history/2026-10#d-2026-10-20"
+    assert "No incidents in this month." in read(link).get_text()
