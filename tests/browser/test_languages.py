@@ -3,12 +3,11 @@ wide, and what is read from the right begins there."""
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.product import PASSWORD, STAFF, Product, new_address, path_in
+from tests.browser.product import Product, new_address, path_in
 from tests.browser.watch import find_barriers, width_needed
 from tests.pseudo_locale import FROM_THE_RIGHT, LONGER, find_untranslated, outside_brackets, write_pseudo_locales
 
@@ -120,71 +119,3 @@ def test_subscribing_from_beginning_to_end(phone: Page, translated: Product, lan
     assert_translated(phone, language)
     phone.locator("main form button").click()
     assert_translated(phone, language)
-
-
-STAFF_PHONE = {"width": 390, "height": 844}
-STAFF_SCREENS = (
-    "/staff/",
-    "/staff/post/",
-    "/staff/post/?kind=maintenance",
-    "/staff/incidents/",
-    "/staff/maintenance/",
-    "/staff/components/",
-    "/staff/components/paste/",
-    "/staff/components/import/",
-    "/staff/channels/",
-    "/staff/channels/connect/slack/",
-    "/staff/channels/connect/mastodon/",
-    "/staff/subscribers/",
-    "/staff/page/",
-    "/staff/page/templates/",
-    "/staff/people/",
-    "/staff/set-up/",
-)
-
-
-@pytest.fixture(scope="module")
-def staff_cookies(browser: Browser, translated: Product) -> Any:
-    context = browser.new_context(base_url=translated.url, locale="en-GB")
-    page = context.new_page()
-    page.goto("/admin/login/")
-    page.locator("#id_username").fill(STAFF)
-    page.locator("#id_password").fill(PASSWORD)
-    page.locator("[type=submit]").click()
-    expect(page).to_have_url(re.compile("/staff/$"))
-    state = context.storage_state()
-    context.close()
-    return state
-
-
-@pytest.fixture
-def staff_phone(browser: Browser, translated: Product, staff_cookies: Any, language: str) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=translated.url,
-        viewport=STAFF_PHONE,
-        storage_state=staff_cookies,
-        extra_http_headers={"Accept-Language": f"{language}, en;q=0.5"},
-    )
-    yield context.new_page()
-    context.close()
-
-
-def test_staff_screens_fit_a_phone_in_a_language_that_is_longer_or_written_from_the_right(
-    staff_phone: Page, language: str
-) -> None:
-    staff_phone.goto("/staff/incidents/")
-    incident = staff_phone.locator("main a[href^='/staff/post/']").first.get_attribute("href")
-    staff_phone.goto("/staff/")
-    receipt = staff_phone.locator("a[href$='/receipt/']").first.get_attribute("href")
-    problems = []
-    for path in (*STAFF_SCREENS, incident, receipt):
-        staff_phone.goto(str(path))
-        staff_phone.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-        if english := find_untranslated(staff_phone.content()):
-            problems.append((path, english))
-        if (width := width_needed(staff_phone)) > STAFF_PHONE["width"]:
-            problems.append((path, width))
-        assert staff_phone.evaluate("document.documentElement.lang") == language, path
-        expected = "rtl" if language == FROM_THE_RIGHT else "ltr"
-        assert staff_phone.evaluate("getComputedStyle(document.body).direction") == expected, path
-    assert problems == []
