@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -33,6 +33,7 @@ RECENT = 50  # incidents, and maintenances, as many as the v2 API lists
 UPTIME_DAYS = 90
 RECENT_DAYS = 7
 BEGAN = Coalesce("scheduled_for", "started_at")  # maintenance begins at its planned start
+MOST_WORDS = 5
 TROUBLE_REFRESH = timedelta(minutes=1)
 
 
@@ -310,6 +311,20 @@ def build_past(page: Page, component_code: str, most: int) -> list[PublicInciden
     """What is over and touched a public component, the latest begun first, as many as `most`."""
     rows = page.incidents.filter(components__code=component_code, components__page=page, status__in=CLOSED)
     return build_incidents(rows.annotate(began=BEGAN).order_by("-began", "-pk")[:most], _component_map(page))
+
+
+def find_incidents(page: Page, text: str, component_code: str, *, most: int) -> list[PublicIncident]:
+    """Incidents and maintenance in whose name and updates every word of `text` stands, the latest begun first.
+
+    `component_code`: of a public component that they touched; empty for any. Words after the fifth are passed over.
+    """
+    rows = page.incidents.annotate(began=BEGAN)
+    if component_code:
+        rows = rows.filter(components__code=component_code, components__page=page)
+    for word in text.split()[:MOST_WORDS]:
+        said = Update.objects.filter(incident=OuterRef("pk"), body__icontains=word)
+        rows = rows.filter(Q(name__icontains=word) | Exists(said))
+    return build_incidents(rows.order_by("-began", "-pk")[:most], _component_map(page))
 
 
 def _component_map(page: Page) -> dict[str, PublicComponent]:

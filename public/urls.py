@@ -4,7 +4,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from core.style_sheet import STYLE_PATH
-from public import component_pages, health, views
+from public import component_pages, health, search, views
 from public.documents import look
 
 # Served in every language: statuspage/urls.py.
@@ -13,6 +13,7 @@ for_people = [
     path("fragments/summary", views.summary, name="summary"),
     path("fragments/days", views.incidents_by_day, name="incidents-by-day"),
     path("history", views.history, name="history"),
+    path("history/search", search.search, name="history-search"),
     path("history/<int:year>-<int:month>", views.history, name="history-month"),
     path("incidents/<slug:code>", views.incident, name="incident"),
     path("fragments/incidents/<slug:code>", views.incident_fragment, name="incident-fragment"),

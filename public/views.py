@@ -20,6 +20,7 @@ from public.document_urls import in_every_language
 from public.documents.days import Told, add_quiet_days, fold_recent
 from public.documents.page import build_agenda, build_sections, name_affected
 from public.documents.sitemap import sitemap as build_sitemap
+from public.search import build_search_form
 from public.serving.document_list import list_months
 from public.serving.edition import POLLED, Rendered, editions, published
 from public.serving.errors import json_error, wants_json
@@ -142,6 +143,7 @@ def history(snapshot: Snapshot, year: int | None = None, month: int | None = Non
     return _render(
         "public/history.html",
         snapshot,
+        search=build_search_form(snapshot),
         month=Month(
             first=first,
             earlier=(first - timedelta(days=1)).replace(day=1) if first > oldest else None,

@@ -40,10 +40,6 @@ def _changed(when: datetime | None) -> str:
     return f"<lastmod>{when.isoformat(timespec='seconds')}</lastmod>" if when else ""
 
 
-def describe_site(page: PublicPage) -> SafeString:
-    return _script({"@type": "WebSite", "name": page.name, "url": f"{page.url}{local('/')}"})
-
-
 def describe_place(page: PublicPage, *steps: str) -> SafeString:
     """Where a page stands: below the front page. `steps`: name and path by turns, from the front page down."""
     pairs = [(page.name, "/"), *zip(steps[::2], steps[1::2], strict=True)]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
@@ -64,5 +65,5 @@ def find_document(path: str, query: str) -> tuple[Key, str] | None:
         known = read_params(QueryDict(query), published.params)
     except BadRequest:
         return None
-    spelled = "&".join(f"{name}={value}" for name, value in sorted(known.items()) if value is not None)
+    spelled = urlencode([(name, value) for name, value in sorted(known.items()) if value is not None])
     return name_document(published.route, {**published.parts, **known}), spelled

@@ -32,6 +32,9 @@ class Rendered:
     content_type: str = "text/html; charset=utf-8"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    most_kept: int | None = None
+    """So many documents of this route and page stay in memory, the last ones used; None for as many as there is room for.
+    For documents whose address holds what a stranger typed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,8 @@ class Edition:
     bodies: Mapping[str, bytes]
     tag: str
     made_at: float
+    most_kept: int | None = None
+    """As in Rendered."""
     age: int | None = None
     """Seconds for which nothing newer could be had; None when all is well."""
 
@@ -92,6 +97,7 @@ def finish(rendered: Rendered, version: Version) -> Edition:
         bodies={"identity": body} if rendered.content_type in ALREADY_COMPRESSED else compress(body),
         tag=hashlib.sha256(body).hexdigest()[:20],
         made_at=monotonic(),
+        most_kept=rendered.most_kept,
     )
 
 

@@ -41,6 +41,10 @@ class EditionCache:
                 self._bytes -= former.size
             self._editions[key] = edition
             self._bytes += edition.size
+            if edition.most_kept is not None:
+                siblings = [each for each in self._editions if each[:2] == key[:2]]  # page and route
+                for each in siblings[: -edition.most_kept]:
+                    self._remove(each)
             while len(self._editions) > CACHE_DOCUMENTS or (self._bytes > CACHE_BYTES and len(self._editions) > 1):
                 self._remove(next(iter(self._editions)))
 

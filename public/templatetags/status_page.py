@@ -34,7 +34,6 @@ BAR_CLASSES = {
 PLAIN_BAR = "<i></i>"
 
 register.filter("zone_title", zone_title)
-register.simple_tag(sitemap.describe_site, name="site_data")
 register.simple_tag(sitemap.describe_place, name="place_data")
 register.simple_tag(sitemap.describe_incident_place, name="incident_data")
 register.filter("names", presentation.join_names)

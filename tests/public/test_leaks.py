@@ -43,7 +43,7 @@ def public_routes() -> list[str]:
 
 def test_the_list_of_documents_names_every_one_for_programs() -> None:
     """Those about the whole page, that is."""
-    for_people = {"", "history", "api", "fragments/summary", "fragments/days"}
+    for_people = {"", "history", "history/search", "api", "fragments/summary", "fragments/days"}
     for_browsers = {
         "favicon.ico",
         "robots.txt",
