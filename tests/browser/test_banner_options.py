@@ -75,7 +75,9 @@ class Guest:
         page.route("**/api/banner.json", self._answer)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        (self.warnings if message.type == "warning" else self.errors).append(message.text)
+        heard = {"warning": self.warnings, "error": self.errors}.get(message.type)
+        if heard is not None:
+            heard.append(message.text)
 
     def _answer(self, route: Route) -> None:
         self.asked += 1
