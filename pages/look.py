@@ -58,7 +58,6 @@ class Look:
     logo_dark: ShownPicture | None
     """For dark pages, where that is another one."""
     icon: ShownPicture | None
-    icon_shows_state: bool
     header_links: tuple[PageLink, ...]
     footer_links: tuple[PageLink, ...]
     style: str
@@ -82,7 +81,6 @@ def build_look(page: Page) -> Look:
         logo=light or dark,
         logo_dark=dark if light else None,
         icon=_shown(page.pictures.get("icon")),
-        icon_shows_state=page.icon_shows_state,
         header_links=tuple(PageLink(**each) for each in page.header_links),
         footer_links=tuple(PageLink(**each) for each in page.footer_links),
         style=style_address(accent),

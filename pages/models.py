@@ -89,7 +89,6 @@ class Page(models.Model):
         blank=True,
         help_text=_("Which pictures are shown: “logo”, “logo_dark” and “icon”, each with digest, width and height."),
     )
-    icon_shows_state = models.BooleanField(default=False)
     header_links = models.JSONField(default=list, blank=True, validators=[validate_links])
     footer_links = models.JSONField(default=list, blank=True, validators=[validate_links])
     maintenance_notice_hours = models.PositiveSmallIntegerField(

@@ -41,11 +41,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="page",
-            name="icon_shows_state",
-            field=models.BooleanField(default=False),
-        ),
-        migrations.AddField(
-            model_name="page",
             name="pictures",
             field=models.JSONField(
                 blank=True,

@@ -1,6 +1,6 @@
 """How the public templates write times, uptime and bars."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from math import floor
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from incidents.phases import Kind
 from pages.models import zone_title
 from public.documents import page as presentation
 from public.documents import sitemap
+from public.documents.affected import list_affected
 from public.documents.days import QuietDays
 from public.documents.timestamps import zone_name
 from public.shapes import PublicIncident, Snapshot
@@ -36,6 +37,7 @@ PLAIN_BAR = "<i></i>"
 register.filter("zone_title", zone_title)
 register.simple_tag(sitemap.describe_place, name="place_data")
 register.simple_tag(sitemap.describe_incident_place, name="incident_data")
+register.filter("affected_over_time", list_affected)
 register.filter("names", presentation.join_names)
 register.filter("day_text", presentation.describe_day)
 register.filter("day_count", presentation.count_troubled_days)
@@ -177,6 +179,11 @@ def status_words(slug: str) -> str:
 def lasted(incident: PublicIncident) -> str:
     """How long a closed incident went on."""
     return presentation.describe_duration((incident.resolved_at or incident.updated_at) - incident.started_at)
+
+
+@register.filter
+def duration(length: timedelta) -> str:
+    return presentation.describe_duration(length)
 
 
 def _zone(context: Context) -> ZoneInfo:

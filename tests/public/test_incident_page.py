@@ -105,3 +105,24 @@ def test_impact_and_duration_are_told_wherever_an_incident_is_listed(read: "Read
         assert day.select_one(".impact-critical").get_text() == "Critical impact", path
         assert "Resolved after 31 minutes" in day.get_text(), path
     assert read(down.path).select_one(".lead .impact").get_text() == "Critical impact"
+
+
+def test_it_says_what_was_affected_and_when(read: "Read", acme: Page, chat: Component) -> None:
+    began = datetime(2026, 9, 9, 16, 0, tzinfo=UTC)
+    opened = Incident.open(acme, "Slow", Post("Looking.", components={chat: Status.MAJOR_OUTAGE}, at=began)).incident
+    milder = Post("Better.", components={chat: Status.DEGRADED_PERFORMANCE}, at=began + timedelta(minutes=20))
+    opened.post(milder)
+    rows = [" ".join(row.text.split()) for row in read(opened.path).select(".affected :is(dt, dd)")]
+    assert rows[0] == chat.name
+    assert rows[1].startswith("Major outage")
+    assert rows[1].endswith("(20 minutes)")
+    assert rows[2].startswith("Degraded performance since 9 Sep")
+
+
+def test_each_update_has_a_link_to_itself(read: "Read", outage: Incident) -> None:
+    update = outage.updates.get()
+    for path in ("/", outage.path):
+        link = read(path).select_one(".timeline a.posted")
+        assert link
+        assert link["href"] == f"{outage.path}#u-{update.code}"
+    assert read(outage.path).find(id=f"u-{update.code}")
