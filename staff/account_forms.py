@@ -51,6 +51,8 @@ class AccountForm(ChangesForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "name" in self.fields:
+            self.fields["name"].label = _("Name")
         if "channel" in self.fields:
             kinds = registry.account_kinds()
             self.fields["channel"].widget = forms.Select(
@@ -146,9 +148,9 @@ def describe_connections(accounts: Sequence[Account]) -> list[str]:
 
 def _describe_connection(account: Account, pause: Pause | None, posted: datetime | None) -> str:
     if not account.is_connected:
-        return f"not connected: {account.refusal}" if account.refusal else "not connected"
+        return _("not connected: %(reason)s") % {"reason": account.refusal} if account.refusal else _("not connected")
     if pause:
-        return f"paused: {pause.reason}"
+        return _("paused: %(reason)s") % {"reason": pause.reason}
     if posted is None:
-        return "credentials stored, no post has got through yet"
-    return f"connected, last post {timezone.localtime(posted):%Y-%m-%d %H:%M %Z}"
+        return _("credentials stored, no post has got through yet")
+    return _("connected, last post %(time)s") % {"time": f"{timezone.localtime(posted):%Y-%m-%d %H:%M %Z}"}

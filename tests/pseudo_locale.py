@@ -62,7 +62,9 @@ def pseudo(sentence: str, language: str) -> str:
 
 SPOKEN = ("title", "aria-label", "alt", "placeholder")
 # Words of staff and visitors, names, and what scripts write by the browser's own rules.
-NOT_OURS = '[dir="auto"], code, script, style, noscript, .mark, #zone-name, .age, input, b, [hreflang]'
+NOT_OURS = (
+    '[dir="auto"], [translate="no"], bdi, code, script, style, noscript, .mark, #zone-name, .age, input, b, [hreflang]'
+)
 
 
 def find_untranslated(html: str) -> list[str]:

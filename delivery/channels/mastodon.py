@@ -62,7 +62,7 @@ class Mastodon(Channel):
         token = SecretField(
             label=_("Access token"), help_text=_("Of an application with the scopes read:accounts and write:statuses.")
         )
-        visibility = forms.ChoiceField(choices=Visibility.choices, initial=Visibility.PUBLIC)
+        visibility = forms.ChoiceField(label=_("Visibility"), choices=Visibility.choices, initial=Visibility.PUBLIC)
 
     @classmethod
     def verify(cls, account: Account) -> str:

@@ -29,6 +29,7 @@ class PageForm(ChangesForm):
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
         choices=zone_choices,
+        widget=forms.Select(attrs={"translate": "no"}),
         help_text=gettext_lazy("Of the times on the page, in mails and feeds. Its days are the days of uptime."),
     )
 
@@ -36,6 +37,7 @@ class PageForm(ChangesForm):
         model = Page
         fields = ("name", "url", "about", "support_url", "time_zone", "maintenance_notice_hours")
         labels = {
+            "name": gettext_lazy("Name"),
             "url": gettext_lazy("Address"),
             "about": gettext_lazy("About"),
             "support_url": gettext_lazy("Where visitors get help"),

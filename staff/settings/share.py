@@ -43,11 +43,17 @@ FEEDS = (
 )
 
 
+class ComponentsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    def label_from_instance(self, obj: Component) -> str:
+        """In an element of its own, so that a name's direction is its own too."""
+        return format_html("<bdi>{}</bdi>", obj.label)
+
+
 class BannerOptions(forms.Form):
     """Of the line, and of the preview. A value that is none of the choices counts as the first."""
 
     position = forms.ChoiceField(label=gettext_lazy("Position"), choices=POSITIONS, required=False)
-    components = forms.ModelMultipleChoiceField(
+    components = ComponentsField(
         Component.objects.none(),
         label=gettext_lazy("Only about these components"),
         help_text=gettext_lazy("None chosen: about all of them."),
@@ -62,7 +68,6 @@ class BannerOptions(forms.Form):
         super().__init__(*args, **kwargs)
         components: Any = self.fields["components"]
         components.queryset = page.components.public().labelled()
-        components.label_from_instance = lambda component: component.label
 
     def chosen(self) -> dict[str, Any]:
         self.is_valid()
