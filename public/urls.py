@@ -17,7 +17,7 @@ for_people = [
     path("history/<int:year>-<int:month>", views.history, name="history-month"),
     path("incidents/<slug:code>", views.incident, name="incident"),
     path("fragments/incidents/<slug:code>", views.incident_fragment, name="incident-fragment"),
-    path("components/<slug:code>", component_pages.component, name="component"),
+    path("components/<slug:code>", component_pages.component, name="component-page"),
     path("fragments/components/<slug:code>", component_pages.component_fragment, name="component-fragment"),
     path("api", views.documents, name="documents"),
 ]

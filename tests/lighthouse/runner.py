@@ -68,7 +68,10 @@ def run(url: str, chromium: str, directory: Path, *, speed: bool = True) -> Repo
             env={"PATH": os.environ["PATH"], "HOME": str(directory), "CHROME_PATH": chromium},
         )  # fmt: skip
         if done.returncode == 0:
-            return read(json.loads(output.read_text()))
+            report = json.loads(output.read_text())
+            if all(found["score"] is not None for found in report["categories"].values()):
+                return read(report)
+            continue  # it could not judge one of them
         if "Runtime error encountered" not in done.stderr:
             break
     sys.exit(f"Lighthouse failed on {url}: {done.stderr[-2000:]}")
