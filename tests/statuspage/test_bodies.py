@@ -29,7 +29,7 @@ def ask(pieces: Iterable[bytes], headers: list[tuple[bytes, bytes]]) -> tuple[li
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(limit_bodies(app, LIMIT)({"type": "http", "headers": headers}, receive, send))
+    asyncio.run(limit_bodies(app, LIMIT)({"type": "http", "path": "/", "headers": headers}, receive, send))
     return seen, sent
 
 
