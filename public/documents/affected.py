@@ -28,16 +28,18 @@ class AffectedComponent:
 
 
 def list_affected(incident: PublicIncident) -> list[AffectedComponent]:
-    """The components in the order in which they were first named, as they were called then.
+    """The components in the order in which they were first named, by the label that people read; one that is gone is
+    called as it was then.
 
     What was said holds until the next update that names the component, or until the incident is closed.
     Maintenance that has not begun has said nothing yet.
     """
     said: dict[str, list[tuple[datetime, str]]] = {}
+    labels = {component.code: component.label for component in incident.components}
     names: dict[str, str] = {}
     for update in reversed(incident.updates):
         for each in update.affected:
-            names[each.code] = each.name
+            names[each.code] = labels.get(each.code, each.name)
             said.setdefault(each.code, []).append((update.display_at, each.effect))
     closed_at = incident.resolved_at if incident.is_closed else None
     found = (AffectedComponent(names[code], _stretches(changes, closed_at)) for code, changes in said.items())
