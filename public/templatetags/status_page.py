@@ -1,6 +1,6 @@
 """How the public templates write times, uptime and bars."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from math import floor
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,7 @@ register.filter("zone_title", zone_title)
 register.simple_tag(sitemap.describe_place, name="place_data")
 register.simple_tag(sitemap.describe_incident_place, name="incident_data")
 register.filter("affected_over_time", list_affected)
+register.filter("duration", presentation.describe_duration)
 register.filter("names", presentation.join_names)
 register.filter("day_text", presentation.describe_day)
 register.filter("day_count", presentation.count_troubled_days)
@@ -179,11 +180,6 @@ def status_words(slug: str) -> str:
 def lasted(incident: PublicIncident) -> str:
     """How long a closed incident went on."""
     return presentation.describe_duration((incident.resolved_at or incident.updated_at) - incident.started_at)
-
-
-@register.filter
-def duration(length: timedelta) -> str:
-    return presentation.describe_duration(length)
 
 
 def _zone(context: Context) -> ZoneInfo:
