@@ -20,6 +20,7 @@ from delivery.contract import DeliveryError, Recipient
 from delivery.ledger import outbox, sender
 from delivery.models import Account, Delivery, Notice
 from tests.http_servers import Reply, Sent, crowd, listening
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -105,11 +106,11 @@ def test_one_dead_address_among_a_thousand_slows_nobody(
         waiting = recipients(webhook_account, map(server.url, range(1000)))
         outcomes = Webhook().send_many(notice, waiting)
         found = list(islice(outcomes, 999))
+        wait_until(lambda: server.held, what="a request to the dead one")
         outcomes.close()
 
     assert {outcome.delivery_id for outcome in found} == set(range(1, 1000))
     assert not any(outcome.error for outcome in found)
-    assert server.requests[0] == "127.1.0.1"
     assert len(set(server.requests)) == 1000
 
 
