@@ -13,9 +13,14 @@ READ_BYTES = 64 * 1024
 
 
 class AsyncConnection:
+    """The loop watches its socket from the first `receive` until it is closed or says what nobody waits for: to begin
+    and end watching for each answer costs as much as reading it."""
+
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._loop = asyncio.get_running_loop()
+        self._is_watched = False
+        self._receiving: asyncio.Future[bytes] | None = None
 
     @classmethod
     async def open(cls, address: str, port: int) -> "AsyncConnection":
@@ -41,10 +46,17 @@ class AsyncConnection:
             left = left[await self._step(lambda: self._sock.send(left), is_reading=False) :]  # noqa: B023 (called at once)
 
     async def receive(self) -> bytes:
-        """What comes next; b"" when the other side has closed."""
-        if not isinstance(self._sock, ssl.SSLSocket) or not self._sock.pending():
-            await self._ready(is_reading=True)  # else asking would mostly be in vain, and cost more than this
-        return await self._step(lambda: self._sock.recv(READ_BYTES), is_reading=True)
+        """What comes next; b"" when the other side has closed. Raises OSError."""
+        if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():  # read from the socket, and not by us
+            return await self._step(lambda: self._sock.recv(READ_BYTES), is_reading=True)
+        if not self._is_watched:
+            self._loop.add_reader(self._sock.fileno(), self._read)
+            self._is_watched = True
+        self._receiving = self._loop.create_future()
+        try:
+            return await self._receiving
+        finally:
+            self._receiving = None
 
     def receive_now(self) -> bytes | None:
         """What has come; None for nothing. Raises OSError."""
@@ -65,7 +77,26 @@ class AsyncConnection:
         return False
 
     def close(self) -> None:
+        self._watch_no_more()
         self._sock.close()
+
+    def _read(self) -> None:
+        """The loop's call when something has come."""
+        if self._receiving is None or self._receiving.done():
+            self._watch_no_more()  # whoever uses the connection next asks what it was
+            return
+        try:
+            data = self.receive_now()
+        except OSError as error:
+            self._receiving.set_exception(error)
+            return
+        if data is not None:
+            self._receiving.set_result(data)
+
+    def _watch_no_more(self) -> None:
+        if self._is_watched:
+            self._loop.remove_reader(self._sock.fileno())
+            self._is_watched = False
 
     async def _step(self, attempt: Callable[[], T], *, is_reading: bool) -> T:
         while True:
@@ -82,18 +113,20 @@ class AsyncConnection:
         """Until the socket can be read from, or written to."""
         ready = self._loop.create_future()
         number = self._sock.fileno()
+        if is_reading:
+            self._watch_no_more()
         add, remove = (
             (self._loop.add_reader, self._loop.remove_reader)
             if is_reading
             else (self._loop.add_writer, self._loop.remove_writer)
         )
-        add(number, tell, ready)
+        add(number, _tell, ready)
         try:
             await ready
         finally:
             remove(number)
 
 
-def tell(ready: "asyncio.Future[None]") -> None:
+def _tell(ready: "asyncio.Future[None]") -> None:
     if not ready.done():
         ready.set_result(None)

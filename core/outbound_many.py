@@ -8,15 +8,15 @@ import asyncio
 import contextlib
 import logging
 import resource
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from core import host_turns
 from core.answers import Answer, AnswerParser, BrokenAnswerError
-from core.async_connection import AsyncConnection, tell
+from core.async_connection import AsyncConnection
 from core.outbound import LIMIT_BYTES, did_not_answer, not_reached, tls_context
 from core.outbound_errors import NoAnswerError, NoAnswerInTimeError, NotReachedInTimeError, OutboundError
 from core.resolver import Trust, judge, look_up
@@ -60,9 +60,10 @@ def request_many(
 
 
 @dataclass
-class _Attempt:
+class _Attempt(Generic[Key]):
     """One request under way."""
 
+    key: Key
     place: Place
     message: bytes
     parser: AnswerParser
@@ -74,6 +75,14 @@ class _Attempt:
     has_left: bool = False
 
 
+@dataclass
+class _Queue(Generic[Key]):
+    """The requests to one host that wait, the oldest first, and how many tasks send them."""
+
+    waiting: deque[_Attempt[Key]] = field(default_factory=deque)
+    senders: int = 0
+
+
 class _Sending(Generic[Key]):
     def __init__(self, trust: Trust, seconds: float, limit_bytes: int, *, whole_body: bool, at_once: int) -> None:
         self._trust = trust
@@ -83,8 +92,10 @@ class _Sending(Generic[Key]):
         self._most = min(at_once, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._queues: dict[str, _Queue[Key]] = {}
+        self._open = 0
+        """Begun, and not finished."""
         self._finished: deque[tuple[Key, Answer | OutboundError]] = deque()
-        self._turns = _Turns()
         self._idle = _IdleConnections(self._most)
         self._due_calls: list[Callable[[], None]] = []
 
@@ -100,13 +111,13 @@ class _Sending(Generic[Key]):
 
     def outcomes(self, waiting: Iterator[tuple[Key, Request]]) -> Iterator[tuple[Key, Answer | OutboundError]]:
         is_more = True
-        while is_more or self._tasks or self._finished:
-            room = min(self._most - len(self._tasks), BEGUN_TOGETHER)
+        while is_more or self._open or self._finished:
+            room = min(self._most - self._open, BEGUN_TOGETHER)
             begun = self._begin(islice(waiting, room)) if is_more else 0
             is_more = is_more and begun == room
             if begun and is_more:
                 self._loop.call_soon(self._loop.stop)  # only a look at the others
-            if self._tasks:
+            if self._open:
                 self._loop.run_forever()
             while self._finished:
                 yield self._finished.popleft()
@@ -118,71 +129,93 @@ class _Sending(Generic[Key]):
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            self._loop.run_until_complete(asyncio.wait(self._tasks))
+            self._loop.run_until_complete(asyncio.wait(set(self._tasks)))
         self._idle.close()
         self._loop.close()
 
     def _begin(self, some: Iterable[tuple[Key, Request]]) -> int:
         """How many there were."""
-        begun = [self._loop.create_task(self._finish(key, asked)) for key, asked in some]
-        self._tasks.update(begun)
-        return len(begun)
+        count = 0
+        for key, asked in some:
+            count += 1
+            self._open += 1
+            try:
+                self._queue_up(key, asked)
+            except Exception as error:
+                self._finish(key, _error_of(error))
+        return count
 
-    async def _finish(self, key: Key, asked: Request) -> None:
-        outcome: Answer | OutboundError
-        try:
-            outcome = await self._ask(asked)
-        except OutboundError as error:
-            outcome = error
-        except Exception as error:  # a mistake of ours must not end the others
-            log.exception("a request to another host failed")
-            outcome = NoAnswerError(f"internal error: {type(error).__name__}")
-        self._finished.append((key, outcome))
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 (this is one)
-        self._tasks.discard(task)
-        self._loop.stop()
-
-    async def _ask(self, asked: Request) -> Answer:
+    def _queue_up(self, key: Key, asked: Request) -> None:
+        """Raises InvalidAddressError."""
         place = take_apart(asked.url)
         parser = AnswerParser(self._limit_bytes, whole_body=self._whole_body)
-        attempt = _Attempt(place, asked.message(place), parser, self._loop.time() + self._seconds)
+        host = f"{place.host}:{place.port}"
+        queue = self._queues.setdefault(host, _Queue())
+        queue.waiting.append(_Attempt(key, place, asked.message(place), parser, self._loop.time() + self._seconds))
+        if queue.senders < host_turns.AT_ONCE:
+            queue.senders += 1
+            task = self._loop.create_task(self._send_all(host, queue))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send_all(self, host: str, queue: _Queue[Key]) -> None:
+        """One after the other, until none waits: a task for each request would cost as much as the rest of it."""
+        while queue.waiting:
+            attempt = queue.waiting.popleft()
+            try:
+                outcome: Answer | OutboundError = await self._ask(host, attempt)
+            except Exception as error:
+                outcome = _error_of(error)
+            self._finish(attempt.key, outcome)
+        queue.senders -= 1
+        if not queue.senders:
+            del self._queues[host]
+
+    def _finish(self, key: Key, outcome: Answer | OutboundError) -> None:
+        self._open -= 1
+        self._finished.append((key, outcome))
+        self._loop.stop()
+
+    async def _ask(self, host: str, attempt: _Attempt[Key]) -> Answer:
         try:
             async with asyncio.timeout_at(attempt.deadline):
-                await self._exchange(attempt)
+                await _wait_for_turn(host)
+                try:
+                    await self._exchange(attempt)
+                finally:
+                    host_turns.give_back(host)
         except TimeoutError:
             _take_what_came(attempt)
         except BrokenAnswerError as error:
-            raise NoAnswerError(f"{place.host} did not answer: {error}") from error
+            raise NoAnswerError(f"{attempt.place.host} did not answer: {error}") from error
         finally:
             if attempt.connection:
                 self._keep_or_close(attempt.connection, attempt)
-        return parser.answer()
+        return attempt.parser.answer()
 
-    def _keep_or_close(self, connection: AsyncConnection, attempt: _Attempt) -> None:
+    def _keep_or_close(self, connection: AsyncConnection, attempt: _Attempt[Key]) -> None:
         if attempt.parser.can_be_followed:
             self._idle.keep(attempt.place, connection)
         else:
             connection.close()
 
-    async def _exchange(self, attempt: _Attempt) -> None:
+    async def _exchange(self, attempt: _Attempt[Key]) -> None:
         """Returns when the answer is whole, or as whole as it has to be."""
         place, parser = attempt.place, attempt.parser
-        async with self._turns.turn(f"{place.host}:{place.port}"):
-            attempt.connection = self._idle.take(place) or await self._connect(attempt)
-            attempt.has_left = True
-            with contextlib.suppress(ConnectionError):  # it may have answered before it closed
-                await attempt.connection.send(attempt.message)
-            while not parser.is_done:
-                try:
-                    data = await attempt.connection.receive()
-                except OSError as error:
-                    if not parser.has_enough:
-                        raise did_not_answer(place, error) from error
-                    return
-                _feed(parser, data)
+        attempt.connection = self._idle.take(place) or await self._connect(attempt)
+        attempt.has_left = True
+        with contextlib.suppress(ConnectionError):  # it may have answered before it closed
+            await attempt.connection.send(attempt.message)
+        while not parser.is_done:
+            try:
+                data = await attempt.connection.receive()
+            except OSError as error:
+                if not parser.has_enough:
+                    raise did_not_answer(place, error) from error
+                return
+            _feed(parser, data)
 
-    async def _connect(self, attempt: _Attempt) -> AsyncConnection:
+    async def _connect(self, attempt: _Attempt[Key]) -> AsyncConnection:
         place = attempt.place
         attempt.waits_for = "its name was not resolved in time"
         looked_up = look_up(place.lookup)
@@ -202,7 +235,7 @@ class _Sending(Generic[Key]):
             raise
         return connection
 
-    async def _reach(self, attempt: _Attempt, addresses: list[str]) -> AsyncConnection:
+    async def _reach(self, attempt: _Attempt[Key], addresses: list[str]) -> AsyncConnection:
         """The first address that lets itself be reached; each has its share of the time that is left."""
         failure: OSError | None = None
         for tried, address in enumerate(addresses):
@@ -215,7 +248,7 @@ class _Sending(Generic[Key]):
         raise not_reached(attempt.place, failure) from failure
 
 
-def _take_what_came(attempt: _Attempt) -> None:
+def _take_what_came(attempt: _Attempt[Any]) -> None:
     """At the deadline. The loop may have stood still while the answer came. Raises OutboundError if it did not."""
     host, parser = attempt.place.host, attempt.parser
     if not attempt.has_left or attempt.connection is None:
@@ -234,48 +267,18 @@ def _feed(parser: AnswerParser, data: bytes) -> None:
         parser.end()
 
 
-class _Turns:
-    """Turns of hosts (core/host_turns.py), waited for in a loop."""
+async def _wait_for_turn(host: str) -> None:
+    """Only requests of other threads make it wait (core/host_turns.py)."""
+    while not host_turns.take_now(host):  # noqa: ASYNC110 (those threads know no loop that they could tell)
+        await asyncio.sleep(TURN_SECONDS)
 
-    def __init__(self) -> None:
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        self._mine: Counter[str] = Counter()
 
-    @contextlib.asynccontextmanager
-    async def turn(self, host: str) -> AsyncIterator[None]:
-        while not host_turns.take_now(host):
-            await self._wait(host)
-        self._mine[host] += 1
-        try:
-            yield
-        finally:
-            self._mine[host] -= 1
-            host_turns.give_back(host)
-            self._wake(host)
-
-    async def _wait(self, host: str) -> None:
-        """Until one of ours has given its turn back; when other threads have all of them, for a while."""
-        loop = asyncio.get_running_loop()
-        turn = loop.create_future()
-        self._waiting.setdefault(host, deque()).append(turn)
-        again = None if self._mine[host] else loop.call_later(TURN_SECONDS, tell, turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():  # it was told, and is not the one to go
-                self._wake(host)
-            raise
-        finally:
-            if again:
-                again.cancel()
-
-    def _wake(self, host: str) -> None:
-        """The first who still waits."""
-        waiting = self._waiting.get(host)
-        while waiting:
-            if not (turn := waiting.popleft()).done():
-                turn.set_result(None)
-                return
+def _error_of(error: Exception) -> OutboundError:
+    """A mistake of ours must not end the others."""
+    if isinstance(error, OutboundError):
+        return error
+    log.error("a request to another host failed", exc_info=error)
+    return NoAnswerError(f"internal error: {type(error).__name__}")
 
 
 class _IdleConnections:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -46,6 +47,7 @@ class Place(NamedTuple):
         return name if self.port == PORTS[self.scheme] else f"{name}:{self.port}"
 
 
+@lru_cache(maxsize=1024)  # many messages go to the same addresses
 def take_apart(url: str) -> Place:
     """Raises InvalidAddressError, which repeats nothing: an address may hold a secret."""
     if not url.isprintable():  # urlsplit drops what it should refuse
