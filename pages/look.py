@@ -41,6 +41,11 @@ class ShownPicture(NamedTuple):
     height: int
 
     @property
+    def digest(self) -> str:
+        """Of one that has an address."""
+        return self.path.rpartition("/")[2].removesuffix(".png")
+
+    @property
     def shown_width(self) -> int:
         """Pixels that it takes as a logo."""
         return max(1, round(self.width * self.shown_height / self.height))

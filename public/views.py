@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import Error as DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -191,12 +190,6 @@ def sitemap(snapshot: Snapshot) -> Rendered:
     today = snapshot.built_at.astimezone(page.zone).date()
     months = list(list_months(find_first_month(page) or today, today))
     return Rendered(build_sitemap(snapshot, months), "application/xml; charset=utf-8")
-
-
-@published
-def favicon(snapshot: Snapshot) -> Rendered:
-    """For browsers that ask for /favicon.ico without having read a page."""
-    return Rendered((settings.BASE_DIR / "static/img/favicon.svg").read_bytes(), "image/svg+xml")
 
 
 def one_slash(request: HttpRequest, path: str) -> HttpResponse:

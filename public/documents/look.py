@@ -1,13 +1,16 @@
-"""What the look of a page consists of, published: its style sheet and its pictures."""
+"""What the look of a page consists of, published: its style sheet, its pictures and the icon that shows its state."""
 
+from django.conf import settings
 from django.http import Http404
 
 from core.style_sheet import write_style_sheet
+from public.documents.icon import SHAPES, find_mark, mark_own_icon, product_icon
 from public.serving.edition import Rendered, published
 from public.shapes import Snapshot
 from public.snapshot import load_picture
 
 PNG_TYPE = "image/png"
+SVG_TYPE = "image/svg+xml"
 # Its address changes with its content, but during an upgrade an old process may answer to a new address: so not for ever.
 STYLE_HEADERS = {"Cache-Control": "public, max-age=3600, stale-while-revalidate=604800, stale-if-error=604800"}
 # A picture is never anything else: should a browser take it for a document, that may do nothing.
@@ -29,3 +32,24 @@ def picture(snapshot: Snapshot, digest: str) -> Rendered:
     if content is None:
         raise Http404("There is no such picture.")
     return Rendered(content, PNG_TYPE, headers=PICTURE_HEADERS)
+
+
+@published
+def own_icon(snapshot: Snapshot, digest: str, state: str) -> Rendered:
+    """The page's own icon with the mark of `state`. Of no other picture is there such a one."""
+    status = next((each for each in SHAPES if each.slug == state), None)
+    own = snapshot.page.look.icon
+    content = load_picture(snapshot, digest) if own and own.digest == digest else None
+    if status is None or content is None:
+        raise Http404("There is no such icon.")
+    return Rendered(mark_own_icon(content, status), PNG_TYPE, headers=PICTURE_HEADERS)
+
+
+@published
+def favicon(snapshot: Snapshot) -> Rendered:
+    """For browsers that ask for /favicon.ico without having read a page."""
+    own, marked = snapshot.page.look.icon, find_mark(snapshot)
+    content = load_picture(snapshot, own.digest) if own else None
+    if content is not None:
+        return Rendered(mark_own_icon(content, marked) if marked else content, PNG_TYPE)
+    return Rendered((settings.BASE_DIR / "static" / product_icon(marked)).read_bytes(), SVG_TYPE)

@@ -12,6 +12,7 @@ from core.banner_script import kept_versions
 from core.languages import prefix_of, prefixed_languages
 from incidents.models import Incident
 from pages.models import Page
+from public.documents.icon import list_marked_icons
 from public.serving.render_cache import Editions
 from public.snapshot import find_first_month
 
@@ -55,11 +56,16 @@ def list_current(editions: Editions, page_id: int) -> list[str]:
         snapshot = editions.load_snapshot_of(page_id)
     finally:
         connection.close()  # called in threads that come and go
-    pictures = snapshot.page.look.picture_paths
+    look = snapshot.page.look
     codes = [incident.code for incident in (*snapshot.incidents, *snapshot.maintenances)]
     paths = [f"/incidents/{code}" for code in codes]
     paths += [component.path for component in snapshot.components if component.is_listed]
-    return list_fixed() + pictures + [prefix + path for prefix in _prefixes() for path in paths]
+    return (
+        list_fixed()
+        + look.picture_paths
+        + list_marked_icons(look)
+        + [prefix + path for prefix in _prefixes() for path in paths]
+    )
 
 
 def list_all(page: Page, today: date) -> Iterator[str]:
@@ -67,7 +73,7 @@ def list_all(page: Page, today: date) -> Iterator[str]:
 
     `today`: in the page's time zone.
     """
-    yield from page.look.picture_paths
+    yield from (*page.look.picture_paths, *list_marked_icons(page.look))
     for code in Incident.objects.filter(page=page).order_by("pk").values_list("code", flat=True):
         yield from (path.format(code) for path in INCIDENT_PATHS)
         yield from (prefix + path.format(code) for prefix in _prefixes()[1:] for path in LOCAL_INCIDENT_PATHS)

@@ -220,6 +220,7 @@ function takePlace(root, place, before) {
 
 function follow(root) {
   showTimes(root);
+  document.querySelector("link[rel=icon]").href = root.dataset.icon;
   if (root.dataset.title && root.dataset.title !== document.title) {
     document.title = root.dataset.title;
     announcer.textContent = root.dataset.title;

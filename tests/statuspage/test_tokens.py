@@ -8,11 +8,12 @@ import pytest
 
 from core import banner_script
 from core.colours import COLOURS, TOKENS, Colour, read_colours
+from public.documents.icon import SHAPES, product_icon
 
 ROOT = Path(__file__).parents[2]
 SIZED = re.compile(r"(?:font|font-size|border-radius): [^;]*?[\d.]+px")
 # How a browser draws the icon in its tab nobody can say with a style sheet.
-ICON = "static/img/favicon.svg"
+ICONS = tuple(f"static/{product_icon(status)}" for status in (None, *SHAPES))
 HEX = r"(?<![&\w])#(?:[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})\b"
 FUNCTION = r"\b(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch|light-dark)\((?!0 0 0 /)"  # a shadow is black
 WORD = r"(?:color|background|fill|stroke|border[a-z-]*|outline|shadow)(?:: |=\")[^;\"]*\b(?:white|black|red|green|blue|gr[ae]y|orange|yellow)\b"
@@ -24,7 +25,7 @@ def files(*endings: str) -> list[str]:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     rooms = ("docs/", "tests/", "bench/")
     here = (name for name in listed if name.endswith(endings) and not name.startswith(rooms) and (ROOT / name).exists())
-    return [name for name in here if name not in (ICON, "static/css/tokens.css")]
+    return [name for name in here if name not in (*ICONS, "static/css/tokens.css")]
 
 
 @pytest.mark.parametrize("name", files(".css", ".js", ".svg", ".html"))
@@ -58,9 +59,10 @@ def test_a_browser_without_light_dark_gets_every_light_value() -> None:
     assert simple == dict(re.findall(r"--([a-z-]+): light-dark\((#\w+)", pairs))
 
 
-def test_the_icon_is_drawn_with_tokens() -> None:
+@pytest.mark.parametrize("icon", ICONS)
+def test_an_icon_is_drawn_with_tokens(icon: str) -> None:
     known = {value for colour in COLOURS.values() for value in colour}
-    assert set(re.findall(HEX, (ROOT / ICON).read_text())) <= known
+    assert set(re.findall(HEX, (ROOT / icon).read_text())) <= known
 
 
 def test_short_values_are_read_as_long_ones() -> None:
