@@ -7,6 +7,8 @@ the address, signed in or not.
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
+from core.sub_path import remove_sub_path
+
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -26,7 +28,7 @@ def limit_bodies(app: App, limit: int = LIMIT_BYTES) -> App:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        most = max(limit, UPLOAD_BYTES) if scope["path"] in TAKES_UPLOADS else limit
+        most = max(limit, UPLOAD_BYTES) if remove_sub_path(scope["path"]) in TAKES_UPLOADS else limit
         if _declared(scope) > most:
             await _refuse(send)
         else:

@@ -7,9 +7,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from core import languages
+from core.sub_path import sub_path
 
 register = template.Library()
-register.simple_tag(languages.local, name="local")
+register.simple_tag(languages.href, name="local")
 
 
 @register.simple_tag
@@ -35,7 +36,7 @@ def other_languages() -> list[dict[str, str]]:
     """The other languages of this page: `code`, `name` in the language itself, and `home`, the address of the front page."""
     active = languages.active_language()
     return [
-        {"code": code, "name": str(name), "home": f"{languages.prefix_of(code)}/"}
+        {"code": code, "name": str(name), "home": f"{sub_path()}{languages.prefix_of(code)}/"}
         for code, name in settings.LANGUAGES
         if code != active
     ]

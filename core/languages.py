@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.translation import get_language_from_request
 
+from core.sub_path import sub_path
+
 STAFF_PATHS = ("/staff/", "/admin/")
 
 
@@ -50,8 +52,13 @@ def served_language(stored: str) -> str:
 
 
 def local(path: str) -> str:
-    """The address of a public page in the language that is active: "/history" is "/de/history" on German pages."""
+    """The path of a public page in the language that is active: "/history" is "/de/history" on German pages."""
     return prefix_of(active_language()) + path
+
+
+def href(path: str) -> str:
+    """The same for a link or a redirect, which begins with the deployment's sub-path."""
+    return sub_path() + local(path)
 
 
 def use_language_of_address(

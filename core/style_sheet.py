@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.colours import COLOURS, TOKENS, Colour
+from core.sub_path import sub_path
 
 PUBLIC = TOKENS.with_name("public.css")
 STYLE_PATH = "/style.css"
@@ -18,7 +19,7 @@ def write_style_sheet(accent: Colour | None) -> str:
 @lru_cache(maxsize=64)
 def style_address(accent: Colour | None) -> str:
     """Names the content, so that a browser asks anew when it changed."""
-    return f"{STYLE_PATH}?v={hashlib.sha256(write_style_sheet(accent).encode()).hexdigest()[:10]}"
+    return f"{sub_path()}{STYLE_PATH}?v={hashlib.sha256(write_style_sheet(accent).encode()).hexdigest()[:10]}"
 
 
 def _declare(accent: Colour) -> str:

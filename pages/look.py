@@ -13,6 +13,7 @@ from core.colours import COLOURS, Colour
 from core.contrast import HEX_COLOUR
 from core.links import validate_link
 from core.style_sheet import accent_or_ink, style_address
+from core.sub_path import sub_path
 
 if TYPE_CHECKING:
     from pages.models import Page
@@ -44,6 +45,11 @@ class ShownPicture(NamedTuple):
     def digest(self) -> str:
         """Of one that has an address."""
         return self.path.rpartition("/")[2].removesuffix(".png")
+
+    @property
+    def src(self) -> str:
+        """What a page's own markup calls it."""
+        return f"{sub_path()}{self.path}" if self.path.startswith("/") else self.path
 
     @property
     def shown_width(self) -> int:

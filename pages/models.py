@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.links import LONGEST_LINK, validate_link
 from core.pictures import Raster
+from core.sub_path import sub_path
 from core.text import TitleField, new_code
 from pages.look import Look, build_look, validate_colour, validate_links
 
@@ -37,11 +38,12 @@ def validate_public_url(url: str) -> None:
         not is_plain
         or parts.scheme not in ("http", "https")
         or not parts.hostname
-        or parts.path.strip("/")
+        or parts.path.rstrip("/") != sub_path()
         or parts.query
     ):
         raise ValidationError(
-            _("“%(url)s” is not a page address; write one such as https://status.example.com.") % {"url": url}
+            _("“%(url)s” is not a page address; write one such as %(example)s.")
+            % {"url": url, "example": f"https://status.example.com{sub_path()}"}
         )
 
 

@@ -24,7 +24,10 @@ for_people = [
 urlpatterns = [
     *for_people,
     # As people type them; programs get what they asked for, and a redirect keeps one address for each document.
-    *(path(f"{word}/", RedirectView.as_view(url=f"/{word}")) for word in ("api", "history", "subscribe")),
+    *(
+        path(f"{word}/", RedirectView.as_view(pattern_name=name))
+        for word, name in {"api": "documents", "history": "history", "subscribe": "subscribe"}.items()
+    ),
     path("robots.txt", views.robots, name="robots"),
     path("sitemap.xml", views.sitemap, name="sitemap"),
     path("favicon.ico", look.favicon, name="favicon"),

@@ -13,7 +13,8 @@ from django.urls import resolve
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
 
-from core.languages import STAFF_PATHS, local
+from core.languages import STAFF_PATHS, href
+from core.sub_path import sub_path
 from pages.models import Page
 from public.document_urls import in_every_language
 from public.documents.days import Told, add_quiet_days, fold_recent
@@ -171,7 +172,7 @@ def _render(template: str, snapshot: Snapshot, **context: Any) -> Rendered:
 
 @published
 def documents(snapshot: Snapshot) -> Rendered:
-    known = [(local(path) if path in TRANSLATED else path, words) for path, words in DESCRIPTIONS]
+    known = [(href(path) if path in TRANSLATED else sub_path() + path, words) for path, words in DESCRIPTIONS]
     return _render("public/documents.html", snapshot, documents=known)
 
 
@@ -179,7 +180,8 @@ def documents(snapshot: Snapshot) -> Rendered:
 def robots(snapshot: Snapshot) -> Rendered:
     """Forms are not named here: they say "noindex" themselves, which only who may fetch them can read."""
     return Rendered(
-        f"User-agent: *\nDisallow: /admin/\nDisallow: /staff/\nSitemap: {snapshot.page.url}/sitemap.xml\n",
+        f"User-agent: *\nDisallow: {sub_path()}/admin/\nDisallow: {sub_path()}/staff/\n"
+        f"Sitemap: {snapshot.page.url}/sitemap.xml\n",
         "text/plain; charset=utf-8",
     )
 

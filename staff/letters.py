@@ -13,13 +13,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from core.colours import COLOURS
+from core.sub_path import path_of
 from core.text import clean_text
 from delivery.ledger.letters import queue_staff_letter
 from delivery.mail.letters import writes
@@ -75,7 +75,7 @@ def _write(kind: str, page: Page, address: str) -> Letter | None:
         "page": page,
         "user": user,
         "days": days,
-        "url": staff_address(reverse("set-password", kwargs=parts)),
+        "url": staff_address(path_of("set-password", **parts)),
     }
     return _render(kind, context)
 
@@ -92,7 +92,7 @@ def write_mail_check(page: Page, address: str) -> Letter:
     context = {
         "page": page,
         "code": code_of(page, address),
-        "url": staff_address(reverse("check-mail")),
+        "url": staff_address(path_of("check-mail")),
         "colours": COLOURS,
     }
     return _render("check", context)

@@ -1,14 +1,44 @@
 """System checks of settings that contradict each other, each with an id and a hint. `manage.py check` shows them."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.urls import URLPattern, URLResolver, get_resolver
 
 LEAST_KEY_LENGTH = 50
 LEAST_KEY_CHARACTERS = 5
 LEAST_TOKEN_LENGTH = 20
+
+
+@register(Tags.urls)
+def check_sub_path(**kwargs: Any) -> list[CheckMessage]:
+    """Behind a proxy that takes the sub-path off, /history/history and /history would be one address."""
+    if not settings.SUB_PATH or settings.SUB_PATH.split("/")[1] not in list_first_words():
+        return []
+    return [
+        Error(
+            f"PUBLIC_URL ends in {settings.SUB_PATH}, and this product has addresses that begin so.",
+            "Choose another path, such as https://example.com/status.",
+            id="statuspage.E007",
+        )
+    ]
+
+
+def list_first_words() -> set[str]:
+    """What the addresses of this product begin with: "api", "history", "staff", "de" …"""
+    return {str(pattern.pattern).partition("/")[0] for pattern in _walk(get_resolver().url_patterns)} | {"static"}
+
+
+def _walk(patterns: list[URLPattern | URLResolver]) -> Iterator[URLPattern | URLResolver]:
+    """The patterns that stand at the root: one that has no part of its own gives those below it."""
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver) and not str(pattern.pattern):
+            yield from _walk(pattern.url_patterns)
+        else:
+            yield pattern
 
 
 @register(Tags.security)

@@ -6,6 +6,7 @@ the line end of a secret's file belonged to the secret.
 """
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from environ.fileaware_mapping import FileAwareMapping
 from core.imap import MailboxUrl
 from core.smtp_url import SmtpUrl
 
+# Plain enough to stand in an address, a cookie and a proxy's rules as it is.
+SUB_PATH = re.compile(r"(/[A-Za-z0-9_-]+)*")
 SWITCH = dict.fromkeys(("true", "on", "yes", "1"), True) | dict.fromkeys(("false", "off", "no", "0"), False)
 SQLITE = "django.db.backends.sqlite3"
 POSTGRESQL = "django.db.backends.postgresql"
@@ -98,10 +101,11 @@ class Environment(environ.FileAwareEnv):  # type: ignore[misc]
         return value
 
     def web_address(self, name: str) -> str:
-        """Such as https://status.example.com, without a path; "" when unset."""
+        """Such as https://status.example.com or https://example.com/status; "" when unset."""
         value = self.text(name).rstrip("/")
         parts = urlsplit(value)
-        if value and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query):
+        is_address = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+        if value and not (is_address and SUB_PATH.fullmatch(parts.path)):
             raise ImproperlyConfigured(f"{name}: “{value}” is not an address such as https://status.example.com.")
         return value
 

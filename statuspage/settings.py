@@ -31,6 +31,8 @@ SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 # Encrypts the credentials of accounts; the first key encrypts, all of them decrypt. Derived from SECRET_KEY when empty.
 CREDENTIALS_KEYS = env.words("CREDENTIALS_KEY")
 PUBLIC_URL = env.web_address("PUBLIC_URL")
+SUB_PATH = urlsplit(PUBLIC_URL).path
+FORCE_SCRIPT_NAME = SUB_PATH or None  # core/sub_path.py
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
 if not PRODUCTION and not ALLOWED_HOSTS:
     ALLOWED_HOSTS = ["localhost", ".localhost", "127.0.0.1", "[::1]"]
@@ -115,7 +117,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 
 # Static files: served by the application itself, under hashed names once collected
 
-STATIC_URL = "/static/"
+STATIC_URL = f"{SUB_PATH}/static/"
 # Its own variable for images and read-only installations, which collect when they are built.
 STATIC_ROOT = env.directory("STATIC_ROOT", DATA_DIR / "static", writable=False)
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -280,8 +282,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-LOGIN_URL = "/admin/login/"
-LOGIN_REDIRECT_URL = "/staff/"
+LOGIN_URL = f"{SUB_PATH}/admin/login/"
+LOGIN_REDIRECT_URL = f"{SUB_PATH}/staff/"
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_LOCKOUT_PARAMETERS = "staff.sign_in.lockout_parameters"
 AXES_FAILURE_LIMIT = 5
@@ -300,9 +302,12 @@ USE_X_FORWARDED_HOST = False
 if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = PRODUCTION and env.switch("SSL_REDIRECT", default=True)
-SECURE_REDIRECT_EXEMPT = [r"^(livez|readyz|healthz|metrics)$"]  # asked from inside, where there is no TLS
-SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000) if PRODUCTION else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION and env.switch("HSTS_INCLUDE_SUBDOMAINS", default=True)
+SECURE_REDIRECT_EXEMPT = [
+    rf"^{SUB_PATH[1:]}/?(livez|readyz|healthz|metrics)$"
+]  # asked from inside, where there is no TLS
+# Under a sub-path the host, and what stands below it, is somebody else's to promise for.
+SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 0 if SUB_PATH else 31_536_000) if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION and env.switch("HSTS_INCLUDE_SUBDOMAINS", default=not SUB_PATH)
 SECURE_HSTS_PRELOAD = PRODUCTION and env.switch("HSTS_PRELOAD", default=False)
 # The preload list is a promise about the whole domain, which is not this application's to give.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
@@ -312,6 +317,12 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{SUB_PATH}/"
+if SUB_PATH:  # what else stands on the host may have cookies of Django's own names
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "statuspage_session", "statuspage_csrf"
+MESSAGE_STORAGE = (
+    "django.contrib.messages.storage.session.SessionStorage"  # the other kind is a cookie for the whole host
+)
 SESSION_COOKIE_AGE = 7 * 24 * 3600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

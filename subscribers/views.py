@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from core.languages import local, other_language
+from core.languages import href, other_language
 from core.visitor import client_address
 from pages.models import Page
 from subscribers.forgetting import forget
@@ -72,7 +72,7 @@ def subscribe(request: HttpRequest, page: Page) -> HttpResponse:
             visitor=client_address(request),
             language=other_language(),
         )
-    response = HttpResponseRedirect(local("/subscribe/sent"))
+    response = HttpResponseRedirect(href("/subscribe/sent"))
     response.status_code = 303
     return response
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from components.status import Status
 from core.colours import COLOURS, Colour
 from core.pictures import write_png
+from core.sub_path import sub_path
 from pages.look import Look, ShownPicture
 from public.shapes import Snapshot
 
@@ -43,7 +44,7 @@ def icon_address(snapshot: Snapshot) -> str:
     own, marked = snapshot.page.look.icon, find_mark(snapshot)
     if own is None:
         return static(product_icon(marked))
-    return _own_address(own, marked) if marked else own.path
+    return sub_path() + _own_address(own, marked) if marked else own.src
 
 
 def list_marked_icons(look: Look) -> list[str]:

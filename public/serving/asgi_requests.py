@@ -8,8 +8,10 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.signals import request_started
 from django.http import HttpResponse
+from django.urls import set_script_prefix
 
 from core.bodies import Message, Receive, Scope
+from core.sub_path import add_sub_path, sub_path
 
 
 class UntilTheEnd:
@@ -39,14 +41,15 @@ async def get_response(handler: ASGIHandler, path: str, query: str, host: str, *
         "http_version": "1.1",
         "method": "GET",
         "scheme": "https" if secure else "http",
-        "path": path,
-        "raw_path": path.encode(),
+        "path": add_sub_path(path),
+        "raw_path": add_sub_path(path).encode(),
         "query_string": query.encode(),
-        "root_path": "",
+        "root_path": sub_path(),
         "headers": [(b"host", host.encode("latin-1"))],
         "client": ("127.0.0.1", 0),
         "server": None,
     }
+    set_script_prefix(f"{sub_path()}/")
     async with ThreadSensitiveContext():
         await request_started.asend(sender=type(handler), scope=scope)
         response = await handler.get_response_async(ASGIRequest(scope, BytesIO()))

@@ -20,6 +20,7 @@ from django.urls import resolve
 from django.utils import translation
 
 from core.languages import language_of
+from core.sub_path import remove_sub_path
 from pages.models import Page
 from public.serving.document_bytes import Rendered, compress, finish
 from public.serving.document_list import list_all
@@ -136,4 +137,4 @@ def _read_static(address: str) -> File | None:
         if not isinstance(found, str):
             return None
         path = Path(found)
-    return File(address.lstrip("/"), compress(path.read_bytes()), {"Cache-Control": STATIC_CACHE})
+    return File(remove_sub_path(address).lstrip("/"), compress(path.read_bytes()), {"Cache-Control": STATIC_CACHE})

@@ -17,6 +17,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse
 
 from core.bodies import Receive, Scope, Send, limit_bodies
+from core.sub_path import add_sub_path, remove_sub_path
 from public.serving.addresses import Target, find_document, find_published
 from public.serving.asgi_requests import UntilTheEnd, get_response, read_headers
 from public.serving.disk import DiskCopy, DiskCopyWriter
@@ -59,11 +60,12 @@ class FastPath:
         if scope["type"] == "http":
             self.refresher.start()
             if scope["method"] in ("GET", "HEAD") and not scope.get("root_path"):
-                answer = self._answer_probe(scope["path"]) or await self._answer(scope)
+                answer = self._answer_probe(remove_sub_path(scope["path"])) or await self._answer(scope)
                 if answer is not None:
                     await _send_answer(answer, send, head=scope["method"] == "HEAD")
                     return
             receive = UntilTheEnd(receive)
+            scope = {**scope, "path": add_sub_path(scope["path"])}
         await self.app(scope, receive, send)
 
     def _answer_probe(self, path: str) -> HttpReply | None:
@@ -106,6 +108,7 @@ class FastPath:
         return None if target is None else self.editions.cache.find_answers(target.key, secure=secure)
 
     def _target(self, host: str, path: str, query: str, *, secure: bool) -> Target | None:
+        path = remove_sub_path(path)
         published = find_published(path)
         document = find_document(path, query if published and published.params else "")
         page_id = self.page_for(host) if document else None

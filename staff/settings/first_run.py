@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from core.sub_path import path_of, sub_path
 from delivery.ledger.letters import queue_staff_letter
 from delivery.registry import warnings
 from pages.models import Page, SetupStep
@@ -167,7 +168,7 @@ def check_mail(request: HttpRequest) -> HttpResponse:
 def check_address(request: HttpRequest) -> HttpResponse:
     """What this very request shows of host and TLS, beside what the page is set to."""
     page = get_page(request)
-    came = f"{request.scheme}://{request.get_host()}"
+    came = f"{request.scheme}://{request.get_host()}{sub_path()}"
     wanted = urlsplit(page.url)
     findings = [
         (came == page.url, _("You came here by %(address)s.") % {"address": came}),
@@ -178,7 +179,8 @@ def check_address(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and is_good:
         _finish(request, page, Name.ADDRESS)
         return redirect("first-run")
-    context = {"title": _("Your own address"), "page": page, "findings": findings, "is_good": is_good}
+    here = page.absolute_url(path_of("check-address"))
+    context = {"title": _("Your own address"), "page": page, "findings": findings, "is_good": is_good, "here": here}
     return render(request, "staff/settings/check_address.html", context)
 
 

@@ -34,7 +34,7 @@ tell(id && id !== remembered() ? "showFrame" : "dismissFrame");
 async function look() {
   if (document.hidden) return;
   try {
-    const answer = await fetch("/api/banner.json", {
+    const answer = await fetch("../api/banner.json", {
       credentials: "omit", cache: "no-cache", signal: AbortSignal.timeout(2000),
     });
     const { banner } = await answer.json();

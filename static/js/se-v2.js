@@ -9,7 +9,7 @@
   if (!script) return;
   var link = document.createElement("a");
   link.href = script.src;
-  var api = link.protocol + "//" + link.host + "/api/v2/";
+  var api = link.href.replace(/[^/]*$/, "api/v2/");
 
   var FILTERS = {
     incidents: { unresolved: "incidents/unresolved" },

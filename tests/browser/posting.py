@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from playwright.sync_api import Page, expect
 
 
-def post_incident(staff: Page, title: str, message: str, components: Mapping[str, str] | None = None) -> str:
+def post_incident(
+    staff: Page, title: str, message: str, components: Mapping[str, str] | None = None, *, prefix: str = ""
+) -> str:
     """Post, wait for the receipt, and give the incident's code. `components`: names to statuses, as on the screen."""
-    staff.goto("/staff/post/")
+    staff.goto(f"{prefix}/staff/post/")
     staff.get_by_label("Title").fill(title)
     staff.get_by_label("Message").fill(message)
     for name, component_status in (components or {}).items():
@@ -25,8 +27,8 @@ def code_on_receipt(staff: Page) -> str:
     return link.rsplit("/", 1)[1]
 
 
-def post_next(staff: Page, code: str, message: str, status: str) -> None:
-    staff.goto(f"/staff/post/{code}/")
+def post_next(staff: Page, code: str, message: str, status: str, *, prefix: str = "") -> None:
+    staff.goto(f"{prefix}/staff/post/{code}/")
     staff.get_by_role("radio", name=status).check()
     staff.get_by_label("Message").fill(message)
     staff.get_by_role("button", name="Post update").click()

@@ -30,13 +30,16 @@ def collected_static_files() -> Iterator[Path]:
 
 
 class Product:
-    """`manage.py up` on a port and a data directory of its own, with the demo page."""
+    """`manage.py up` on a port and a data directory of its own, with the demo page.
 
-    def __init__(self, data: Path) -> None:
+    `url`: where a proxy will serve it.
+    """
+
+    def __init__(self, data: Path, url: str = "") -> None:
         self.data, self.port = data, free_port()
-        self.url = f"http://localhost:{self.port}"
+        self.url = url or f"http://localhost:{self.port}"
         # What the tests of other folders set must not reach it: it starts as from an empty shell.
-        unset = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PUBLIC_URL", "LOG_LEVEL"), "")
+        unset = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "LOG_LEVEL"), "") | {"PUBLIC_URL": url}
         given = {"ADMIN_EMAIL": STAFF, "ADMIN_PASSWORD": PASSWORD, "PORT": str(self.port), "DATA_DIR": str(data)}
         with collected_static_files() as static:
             given |= {"STATIC_ROOT": str(static), "WEB_PROCESSES": "1"}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.asgi import get_asgi_application
 from django.db import connection
+from pytest_django import Settings
 
 from components.models import Component
 from pages.models import Page
@@ -288,3 +289,20 @@ def test_an_answer_that_depends_on_the_visitor_is_not_kept() -> None:
         [(b"cache-control", b"private"), good[1]],
     ):
         assert not may_be_shared(bad)
+
+
+@pytest.mark.parametrize("path", ["/status", "/status/", "/status/history", "/", "/history"])
+def test_a_document_under_a_sub_path_is_answered_from_memory(
+    transactional_db: None, chat: Component, settings: Settings, path: str
+) -> None:
+    settings.FORCE_SCRIPT_NAME = "/status"
+
+    async def visit(fast_path: FastPath) -> tuple[Answer, Any]:
+        answer = await ask(fast_path, path)
+        return answer, fast_path.find(ACME, path, "", secure=False)
+
+    answer, kept = run(visit)
+    assert answer.status == 200
+    assert b'href="/status/history"' in answer.body
+    assert b'href="/history"' not in answer.body
+    assert kept is not None

@@ -136,3 +136,11 @@ def test_an_icon_is_small(get: Get, acme: Page) -> None:
     Image.effect_noise((96, 96), 90).convert("RGB").save(noise, "PNG")
     raster = redraw(noise.getvalue(), box=ICON_BOX, square=True)
     assert len(mark_own_icon(raster.content, Status.MAJOR_OUTAGE)) < 24_000
+
+
+def test_under_a_sub_path_an_uploaded_icon_stands_below_it(
+    read: Read, acme: Page, outage: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "FORCE_SCRIPT_NAME", "/status")
+    own = upload_icon(acme)
+    assert icon_of(read) == f"/status{own}".replace(".png", "/partial_outage.png")

@@ -147,7 +147,9 @@ def test_mail_goes_to_the_named_server(load, url: str, port: int, *, tls: bool, 
         ("PUBLIC_URL", "status.example.com"),
         ("CANARY_READ_URLS", "https://user:hidden-word@status.example.com"),
         ("ALARM_SLACK_URL", "https://hidden-word@hooks.example.com/services"),
-        ("PUBLIC_URL", "https://example.com/status"),
+        ("PUBLIC_URL", "https://example.com/status page"),
+        ("PUBLIC_URL", "https://example.com/status?x=1"),
+        ("PUBLIC_URL", "https://example.com/a/../b"),
         ("DATABASE_URL", "mysql://host/name"),
         ("DATABASE_URL", "postgresql://u:hidden-word@host:port/name"),
         ("REDIS_URL", "amqp://host"),
@@ -240,3 +242,27 @@ def test_a_bad_value_is_told_without_a_traceback(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "PORT: “eighty” is not a whole number from 1 to 65535." in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_under_a_sub_path_everything_begins_with_it_and_the_host_is_promised_nothing(load) -> None:
+    own = load(**SAFE)
+    below = load(**SAFE | {"PUBLIC_URL": "https://example.com/status/"})
+    named = (
+        "FORCE_SCRIPT_NAME",
+        "STATIC_URL",
+        "LOGIN_URL",
+        "SESSION_COOKIE_PATH",
+        "CSRF_COOKIE_PATH",
+        "SECURE_HSTS_SECONDS",
+    )
+    assert [own[name] for name in named] == [None, "/static/", "/admin/login/", "/", "/", 31_536_000]
+    assert [below[name] for name in named] == [
+        "/status",
+        "/status/static/",
+        "/status/admin/login/",
+        "/status/",
+        "/status/",
+        0,
+    ]
+    for loaded, asked in ((own, "livez"), (below, "status/livez")):
+        assert re.match(loaded["SECURE_REDIRECT_EXEMPT"][0], asked)
