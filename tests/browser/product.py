@@ -30,12 +30,12 @@ def collected_static_files() -> Iterator[Path]:
 
 
 class Product:
-    """`manage.py up` on a port and a data directory of its own, with the demo page.
+    """`manage.py up` on a port and a data directory of its own, with the demo page unless `options` say otherwise.
 
     `url`: where a proxy will serve it.
     """
 
-    def __init__(self, data: Path, url: str = "") -> None:
+    def __init__(self, data: Path, *options: str, url: str = "") -> None:
         self.data, self.port = data, free_port()
         self.url = url or f"http://localhost:{self.port}"
         # What the tests of other folders set must not reach it: it starts as from an empty shell.
@@ -43,7 +43,7 @@ class Product:
         given = {"ADMIN_EMAIL": STAFF, "ADMIN_PASSWORD": PASSWORD, "PORT": str(self.port), "DATA_DIR": str(data)}
         with collected_static_files() as static:
             given |= {"STATIC_ROOT": str(static), "WEB_PROCESSES": "1"}
-            self.process = Process(python("manage.py", "up"), env=unset | given, log=data.with_suffix(".log"))
+            self.process = Process(python("manage.py", "up", *options), env=unset | given, log=data.with_suffix(".log"))
             wait_until(lambda: self._has_collected(static), within=START_SECONDS, what="the static files")
 
     def _has_collected(self, static: Path) -> bool:

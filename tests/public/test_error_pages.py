@@ -53,7 +53,7 @@ def test_without_any_page_staff_are_led_to_make_the_first(db: None, client: Clie
     page = BeautifulSoup(answer.content, "html.parser")
     assert answer.status_code == 404
     assert "There is no status page here yet" in page.get_text()
-    assert [link["href"] for link in page.select("main a")] == ["/admin/pages/page/add/"]
+    assert [link["href"] for link in page.select("main a")] == ["/staff/page/"]
 
 
 @pytest.mark.parametrize(
