@@ -11,6 +11,8 @@ RUN DATA_DIR=/tmp/build STATIC_ROOT=/app/collected /opt/venv/bin/python manage.p
     && /opt/venv/bin/python -m compileall -q /app
 
 FROM python:3.11-slim
+# FriBiDi: Pillow writes Arabic and Hebrew with it.
+RUN apt-get update && apt-get install -y --no-install-recommends libfribidi0 && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --create-home statuspage && install -d -m 700 -o statuspage -g statuspage /data
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app

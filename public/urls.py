@@ -5,7 +5,7 @@ from django.views.generic import RedirectView
 
 from core.style_sheet import STYLE_PATH
 from public import component_pages, health, search, views
-from public.documents import look
+from public.documents import link_preview, look
 
 # Served in every language: statuspage/urls.py.
 for_people = [
@@ -19,6 +19,7 @@ for_people = [
     path("fragments/incidents/<slug:code>", views.incident_fragment, name="incident-fragment"),
     path("components/<slug:code>", component_pages.component, name="component-page"),
     path("fragments/components/<slug:code>", component_pages.component_fragment, name="component-fragment"),
+    path(link_preview.PATH.lstrip("/"), look.link_preview, name="link-preview"),
     path("api", views.documents, name="documents"),
 ]
 urlpatterns = [

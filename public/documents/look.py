@@ -5,6 +5,7 @@ from django.http import Http404
 
 from core.style_sheet import write_style_sheet
 from public.documents.icon import SHAPES, find_mark, mark_own_icon, product_icon
+from public.documents.link_preview import draw_link_preview
 from public.serving.edition import Rendered, published
 from public.shapes import Snapshot
 from public.snapshot import load_picture
@@ -32,6 +33,11 @@ def picture(snapshot: Snapshot, digest: str) -> Rendered:
     if content is None:
         raise Http404("There is no such picture.")
     return Rendered(content, PNG_TYPE, headers=PICTURE_HEADERS)
+
+
+@published(cors=True)
+def link_preview(snapshot: Snapshot) -> Rendered:
+    return Rendered(draw_link_preview(snapshot), PNG_TYPE, headers=PICTURE_HEADERS | STYLE_HEADERS)
 
 
 @published

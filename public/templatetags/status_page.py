@@ -21,6 +21,7 @@ from public.documents import sitemap
 from public.documents.affected import list_affected
 from public.documents.days import QuietDays
 from public.documents.icon import icon_address
+from public.documents.link_preview import preview_address
 from public.documents.timestamps import zone_name
 from public.shapes import PublicIncident, Snapshot
 
@@ -36,6 +37,7 @@ BAR_CLASSES = {
 PLAIN_BAR = "<i></i>"
 
 register.filter("icon_address", icon_address)
+register.filter("preview_address", preview_address)
 register.filter("zone_title", zone_title)
 register.simple_tag(sitemap.describe_place, name="place_data")
 register.simple_tag(sitemap.describe_incident_place, name="incident_data")

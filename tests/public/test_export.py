@@ -19,7 +19,7 @@ from PIL import Image
 
 from components.models import Component, Group
 from components.status import Status
-from core.pictures import Raster, write_png
+from core.pictures import write_png
 from incidents.models import Incident, Post
 from pages.models import Page
 from public.serving import export
@@ -168,7 +168,7 @@ def test_interrupted_anywhere_it_leaves_a_complete_site(outage: Incident, acme: 
 
 def test_every_published_address_is_in_the_list(outage: Incident, acme: Page, chat: Component) -> None:
     Component.objects.create(page=acme, name="Website", group=Group.objects.create(page=acme, name="Web"))
-    acme.show_picture("logo", Raster(b"png", 40, 20))
+    acme.show_picture("logo", write_png(Image.new("RGB", (40, 20))))
     acme.show_picture("icon", write_png(Image.new("RGB", (8, 8))))
     acme.save()
     found = list(list_all(acme, outage.started_at.date()))

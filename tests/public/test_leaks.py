@@ -20,11 +20,18 @@ from public.views import DESCRIPTIONS
 from subscribers.models import Subscriber
 
 if TYPE_CHECKING:
+    from django.http import HttpResponse
+
     from tests.public.conftest import Get
 
 WORD = "zanzibar"
 # Not documents: these answer to a form, or to monitors about this machine.
 NOT_DOCUMENTS = {"api/v2/subscribers.json", "healthz", "^[/]+(?P<path>.+)$"}
+
+
+def read_text(answer: "HttpResponse") -> str:
+    """What a picture says is tested in test_link_preview.py."""
+    return answer.content.decode(errors="strict" if answer["Content-Type"] != "image/png" else "replace")
 
 
 def public_routes() -> list[str]:
@@ -43,7 +50,7 @@ def public_routes() -> list[str]:
 
 def test_the_list_of_documents_names_every_one_for_programs() -> None:
     """Those about the whole page, that is."""
-    for_people = {"", "history", "history/search", "api", "fragments/summary", "fragments/days"}
+    for_people = {"", "history", "history/search", "api", "fragments/summary", "fragments/days", "link-preview.png"}
     for_browsers = {
         "favicon.ico",
         "robots.txt",
@@ -121,7 +128,7 @@ def test_nothing_private_is_at_any_public_address(
         for address in addresses_of(route, outage, others, secrets):
             answer = get(address)
             assert answer.status_code in (200, 404), (address, answer.status_code)
-            assert WORD not in answer.content.decode().lower(), address
+            assert WORD not in read_text(answer).lower(), address
             assert not any(WORD in value.lower() for value in answer.headers.values()), address
             walked += answer.status_code == 200
     for address in ("/subscribe", f"/subscribe?incident={outage.code}"):  # a form, but everybody may open it
@@ -156,4 +163,4 @@ def test_nothing_of_one_page_is_at_any_address_of_another(
             answer = get(address, host=globex.host)
             assert answer.status_code in (200, 404), (address, answer.status_code)
             for word in ("Acme", "Chat API", outage.name, "into it"):
-                assert word not in answer.content.decode(), (address, word)
+                assert word not in read_text(answer), (address, word)
