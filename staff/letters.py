@@ -82,7 +82,8 @@ def _write(kind: str, page: Page, address: str) -> Letter | None:
 
 def _render(kind: str, context: dict[str, Any]) -> Letter:
     subject, text, html = (
-        render_to_string(f"staff/email/{kind}.{part}", context) for part in ("subject.txt", "txt", "html")
+        render_to_string(f"staff/email/{kind}.{part}", context | {"colours": COLOURS})
+        for part in ("subject.txt", "txt", "html")
     )
     return Letter(clean_text(subject, multiline=False), text.rstrip() + "\n", html)
 
@@ -93,7 +94,6 @@ def write_mail_check(page: Page, address: str) -> Letter:
         "page": page,
         "code": code_of(page, address),
         "url": staff_address(path_of("check-mail")),
-        "colours": COLOURS,
     }
     return _render("check", context)
 
