@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from incidents.models import Incident, Kind
 from pages.models import Page
 from pages.rights import require_right
-from staff.lists import paginate, read_search
+from staff.lists import paginate, read_search, state_tabs
 
 
 @require_right("publish", "administer")
@@ -44,10 +44,14 @@ def _show(request: HttpRequest, kind: Kind, words: dict[str, Any]) -> HttpRespon
     if state in ("open", "closed"):
         rows = rows.closed() if state == "closed" else rows.still_open()
     rows = rows.open_first().for_lines()
+    empty = _("Nothing is like that.") if search or state else words["empty"]
     context = words | {
+        "empty": empty,
         "kind": kind,
         "search": search,
         "state": state,
+        "is_search": bool(search or state),
+        "tabs": state_tabs(state, [("open", _("Open"), None), ("closed", _("Closed"), None)]),
         "rows": paginate(request, rows),
         "pages": list(Page.objects.all()),
     }

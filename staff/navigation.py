@@ -28,6 +28,8 @@ AREAS = (
     Area("people", _("People"), (ADMINISTER,)),
     Area("admin:index", _("Records"), (ADMINISTER,)),
 )
+PAGE_TABS = (("page", _("General")), ("look", _("Look")), ("templates", _("Templates")), ("share", _("Share")))
+"""The screens of the area "Page": (view, label)."""
 
 
 class MenuEntry(NamedTuple):

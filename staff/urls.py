@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from staff import chosen_page, incident_lists, overview, passwords, receipts, undo
+from staff import chosen_page, incident_lists, overview, parts, passwords, receipts, undo
 from staff import posting_views as posting
 from staff.settings import (
     channels,
@@ -71,6 +71,7 @@ screens = [
     path("forgotten-password/", passwords.forgotten, name="forgotten-password"),
     path("set-password/<str:uid>/<str:token>/", passwords.set_password, name="set-password"),
     path("undo/", undo.undo, name="undo"),
+    path("parts/", parts.show_parts, name="parts"),
     path("choose-page/", chosen_page.choose_page, name="choose-page"),
 ]
 urlpatterns = [path("staff/", include(screens)), path("admin/", admin.site.urls)]

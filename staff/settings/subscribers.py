@@ -11,16 +11,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from pages.models import record_audit
 from pages.rights import require_right
 from staff.chosen_page import get_page
-from staff.lists import paginate, read_search
+from staff.lists import paginate, read_search, state_tabs
 from staff.posting import read_number
 from staff.undo import offer_undo, undoes
 from subscribers.models import Subscriber
+
+NOBODY_YET = gettext_lazy(
+    "Nobody has subscribed yet. Visitors do it themselves with “Get updates” on the page; send them its address."
+)
 
 
 @require_right("administer")
@@ -38,7 +42,10 @@ def show_subscribers(request: HttpRequest) -> HttpResponse:
         "page": page,
         "search": search,
         "state": state,
-        "states": [(value, label, counts.get(value, 0)) for value, label in Subscriber.State.choices],
+        "tabs": state_tabs(state, [(*choice, counts.get(choice[0], 0)) for choice in Subscriber.State.choices]),
+        "is_search": bool(search or state),
+        "empty": _("Nobody is like that.") if search or state else str(NOBODY_YET),
+        "form_url": f"{page.url}/subscribe",
         "rows": paginate(request, rows),
     }
     return render(request, "staff/settings/subscribers.html", context)

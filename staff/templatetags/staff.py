@@ -1,10 +1,13 @@
 """How staff screens write times and statuses."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms, template
 from django.forms import BoundField
 from django.template import Context
+from django.template.loader import get_template
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,7 +20,9 @@ from delivery.registry import label_of
 from incidents.models import Incident
 from pages.models import Page, zone_title
 from staff.chosen_page import PAGE_FIELD, chosen_page
-from staff.navigation import MenuEntry, menu_entries
+from staff.lists import Tab
+from staff.navigation import PAGE_TABS, MenuEntry, menu_entries
+from staff.part_examples import PartExamples
 from staff.posting import DATE_TIME
 from staff.undo import take_offer
 
@@ -31,6 +36,13 @@ def navigation(context: Context) -> list[MenuEntry]:
 
 
 @register.simple_tag(takes_context=True)
+def page_tabs(context: Context) -> list[Tab]:
+    """The screens of the area "Page"."""
+    here = context["request"].path
+    return [Tab(label, reverse(view), reverse(view) == here) for view, label in PAGE_TABS]
+
+
+@register.simple_tag(takes_context=True)
 def page_choices(context: Context) -> list[tuple[Page, bool]]:
     """Every page, and whether it is the one whose settings are shown; empty where there is only one."""
     pages = list(context["pages"] if "pages" in context else Page.objects.all())
@@ -38,6 +50,13 @@ def page_choices(context: Context) -> list[tuple[Page, bool]]:
         return []
     chosen = chosen_page(context["request"])
     return [(page, page == chosen) for page in pages]
+
+
+@register.simple_tag(takes_context=True)
+def render_part(context: Context, part: PartExamples, example: dict[str, Any]) -> SafeString:
+    """A part in one of its states, for the catalogue; nothing of the screen around it but the request."""
+    around = {name: context[name] for name in ("request", "perms", "csrf_token")}
+    return get_template(part.template).template.render(context.new(around | example))  # type: ignore[attr-defined]
 
 
 @register.simple_tag

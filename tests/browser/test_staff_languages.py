@@ -34,6 +34,7 @@ SCREENS = (
     "/staff/people/",
     "/staff/people/invite/",
     "/staff/set-up/",
+    "/staff/parts/",
 )
 NAMES = {"Messaging", "Voice and video", "Platform"}
 """Of groups: labels of regions."""

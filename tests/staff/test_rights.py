@@ -75,6 +75,7 @@ SETTINGS = {
     "check-mail": ("/staff/set-up/mail/", ["get", "post"]),
     "check-address": ("/staff/set-up/address/", ["get"]),
     "leave-demo": ("/staff/set-up/leave-demo/", ["get", "post"]),
+    "parts": ("/staff/parts/", ["get"]),
     "undo": ("/staff/undo/", ["post"]),
 }
 # Who has forgotten a password cannot sign in: tests/staff/test_people.py.
