@@ -157,6 +157,9 @@ function turnToBars(event) {
 }
 
 for (const type of TURNS) document.addEventListener(type, turnToBars);
+// What else a page has for a visitor who is there.
+const { later } = document.querySelector("[data-later]")?.dataset ?? {};
+if (later) for (const type of TURNS) document.addEventListener(type, () => import(later), { once: true });
 
 // Refreshing in place
 
