@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from canary.alarm_accounts import tell
 from canary.alarm_notices import AlarmStage, build_notice
@@ -107,8 +108,10 @@ def open_sentences() -> list[str]:
         if not alarm.key.startswith("delivery."):
             headline, *more = alarm.text.splitlines()
             words = " ".join([headline, *more[-1:]])  # where to look comes last
-            found.append(f"Alarm since {timezone.localtime(alarm.raised_at):%H:%M %Z}: {words}")
-        found += [f"This alarm could not be told by {trouble}." for trouble in alarm.trouble.splitlines()]
+            since = f"{timezone.localtime(alarm.raised_at):%H:%M %Z}"
+            found.append(_("Alarm since %(since)s: %(words)s") % {"since": since, "words": words})
+        untold = _("This alarm could not be told by %(trouble)s.")
+        found += [untold % {"trouble": trouble} for trouble in alarm.trouble.splitlines()]
     return found
 
 

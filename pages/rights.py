@@ -15,13 +15,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, resolve_url
 from django.template.response import TemplateResponse
 from django.utils.crypto import constant_time_compare
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRedirect
 
 Right = Literal["publish", "administer"]
 View = Callable[..., HttpResponse]
-WORDS = {"publish": "post updates and see their receipts", "administer": "change pages, components and accounts"}
+NEEDED = {
+    "publish": gettext_lazy("To post updates and see their receipts, your account needs another right."),
+    "administer": gettext_lazy("To change pages, components and accounts, your account needs another right."),
+}
 
 
 def require_right(*rights: Right) -> Callable[[View], View]:
@@ -59,7 +62,7 @@ def for_monitoring(view: View) -> View:
                 answer["WWW-Authenticate"] = 'Bearer realm="metrics and receipts"'
                 return answer
             if not request.user.has_perm("pages.publish"):
-                return _say(request, 403, f"You may not {WORDS['publish']}.")
+                return _say(request, 403, "You may not post updates and see their receipts.")
             return view(request, *args, **kwargs)
         except DatabaseError:
             answer = _say(request, 503, "The database does not answer, so nothing can be counted.")
@@ -82,7 +85,7 @@ def _say(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
 
 
 def refuse(request: HttpRequest, right: Right) -> TemplateResponse:
-    context = {"title": gettext("Not allowed"), "needed": WORDS[right]}
+    context = {"title": gettext("Not allowed"), "needed": NEEDED[right]}
     return TemplateResponse(request, "admin/403.html", context, status=403)
 
 

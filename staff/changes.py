@@ -2,25 +2,29 @@
 
 from typing import Any, ClassVar
 
-from django.forms import ModelForm
+from django.forms import BaseForm, ModelForm
 from django.http import Http404
 from django.utils.translation import gettext
 
 
-class ChangesForm(ModelForm):  # type: ignore[type-arg]
+class ShownValuesMixin(BaseForm):
     """Sends along what each field held when the form was shown, so that "changed" means: changed by this person.
 
     A program that posts without these values is compared with what is stored.
     """
-
-    derived: ClassVar[tuple[str, ...]] = ()
-    """Fields of the model that `save` works out from what was typed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             shown = self.add_initial_prefix(name)
             field.show_hidden_initial = not self.is_bound or any(key.startswith(shown) for key in self.data)
+
+
+class ChangesForm(ShownValuesMixin, ModelForm):  # type: ignore[type-arg]
+    """Of a row: saves what was changed in it, whatever others changed meanwhile."""
+
+    derived: ClassVar[tuple[str, ...]] = ()
+    """Fields of the model that `save` works out from what was typed."""
 
     def take_the_rest_as_stored(self) -> None:
         """Give every field that was not changed here its present value. Call it under the page's lock."""

@@ -4,13 +4,16 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, gettext_lazy
 
 from canary.heartbeats import destinations
 from canary.models import Alarm
 from staff.admin.delivery import ReadOnlyAdmin
 from staff.admin.pages import AdministerOnly
 
-NO_CANARY = "No canary is set up, so nobody sees whether messages arrive: docs/canary.md says how, in five minutes."
+NO_CANARY = gettext_lazy(
+    "No canary is set up, so nobody sees whether messages arrive: docs/canary.md says how, in five minutes."
+)
 
 
 @admin.register(Alarm)
@@ -22,13 +25,13 @@ class AlarmAdmin(AdministerOnly, ReadOnlyAdmin):
     exclude = ("told", "claimed_until")
     readonly_fields = ("channels",)
 
-    @admin.display(description="what")
+    @admin.display(description=gettext_lazy("what"))
     def headline(self, obj: Alarm) -> str:
         return obj.text.splitlines()[0]
 
-    @admin.display(description="told by")
+    @admin.display(description=gettext_lazy("told by"))
     def channels(self, obj: Alarm) -> str:
-        return ", ".join(obj.told) or "nobody"
+        return ", ".join(obj.told) or gettext("nobody")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not destinations():

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import F
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy
 
 from components.effects import show_worst
 from components.models import Component, Group, StatusSpan
@@ -45,7 +46,7 @@ class ComponentAdmin(AtTheEnd, StaffModelAdmin):
     readonly_fields = ("status", "code")
     fieldsets = (
         (None, {"fields": ("page", "name", "description", "group", "position", "status", "base_status", "code")}),
-        ("On the page", {"fields": ("hidden", "only_show_if_degraded", "showcase", "start_date")}),
+        (gettext_lazy("On the page"), {"fields": ("hidden", "only_show_if_degraded", "showcase", "start_date")}),
     )
 
     def save_model(self, request: HttpRequest, obj: Component, form: Any, change: bool) -> None:  # noqa: FBT001  # Django's
@@ -58,7 +59,7 @@ class ComponentAdmin(AtTheEnd, StaffModelAdmin):
     @admin.display(ordering="hidden", empty_value=" ")
     def visibility(self, component: Component) -> str:
         """Only what is out of the ordinary."""
-        return "Hidden" if component.hidden else ""
+        return gettext("Hidden") if component.hidden else ""
 
 
 @admin.register(StatusSpan)

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from delivery.ledger import outbox
 from delivery.mail.bounces.models import BounceEvent
@@ -63,9 +64,9 @@ class AccountAdmin(StaffModelAdmin):
         secrets = [name for name in asked if name.startswith(SECRET)]
         shown: list[Any] = [(None, {"fields": ("page", "channel", "name", "connection", "enabled")})]
         if secrets:
-            shown.append(("Sign-in", {"fields": (*secrets, "disconnect")}))
+            shown.append((_("Sign-in"), {"fields": (*secrets, "disconnect")}))
         if options:
-            shown.append(("Options", {"fields": options}))
+            shown.append((_("Options"), {"fields": options}))
         return shown
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
@@ -73,28 +74,33 @@ class AccountAdmin(StaffModelAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: Account, post_url_continue: str | None = None) -> HttpResponse:
-        self.message_user(request, f"{obj} was added. Write its credentials below to connect it.")
+        self.message_user(request, _("%(name)s was added. Write its credentials below to connect it.") % {"name": obj})
         return redirect("admin:delivery_account_change", obj.pk)
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:  # noqa: FBT001 (Django's)
         """Changed credentials deserve a new try at once, unless the other side has just refused them."""
         if obj.refusal:
-            self.message_user(request, f"{obj} is not connected: {obj.refusal}", messages.ERROR)
+            words = _("%(name)s is not connected: %(reason)s") % {"name": obj, "reason": obj.refusal}
+            self.message_user(request, words, messages.ERROR)
         with transaction.atomic():
             super().save_model(request, obj, form, change)
             end_pause(obj, form)
 
-    @admin.action(description="Send a test message, which followers of the account see", permissions=["change"])
+    @admin.action(
+        description=gettext_lazy("Send a test message, which followers of the account see"), permissions=["change"]
+    )
     def send_test_message(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
         for account in queryset.select_related("page"):
             notice = send_test(request, account)
             if notice is None:
-                self.message_user(request, f"{account} is switched off or not connected.", messages.ERROR)
+                words = _("%(name)s is switched off or not connected.") % {"name": account}
+                self.message_user(request, words, messages.ERROR)
                 continue
-            link = format_html('<a href="{}">What becomes of it</a>', reverse("receipt", args=[notice.code]))
-            self.message_user(request, format_html("A test message on {} was queued. {}", account, link))
+            where, more = reverse("receipt", args=[notice.code]), _("What becomes of it")
+            words = _("A test message on %(name)s was queued.") % {"name": account}
+            self.message_user(request, format_html('{} <a href="{}">{}</a>', words, where, more))
 
-    @admin.display(description="connection")
+    @admin.display(description=gettext_lazy("connection"))
     def connection(self, obj: Account) -> str:
         return describe_connections([obj])[0]
 
@@ -151,21 +157,23 @@ class DeliveryAdmin(ReadOnlyAdmin):
             return False
         return super().lookup_allowed(lookup, value, request)
 
-    @admin.display(description="to")
+    @admin.display(description=gettext_lazy("to"))
     def recipient(self, obj: Delivery) -> str:
         if obj.account:
             return str(obj.account)
-        return f"subscriber {obj.subscriber_id}" if obj.subscriber_id else "somebody who has left"
+        if obj.subscriber_id:
+            return _("subscriber %(number)s") % {"number": obj.subscriber_id}
+        return _("somebody who has left")
 
-    @admin.action(description="Try again what failed", permissions=["repair"])
+    @admin.action(description=gettext_lazy("Try again what failed"), permissions=["repair"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         self._requeue(request, queryset)
 
-    @admin.action(description="Send again to this person", permissions=["repair"])
+    @admin.action(description=gettext_lazy("Send again to this person"), permissions=["repair"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
         """For who says that nothing came. A few at a time: one click too many must not write to everybody again."""
         if queryset.count() > MOST_SENT_AGAIN:
-            words = f"Choose at most {MOST_SENT_AGAIN} deliveries to send again. Nothing was sent."
+            words = _("Choose at most %(most)d deliveries to send again. Nothing was sent.") % {"most": MOST_SENT_AGAIN}
             self.message_user(request, words, messages.ERROR)
             return
         self._requeue(request, queryset, also_sent=True)
@@ -177,9 +185,14 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 chosen = Delivery.objects.filter(pk__in=queryset.values("pk"), notice__page=page)
                 count = outbox.requeue(chosen, also_sent=also_sent)
                 record_audit(page, request.user.get_username(), "delivery.requeue", f"{count} deliveries", count=count)
-                self.message_user(request, f"{page}: {count} deliveries wait to be sent again.")
+                words = ngettext(
+                    "%(page)s: %(count)d delivery waits to be sent again.",
+                    "%(page)s: %(count)d deliveries wait to be sent again.",
+                    count,
+                )
+                self.message_user(request, words % {"page": page, "count": count})
         if Notice.objects.filter(deliveries__in=queryset.values("pk"), pruned_at__isnull=False).exists():
-            self.message_user(request, gettext(PRUNED), messages.WARNING)
+            self.message_user(request, _(PRUNED), messages.WARNING)
 
 
 def _sees_addresses(request: HttpRequest) -> bool:
@@ -208,20 +221,19 @@ class NoticeAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Notice]:
         return super().get_queryset(request).filter(audience=Notice.Audience.PAGE)
 
-    @admin.display(description="receipt")
+    @admin.display(description=gettext_lazy("receipt"))
     def receipt(self, obj: Notice) -> str:
         """However old: the overview links to the newest alone."""
-        return format_html('<a href="{}">Receipt</a>', reverse("receipt", args=[obj.code]))
+        return format_html('<a href="{}">{}</a>', reverse("receipt", args=[obj.code]), _("Receipt"))
 
-    @admin.action(description="Tell nobody else", permissions=["repair"])
+    @admin.action(description=gettext_lazy("Tell nobody else"), permissions=["repair"])
     def tell_nobody_else(self, request: HttpRequest, queryset: QuerySet[Notice]) -> None:
         for notice in queryset.select_related("page"):
             with transaction.atomic():
                 spared = outbox.cancel(notice)
                 record_audit(notice.page, request.user.get_username(), "notice.cancel", str(notice), spared=spared)
-            self.message_user(
-                request, f"“{notice}” goes to nobody else; {spared} were still waiting.", messages.WARNING
-            )
+            words = _("“%(title)s” goes to nobody else; %(spared)d were still waiting.")
+            self.message_user(request, words % {"title": notice, "spared": spared}, messages.WARNING)
 
 
 @admin.register(Pause)

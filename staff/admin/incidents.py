@@ -7,11 +7,14 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from incidents.models import Incident, Template, Update
 from pages.models import Page
 from staff.admin.pages import StaffModelAdmin, StaffRights
+
+WINDOW = gettext_lazy("Maintenance")
+"""The title of the fields that only planned work has."""
 
 
 class MayPublish:
@@ -49,19 +52,20 @@ class IncidentAdmin(MayPublish, StaffModelAdmin):
     readonly_fields = ("code", "kind", "status", "impact", "started_at", "monitoring_at", "resolved_at", "next_update")
     fieldsets = (
         (None, {"fields": ("name", "impact_override", "next_update")}),
-        ("Maintenance", {"fields": ("scheduled_for", "scheduled_until", "auto_start", "auto_complete")}),
-        ("Known as", {"fields": readonly_fields[:-1]}),
+        (WINDOW, {"fields": ("scheduled_for", "scheduled_until", "auto_start", "auto_complete")}),
+        (gettext_lazy("Known as"), {"fields": readonly_fields[:-1]}),
     )
     inlines = (UpdateInline,)
 
-    @admin.display(description="Next")
+    @admin.display(description=gettext_lazy("Next"))
     def next_update(self, incident: Incident) -> str:
-        return format_html('<a class="btn" href="{}">Post an update</a>', reverse("post-update", args=[incident.code]))
+        where = reverse("post-update", args=[incident.code])
+        return format_html('<a class="btn" href="{}">{}</a>', where, gettext("Post an update"))
 
     def get_fieldsets(self, request: HttpRequest, obj: Incident | None = None) -> Any:
         """A real-time incident has no window."""
         shown = super().get_fieldsets(request, obj)
-        return shown if obj is None or obj.window else [each for each in shown if each[0] != "Maintenance"]
+        return shown if obj is None or obj.window else [each for each in shown if each[0] is not WINDOW]
 
     def has_delete_permission(self, request: HttpRequest, obj: Incident | None = None) -> bool:
         """What is open holds components in a bad status: it is resolved first."""

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 from pages.models import AuditEntry, Page, zone_title
 from staff.changes import ChangesForm, RowForm
@@ -100,8 +101,8 @@ class PageAdmin(StaffModelAdmin):
     readonly_fields = ("code", "created_at", "updated_at")
     fieldsets = (
         (None, {"fields": ("name", "url", "about", "support_url")}),
-        ("Times", {"fields": ("time_zone", "maintenance_notice_hours")}),
-        ("Known as", {"fields": ("code", "created_at", "updated_at")}),
+        (gettext_lazy("Times"), {"fields": ("time_zone", "maintenance_notice_hours")}),
+        (gettext_lazy("Known as"), {"fields": ("code", "created_at", "updated_at")}),
     )
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class PageAdmin(StaffModelAdmin):
         first = {} if Page.objects.exists() else {"url": settings.PUBLIC_URL or f"http://localhost:{settings.PORT}"}
         return first | given
 
-    @admin.display(description="time zone", ordering="time_zone")
+    @admin.display(description=gettext_lazy("time zone"), ordering="time_zone")
     def zone(self, page: Page) -> str:
         return zone_title(page.time_zone)
 

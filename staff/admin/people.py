@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, gettext_lazy
 
 from pages.models import record_audit
 from staff.admin.pages import AdministerOnly, StaffModelAdmin
@@ -28,14 +29,16 @@ class StaffAccountAdmin(AdministerOnly, StaffModelAdmin, UserAdmin):  # type: ig
     filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),
-        ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("Rights", {"fields": ("is_active", "is_staff", "groups")}),
+        (gettext_lazy("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (gettext_lazy("Rights"), {"fields": ("is_active", "is_staff", "groups")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2", "email", "groups")}),)
 
-    @admin.display(description="May")
+    @admin.display(description=gettext_lazy("May"))
     def rights(self, user: User) -> str:
-        return "everything" if user.is_superuser else ", ".join(group.name for group in user.groups.all()) or "nothing"
+        if user.is_superuser:
+            return gettext("everything")
+        return ", ".join(group.name for group in user.groups.all()) or gettext("nothing")
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Two groups are two boxes to tick."""

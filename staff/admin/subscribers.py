@@ -124,7 +124,7 @@ class SuppressionAdmin(AdministerOnly, admin.ModelAdmin):  # type: ignore[type-a
     list_filter = ("reason", "created_at")
     show_facets = admin.ShowFacets.ALWAYS
     search_fields = ("address_hash",)
-    search_help_text = "A whole address; only its hash is stored."
+    search_help_text = gettext_lazy("A whole address; only its hash is stored.")
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

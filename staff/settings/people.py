@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from delivery.registry import warnings
 from pages.models import record_audit
 from pages.rights import require_right
+from staff.changes import ShownValuesMixin
 from staff.chosen_page import get_page
 from staff.letters import invite
 from staff.saving import describe_changes
@@ -28,8 +29,8 @@ RIGHTS = {
 }
 
 
-class PersonForm(forms.Form):
-    """For a new person (`person` is None) and for one who is there."""
+class PersonForm(ShownValuesMixin, forms.Form):
+    """For a new person (`person` is None) and for one who is there, of whom it saves what was changed in it."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -61,15 +62,24 @@ class PersonForm(forms.Form):
 
     @transaction.atomic
     def save(self, actor: str) -> User:
-        """Stores and audits; of rights only that one of the two groups is theirs, other groups stay."""
-        fields = self.cleaned_data
-        person = self.person or User(is_staff=True)
-        if person.pk is None:
+        """Stores and audits; of rights only that one of the two groups is theirs, other groups stay.
+
+        Raises Http404 for a person who was deleted while the form was open.
+        """
+        fields, changed = self.cleaned_data, set(self.changed_data)
+        if self.person is None:
+            person = User(is_staff=True)
             person.set_unusable_password()
-        person.username, person.email = fields["name"], fields["email"]
+        else:
+            person = get_object_or_404(User.objects.select_for_update(), pk=self.person.pk)
+        if "name" in changed:
+            person.username = fields["name"]
+        if "email" in changed:
+            person.email = fields["email"]
         person.save(update_fields=["username", "email"] if self.person else None)
-        person.groups.remove(*Group.objects.filter(name__in=RIGHTS).exclude(name=fields["rights"]))
-        person.groups.add(Group.objects.get(name=fields["rights"]))
+        if "rights" in changed:
+            person.groups.remove(*Group.objects.filter(name__in=RIGHTS).exclude(name=fields["rights"]))
+            person.groups.add(Group.objects.get(name=fields["rights"]))
         deed = "user.change" if self.person else "user.add"
         changes = describe_changes(self, change=bool(self.person))
         record_audit(None, actor, deed, person.username, fields=changes)

@@ -7,12 +7,13 @@ from email import message_from_bytes, policy
 
 import pytest
 from bs4 import BeautifulSoup
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from delivery.ledger.sender import drain
 from delivery.models import Delivery, Notice
 from pages.models import AuditEntry, Page
+from staff.settings.people import PersonForm
 from tests.staff.conftest import PASSWORD, make_staff
 
 PEOPLE = "/staff/people/"
@@ -144,6 +145,48 @@ def test_nobody_takes_rights_from_themselves_or_touches_a_superuser(staff, acme,
         assert staff.post(f"{PEOPLE}{person.pk}/switch/").status_code == 404
         assert staff.post(f"{PEOPLE}{person.pk}/invite/").status_code == 404
     assert "you" in BeautifulSoup(staff.get(PEOPLE).content, "html.parser").select_one(".lines").text
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "typed", "right"),
+    [
+        ({"email": "new@example.com"}, {"name": "Ada"}, ("Ada", "new@example.com", "Publishers")),
+        ({"username": "lovelace"}, {"email": "a@example.com"}, ("lovelace", "a@example.com", "Publishers")),
+        ({"rights": "Administrators"}, {"name": "Ada"}, ("Ada", "ada@example.com", "Administrators")),
+        ({"username": "lovelace"}, {"name": "Ada"}, ("Ada", "ada@example.com", "Publishers")),
+        ({}, {"rights": "Administrators"}, ("ada", "ada@example.com", "Administrators")),
+    ],
+)
+def test_only_what_was_changed_in_the_form_is_saved(staff, acme, ada, meanwhile, typed, right):
+    """Two administrators have the same person open; the later one keeps what the earlier one saved."""
+    User.objects.filter(pk=ada.pk).update(email="ada@example.com")
+    shown = BeautifulSoup(staff.get(f"{PEOPLE}{ada.pk}/").content, "html.parser").select_one(
+        "form[method=post][novalidate]"
+    )
+    sent = {
+        field["name"]: field.get("value", "")
+        for field in shown.select("input[type=hidden], input[type=text], input[type=email]")
+    }
+    sent["rights"] = shown.select_one("[type=radio][checked]")["value"]
+    if rights := meanwhile.pop("rights", ""):
+        ada.groups.set(Group.objects.filter(name=rights))
+    User.objects.filter(pk=ada.pk).update(**meanwhile or {"is_staff": True})
+    assert staff.post(f"{PEOPLE}{ada.pk}/", sent | typed).status_code == 302
+    ada.refresh_from_db()
+    assert (ada.username, ada.email, ada.groups.get().name) == right
+
+
+def test_a_person_deleted_while_the_form_was_open_is_not_made_anew(staff, acme, ada, monkeypatch):
+    checked = PersonForm.clean_email
+
+    def delete_meanwhile(form):
+        User.objects.filter(pk=ada.pk).delete()
+        return checked(form)
+
+    monkeypatch.setattr(PersonForm, "clean_email", delete_meanwhile)
+    sent = {"name": "Ada", "email": "a@example.com", "rights": "Publishers"}
+    assert staff.post(f"{PEOPLE}{ada.pk}/", sent).status_code == 404
+    assert not User.objects.filter(username="Ada").exists()
 
 
 def test_switching_somebody_off_ends_their_session_and_can_be_taken_back(staff, acme, ada):
