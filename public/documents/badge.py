@@ -31,12 +31,20 @@ class Badge:
     label: str
     message: str
     color: str
+    accent: str = ""
+    """Of the ground under the label, where the page has an accent colour: white can be read on it."""
 
 
 def page_badge(snapshot: Snapshot) -> Badge:
     """Of the whole page."""
     tone = snapshot.status.tone
-    return Badge(snapshot.page.name, snapshot.status.text, COLOURS["soft"].light if tone is None else BY_STATUS[tone])
+    colour = COLOURS["soft"].light if tone is None else BY_STATUS[tone]
+    return Badge(snapshot.page.name, snapshot.status.text, colour, _accent_of(snapshot))
+
+
+def _accent_of(snapshot: Snapshot) -> str:
+    accent = snapshot.page.look.accent
+    return accent.light if accent else ""
 
 
 def component_badge(snapshot: Snapshot, code: str) -> Badge | None:
@@ -45,7 +53,7 @@ def component_badge(snapshot: Snapshot, code: str) -> Badge | None:
     for each in known:
         if each.code == code:
             status = Status.from_slug(each.status)
-            return Badge(each.name, str(status.label), BY_STATUS[status])
+            return Badge(each.name, str(status.label), BY_STATUS[status], _accent_of(snapshot))
     return None
 
 
@@ -56,6 +64,7 @@ def shields(badge: Badge) -> dict[str, Any]:
         "label": badge.label,
         "message": badge.message,
         "color": badge.color,
+        **({"labelColor": badge.accent} if badge.accent else {}),
         "cacheSeconds": CACHE_SECONDS,
     }
 

@@ -4,11 +4,11 @@ Shape of the document (/api/banner.json), documented for its users in docs/banne
 
 page        {name, url}
 banner      the first of `banners`, or None
-banners     [{id, kind, severity, title, status, label, text, link, components, concerns, starts_at, ends_at, updated_at}]
+banners     [{id, kind, severity, title, status, label, text, link, accent, components, concerns, starts_at, ends_at, updated_at}]
 components  what the option `components` of a banner may name, as in `concerns`; None where they are too many to list
 words       what the script says by itself: {lang, dir, details, dismiss, left}
 
-`id` is the code of the newest update: a reader who dismissed the banner sees it again when there is news. `concerns` are the
+`accent` is the page's accent colour on light and on dark ground, None where it has none. `id` is the code of the newest update: a reader who dismissed the banner sees it again when there is news. `concerns` are the
 codes and names of the components, in lower case. Scripts of former releases read this too, for ever: nothing is taken away.
 """
 
@@ -61,6 +61,7 @@ def sample(snapshot: Snapshot, kind: Kind) -> Json:
         if is_work
         else gettext("Some visitors cannot sign in. We know why, and work on it."),
         "link": f"{snapshot.page.url}{local('/')}",
+        "accent": snapshot.page.look.accent,
         "components": [],
         "concerns": _list_names(snapshot.components),
         "starts_at": timestamp(starts, zone),
@@ -121,6 +122,7 @@ def _describe(incident: PublicIncident, page: PublicPage, zone: ZoneInfo) -> Jso
         "label": incident.label,
         "text": shorten(lead_text(newest.body_html)) if newest else "",
         "link": f"{page.url}{local(incident.path)}",
+        "accent": page.look.accent,
         "components": [component.label for component in incident.components],
         "concerns": _list_names(incident.components),
         "starts_at": timestamp(incident.scheduled_for or incident.started_at, zone),

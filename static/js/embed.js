@@ -47,8 +47,9 @@
   };
 
   const said = new Set();
-  const warn = (text) => {
-    if (!said.has(text)) console.warn(`${NAME}: bad ${text}`);
+  const warn = (name, value) => {
+    const text = `${NAME}: bad ${name} “${value}”`;
+    if (!said.has(text)) console.warn(text);
     said.add(text);
   };
 
@@ -59,8 +60,8 @@
     if (Date.now() - answers[address]?.at < 3e4) return answers[address];
     const answer = fetch(address, {
       credentials: "omit", cache: "no-cache", referrerPolicy: "no-referrer", signal: AbortSignal.timeout(2e3),
-    }).then((reply) => reply.json());
-    return (answers[address] = Object.assign(answer, { at: Date.now() }));
+    });
+    return (answers[address] = Object.assign(answer.then((reply) => reply.json()), { at: Date.now() }));
   };
 
   // Updates that the visitor dismissed, by their ids, which are the same in no two pages.
@@ -125,7 +126,9 @@
     #ask = async () => {
       if (document.hidden || !this.isConnected) return;
       try {
-        this.#document = await load(`${this.#source}api/banner.json`);
+        const src = this.getAttribute("src") || home;
+        const source = attempt(() => new URL(src, location).href.replace(/\/?$/, "/")) || (warn("src", src), home);
+        this.#document = await load(`${source}api/banner.json`);
         this.#failures = 0;
         this.draw();
       } catch {
@@ -136,27 +139,22 @@
       this.#timer = setTimeout(this.#ask, Math.min(9e5, 6e4 * 2 ** this.#failures) * (0.75 + Math.random() / 2));
     };
 
-    get #source() {
-      const src = this.getAttribute("src") || home;
-      return attempt(() => new URL(src, location).href.replace(/\/?$/, "/")) || (warn(`src “${src}”`), home);
-    }
-
     draw() {
       attempt(() => {
         const { banners, components, words } = this.#document;
         const position = this.getAttribute("position") || "corner";
         this.#region.className = `region ${position}`;
-        if (!/^(corner|top|bottom|inline)$/.test(position)) warn(`position “${position}”`);
+        if (!/^(corner|top|bottom|inline)$/.test(position)) warn("position", position);
         const chosen = (this.getAttribute("components") || "").toLowerCase().split(",").map((name) => name.trim()).filter(
-          (name) => name && (components?.includes(name) !== false || warn(`component “${name}”`)),
+          (name) => name && (components?.includes(name) !== false || warn("component", name)),
         );
         const found = banners.find(({ concerns }) => !chosen[0] || chosen.some((name) => concerns.includes(name)));
-        const wanted = found && !dismissed.has(found.id) && found;
+        const wanted = !dismissed.has(found?.id) && found;
         const version = wanted ? wanted.id + wanted.updated_at : "";
         if (version === this.#shown) return;
         this.#shown = version;
         clearTimeout(this.#clock);
-        this.#region.replaceChildren(...(wanted ? [this.#card(wanted, words, () => dismiss(wanted.id))] : []));
+        this.#region.replaceChildren(wanted ? this.#card(wanted, words, () => dismiss(wanted.id)) : "");
       });
     }
 
@@ -171,6 +169,8 @@
         line("text"),
         element("a", "", words.details, {
           href: /^https?:/.test(banner.link) ? banner.link : home, target: "_blank",
+          // Where the status page has no accent colour this is no colour, and the link has that of the text.
+          style: `color: var(--status-banner-text, light-dark(${banner.accent}))`,
         }),
         element("button", "", "×", { ariaLabel: words.dismiss, onclick }),
       );
@@ -179,7 +179,7 @@
       for (const name of COLOURS.match(/--status-\w+-\w+/g)) {
         const value = getComputedStyle(this).getPropertyValue(name);
         if (!value || CSS.supports("color", value)) continue;
-        warn(`${name} “${value}”`);
+        warn(name, value);
         card.style.setProperty(name, "initial");
       }
       return card;
@@ -187,8 +187,8 @@
 
     #time(banner, words) {
       const start = new Date(banner.starts_at);
-      const style = { dateStyle: "full", timeStyle: "short" };
-      const line = element("p", "time", new Intl.DateTimeFormat([], style).formatRange(start, new Date(banner.ends_at)));
+      const format = new Intl.DateTimeFormat([], { dateStyle: "full", timeStyle: "short" });
+      const line = element("p", "time", format.formatRange(start, new Date(banner.ends_at)));
       // Screen readers say it when they come by, not every minute.
       const left = element("span", "", "", { role: "timer" });
       const count = () => {

@@ -214,6 +214,22 @@ def test_a_bad_option_is_passed_over_and_said_once(guest: Guest, options: str, s
     assert guest.errors == []
 
 
+def test_the_link_has_the_accent_of_the_status_page_unless_the_page_around_sets_the_text(guest: Guest) -> None:
+    dressed = CHAT | {"accent": ["#5a28c8", "#aa88ff"]}
+    link = guest.banner.get_by_role("link")
+    guest.page.emulate_media(color_scheme="light")
+    guest.open(guest.line(), dressed)
+    expect(link).to_have_css("color", "rgb(90, 40, 200)")
+    guest.page.emulate_media(color_scheme="dark")
+    expect(link).to_have_css("color", "rgb(170, 136, 255)")
+    guest.open("<style>:root { --status-banner-text: rgb(1, 2, 3) }</style>" + guest.line(), dressed)
+    expect(link).to_have_css("color", "rgb(1, 2, 3)")
+    guest.page.emulate_media(color_scheme="light")
+    guest.open(guest.line(), CHAT | {"accent": None})
+    expect(link).to_have_css("color", "rgb(21, 24, 29)")
+    assert guest.errors == []
+
+
 def test_the_page_sets_colours_and_a_bad_one_is_passed_over(guest: Guest) -> None:
     style = (
         "<style>:root { --brand: rgb(1, 2, 3); --status-banner-background: var(--brand); --status-banner-text: banana; "

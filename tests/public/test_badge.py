@@ -8,6 +8,8 @@ import pytest
 from django.test import Client
 
 from components.status import Status
+from core.colours import COLOURS
+from core.contrast import contrast
 from public.documents.badge import BY_STATUS, component_badge, page_badge, shields, svg
 from tests.public.examples import HOST, Example, frozen, make_example
 
@@ -48,6 +50,16 @@ def test_shields_gets_the_fields_it_requires(example: Example, client: Client) -
     assert json.loads(response.content) == {
         "schemaVersion": 1, "label": "Acme", "message": "Some systems are partly down", "color": "#b54900", "cacheSeconds": 300,
     }  # fmt: skip
+
+
+def test_the_ground_under_the_label_has_the_accent_of_the_page_and_the_state_its_own(example: Example) -> None:
+    example.page.accent_light, example.page.accent_dark = "#5a28c8", "#aa88ff"
+    example.page.save()
+    badge = page_badge(example.snapshot())
+    left, right = list(ET.fromstring(svg(badge)).iter(f"{SVG}rect"))[1:]
+    assert (left.get("fill"), right.get("fill")) == ("#5a28c8", BY_STATUS[Status.PARTIAL_OUTAGE])
+    assert shields(badge)["labelColor"] == "#5a28c8"
+    assert contrast("#5a28c8", COLOURS["over"].light) >= 4.5
 
 
 def test_a_component_and_a_group_have_their_own_badges(example: Example, client: Client) -> None:

@@ -14,6 +14,7 @@ from django.test import Client
 from components.models import Component
 from components.status import Status
 from incidents.models import Incident, Post
+from public.documents.api_v2 import to_json
 from public.documents.banner import banner, choose, shorten
 from tests.public.examples import HOST, NOW, Example, at, frozen, make_example
 
@@ -40,6 +41,7 @@ def test_an_open_incident_is_told_with_its_newest_update(example: Example) -> No
         "label": "Investigating",
         "text": "Still looking. More here.",
         "link": f"{example.page.url}/incidents/{example.outage.code}",
+        "accent": None,
         "components": ["Chat API"],
         "concerns": [example.api.code, "chat api"],
         "starts_at": "2026-03-10T04:00:00.000-06:00",
@@ -108,6 +110,13 @@ def test_all_that_is_worth_telling_is_there_for_banners_of_chosen_components(exa
         [example.api.code, "chat api"],
         [example.site.code, "website"],
     ]
+
+
+def test_the_accent_of_the_page_is_told_if_it_has_one(example: Example) -> None:
+    assert said(example)["accent"] is None
+    example.page.accent_light, example.page.accent_dark = "#5a28c8", "#aa88ff"
+    example.page.save()
+    assert json.loads(to_json(banner(example.snapshot())))["banner"]["accent"] == ["#5a28c8", "#aa88ff"]
 
 
 def test_at_most_twenty_are_told(example: Example) -> None:
