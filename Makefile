@@ -41,7 +41,8 @@ bench: $(VENV)/.test
 	$(BIN)/python -m bench $(ARGS)
 
 screenshots: $(VENV)/.test chromium
-	$(BIN)/python -m pytest tests/browser --screenshots docs/img -k screenshots
+	$(BIN)/python -m pytest tests/browser --screenshots docs/img --gallery var/screens -k "screenshots or gallery"
+	@echo "Look at var/screens/index.html: every screen side by side."
 
 # Measures the public pages in `make test`, where there is Node.js; without it those tests say so and are skipped.
 LIGHTHOUSE := tests/lighthouse/node_modules/.package-lock.json

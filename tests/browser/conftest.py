@@ -35,6 +35,7 @@ NewContext = Callable[..., BrowserContext]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", metavar="DIR", help="keep the pictures that the screenshot tests take")
+    parser.addoption("--gallery", metavar="DIR", help="keep a picture of every screen at every size")
 
 
 @pytest.fixture(scope="session")
