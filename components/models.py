@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import Exists, Max, OuterRef, Q, Subquery
+from django.db.models import Exists, F, Max, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -51,6 +51,10 @@ class ComponentQuerySet(PlacedQuerySet):
     def public(self) -> "ComponentQuerySet":
         """What the public sees now. Old incidents keep the names of archived components."""
         return self.current().filter(hidden=False)
+
+    def in_page_order(self) -> "ComponentQuerySet":
+        """As the page lists them: those outside groups first. Positions start again in every group."""
+        return self.order_by(F("group__position").asc(nulls_first=True), "group_id", "position", "pk")
 
     def labelled(self) -> "ComponentQuerySet":
         """With what `label` needs."""

@@ -164,9 +164,7 @@ class PostForm(forms.Form):
 
     @cached_property
     def components(self) -> list[Component]:
-        """The page's components, group by group, those without a group first."""
-        rows = self.page.components.current().labelled()
-        return sorted(rows, key=lambda row: (row.group.position if row.group else 0, row.group_id or 0, row.position))
+        return list(self.page.components.current().labelled().in_page_order())
 
     @cached_property
     def open_now(self) -> list[Incident]:

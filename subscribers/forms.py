@@ -1,6 +1,8 @@
 """What a visitor can choose. The fields are drawn by templates/subscribers/_choice.html."""
 
 from collections.abc import Mapping
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from django import forms
@@ -22,12 +24,8 @@ SCOPES: tuple[Scope, ...] = ((EVERYTHING, _("Everything")), (CHOSEN, _("Only wha
 
 def group_components(page: Page) -> list[tuple[str, list[Component]]]:
     """Public components by group name, in the page's order; those outside a group come first, under ""."""
-    rows = page.components.public().labelled().order_by("position", "pk")
-    by_group: dict[Any, list[Component]] = {}
-    for row in rows:
-        by_group.setdefault(row.group, []).append(row)
-    groups = sorted(by_group, key=lambda group: (group.position, group.pk) if group else (-1, 0))
-    return [(group.name if group else "", by_group[group]) for group in groups]
+    rows = page.components.public().labelled().in_page_order()
+    return [(group.name if group else "", list(members)) for group, members in groupby(rows, attrgetter("group"))]
 
 
 def scope_field(*scopes: Scope) -> forms.ChoiceField:

@@ -25,8 +25,15 @@ from tests.processes import PostgresServer, RedisServer
 from tests.render_cache import start_empty
 
 READING = re.compile(r'\benv\.\w+\(\s*"([A-Z][A-Z0-9_]+)"')
+# No example fails for being slow: that measures the machine.
+hypothesis.settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any-machine")
 # For a night: --hypothesis-profile=long
-hypothesis.settings.register_profile("long", max_examples=2_000, stateful_step_count=80, deadline=None)
+hypothesis.settings.register_profile(
+    "long", hypothesis.settings.get_profile("any-machine"), max_examples=2_000, stateful_step_count=80
+)
 LONG_FILES = ("test_ledger_machine.py", "test_up.py")
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 _server: PostgresServer | None = None

@@ -67,7 +67,7 @@ class BannerOptions(forms.Form):
     def __init__(self, *args: Any, page: Page, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         components: Any = self.fields["components"]
-        components.queryset = page.components.public().labelled()
+        components.queryset = page.components.public().labelled().in_page_order()
 
     def chosen(self) -> dict[str, Any]:
         self.is_valid()

@@ -45,7 +45,7 @@ class TemplateForm(ChangesForm):
             label=gettext_lazy("Status"), choices=[("", _("The likely next one")), *phases], required=False
         )
         chosen: Any = self.fields["components"]
-        chosen.queryset = self.instance.page.components.current().labelled()
+        chosen.queryset = self.instance.page.components.current().labelled().in_page_order()
 
 
 @require_right("administer")

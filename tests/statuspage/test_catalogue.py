@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from babel.messages.mofile import read_mo
 
+from catalogue.extraction import list_templates
 from catalogue.files import find_mistakes, find_stale, read, update
 from catalogue.unmarked import find_unmarked, read_unmarked
 from catalogue.unmarked_code import find_unmarked_code, read_unmarked_code
@@ -161,3 +163,15 @@ def test_an_unmarked_sentence_of_code_is_told_with_file_and_line(project: Path) 
     told = "staff/views.py:2: not marked for translation: “It is gone.”"
     assert list(find_unmarked_code(project)) == [told]
     assert list(find_unmarked_code(project, left_out=("staff/",))) == []
+
+
+def test_sentences_name_their_variables_without_dots():
+    """Django leaves {{ a.b }} empty within a sentence, and says nothing."""
+    dotted = [
+        f"{path}: {variable}"
+        for path in list_templates()
+        for sentence in re.findall(r"{% blocktranslate\b.*?%}(.*?){% endblocktranslate", path.read_text(), re.DOTALL)
+        for variable in re.findall(r"{{\s*(.*?)\s*}}", sentence)
+        if not variable.isidentifier()
+    ]
+    assert dotted == []
