@@ -1,6 +1,6 @@
 """A page: one public status page, chosen by host name. Also the log of who did what."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -240,3 +240,9 @@ class AuditEntry(models.Model):
 
 def record_audit(page: Page | None, actor: str, action: str, target: str, **detail: Any) -> AuditEntry:
     return AuditEntry.objects.create(page=page, actor=actor, action=action, target=target, detail=detail)
+
+
+def record_audits(page: Page | None, actor: str, action: str, targets: Iterable[str], **detail: Any) -> None:
+    """The same for many rows that one deed changed, an entry each."""
+    entries = (AuditEntry(page=page, actor=actor, action=action, target=target, detail=detail) for target in targets)
+    AuditEntry.objects.bulk_create(entries, batch_size=1000)

@@ -14,9 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from components.status import Status
+from staff.bulk import BulkDeed
 from staff.lists import Tab
 
 Context = dict[str, Any]
+_EXAMPLE_DEED = BulkDeed(
+    "remove", gettext_lazy("Remove the ticked"), gettext_lazy("Remove all that match"), str, gettext_lazy("None was.")
+)
 LONG_NAME = "Unterbrechungsfreieservicekonfigurationsverwaltung" * 2
 
 
@@ -131,6 +135,15 @@ def _in_lists() -> list[PartExamples]:
             [
                 (_("on"), {"url": "#part-switch", "name": "#status", "is_on": True}),
                 (_("off"), {"url": "#part-switch", "name": "#alerts", "is_on": False}),
+            ],
+        ),
+        PartExamples(
+            "bulk",
+            gettext_lazy("Many at once"),
+            gettext_lazy("Below rows that can be ticked, for what one may want to do to several of them."),
+            [
+                (_("one page"), {"deeds": [_EXAMPLE_DEED], "is_more": False}),
+                (_("more than one"), {"deeds": [_EXAMPLE_DEED], "is_more": True}),
             ],
         ),
         PartExamples(

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,6 +22,7 @@ from incidents.models import Draft, Incident, Kind, StaleUpdateError, Template, 
 from pages.models import Page, record_audit
 from pages.rights import require_right
 from staff.posting import PostForm, apply_template, read_number, typed_fields
+from staff.undo import offer_undo, undoes
 
 log = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
@@ -123,9 +125,22 @@ def delete_draft(request: HttpRequest, pk: int) -> HttpResponse:
     with transaction.atomic():
         actor, author = request.user.get_username(), draft.author.get_username()
         record_audit(draft.page, actor, "draft.delete", str(draft), author=author, fields=draft.fields)
+        kept = {"incident_id": draft.incident_id, "author_id": draft.author_id, "fields": draft.fields}
         draft.delete()
-    messages.success(request, _("The draft is gone."))
+    offer_undo(request, _("The draft “%(name)s” was deleted.") % {"name": draft}, "draft", page=draft.page.code, **kept)
     return redirect("overview")
+
+
+@undoes("draft", "publish")
+def bring_back_draft(request: HttpRequest, data: dict[str, Any]) -> str:
+    page = Page.objects.filter(code=data.pop("page")).first()
+    is_there = data["incident_id"] is None or Incident.objects.filter(pk=data["incident_id"]).exists()
+    if page is None or not is_there or not User.objects.filter(pk=data["author_id"]).exists():
+        raise LookupError(data)
+    with transaction.atomic():
+        draft = Draft.objects.create(page=page, **data)
+        record_audit(page, request.user.get_username(), "draft.restore", str(draft))
+    return "overview"
 
 
 # Fragments of the form, for htmx

@@ -12,21 +12,21 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from pages.rights import require_right
+from pages.rights import Right, refuse, require_right
 
 KEY = "staff-undo"
 OFFERED_SECONDS = 600
 
 Restore = Callable[[HttpRequest, dict[str, Any]], str]
 """Brings back what `data` describes and returns where to go then. Raises LookupError when it cannot."""
-_restores: dict[str, Restore] = {}
+_restores: dict[str, tuple[Right, Restore]] = {}
 
 
-def undoes(kind: str) -> Callable[[Restore], Restore]:
-    """Register how removals of one kind are undone."""
+def undoes(kind: str, right: Right = "administer") -> Callable[[Restore], Restore]:
+    """Register how removals of one kind are undone, and the right that it needs: that of the removal."""
 
     def register(restore: Restore) -> Restore:
-        _restores[kind] = restore
+        _restores[kind] = right, restore
         return restore
 
     return register
@@ -46,15 +46,18 @@ def take_offer(request: HttpRequest) -> str:
     return str(offer["words"])
 
 
-@require_right("administer")
+@require_right("publish", "administer")
 @require_POST
 def undo(request: HttpRequest) -> HttpResponse:
     offer = request.session.pop(KEY, None)
     if not offer or offer["until"] < time.time():
         messages.error(request, _("There is nothing left to undo."))
         return redirect("overview")
+    right, restore = _restores[offer["kind"]]
+    if not request.user.has_perm(f"pages.{right}"):
+        return refuse(request, right)
     try:
-        where = _restores[offer["kind"]](request, offer["data"])
+        where = restore(request, offer["data"])
     except LookupError:
         messages.error(request, _("It could not be brought back: what it belonged to is gone."))
         return redirect("overview")

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -46,6 +46,26 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def matching(self, words: str) -> "SubscriberQuerySet":
         """Those with this part of an address, and the one with this code; all of them for ""."""
         return self.filter(Q(address__icontains=words) | Q(code=words)) if words else self
+
+    def unsubscribe(self, page: Page, now: datetime) -> list[str]:
+        """End every subscription of these addresses of a page (see `Subscriber.unsubscribe`); the codes of those that
+        ended. No other leaving has this moment, so `undo_unsubscribe` finds them by it."""
+        asked = self.filter(page=page).order_by().values("pk")
+        those = Subscriber.objects.filter(
+            pk__in=asked, channel=OuterRef("channel"), address=OuterRef("address"), page=page
+        )
+        left = Subscriber.objects.filter(Exists(those), page=page).exclude(state=Subscriber.State.UNSUBSCRIBED)
+        left.update(state=Subscriber.State.UNSUBSCRIBED, unsubscribed_at=now)
+        return list(Subscriber.objects.filter(page=page, unsubscribed_at=now).values_list("code", flat=True))
+
+    def undo_unsubscribe(self, page: Page, left_at: datetime) -> list[str]:
+        """Bring back who left at that moment, each to the state that it had; their codes."""
+        gone = Subscriber.objects.filter(page=page, state=Subscriber.State.UNSUBSCRIBED, unsubscribed_at=left_at)
+        codes = list(gone.values_list("code", flat=True))
+        active, pending = Value(Subscriber.State.ACTIVE), Value(Subscriber.State.PENDING)
+        before = Case(When(confirmed_at=None, then=pending), default=active)
+        gone.update(state=before, unsubscribed_at=None)
+        return codes
 
     def following(self, page: Page, incident_code: str) -> "SubscriberQuerySet":
         """Active subscribers of a page who hear of this one incident alone."""

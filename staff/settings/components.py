@@ -22,8 +22,10 @@ from components.status import Status
 from pages.models import Page
 from pages.rights import require_right
 from staff.chosen_page import get_page
+from staff.lists import read_search
 from staff.saving import doing, saving
 from staff.settings.component_forms import ComponentForm, GroupForm, OutlineForm, SetStatusForm
+from staff.settings.many_components import DEEDS, matching_components
 from staff.undo import offer_undo, undoes
 
 STEPS = {"-1": -1, "1": 1}
@@ -33,14 +35,22 @@ GONE = (Component.DoesNotExist, Group.DoesNotExist)
 @require_right("administer")
 @require_GET
 def show_tree(request: HttpRequest) -> HttpResponse:
-    return render(request, "staff/settings/components.html", _context(get_page(request)))
+    """As a tree, or what its search finds of it."""
+    return render(request, "staff/settings/components.html", _context(get_page(request), read_search(request)))
 
 
-def _context(page: Page) -> dict[str, Any]:
+def _context(page: Page, search: str = "") -> dict[str, Any]:
+    branches = tree.load_tree(page)
+    if search:
+        found = set(matching_components(page, search).values_list("pk", flat=True))
+        kept = [tree.Branch(each.group, [row for row in each.components if row.pk in found]) for each in branches]
+        branches = [branch for branch in kept if branch.components]
     return {
         "title": _("Components"),
         "page": page,
-        "tree": tree.load_tree(page),
+        "search": search,
+        "deeds": list(DEEDS.values()),
+        "tree": branches,
         "archived": list(page.components.archived().select_related("group")),
     }
 

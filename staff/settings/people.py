@@ -8,25 +8,36 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from delivery.registry import warnings
-from pages.models import record_audit
+from pages.models import record_audit, record_audits
 from pages.rights import require_right
+from staff.bulk import BulkDeed, do_to_many
 from staff.changes import ShownValuesMixin
 from staff.chosen_page import get_page
 from staff.letters import invite
+from staff.lists import paginate, read_search
 from staff.saving import describe_changes
+from staff.undo import offer_undo, undoes
 
 # By group: what it lets a person do, in words.
 RIGHTS = {
     "Publishers": gettext_lazy("Post updates and see what became of them"),
     "Administrators": gettext_lazy("Change everything, and post updates"),
 }
+SWITCH_OFF = BulkDeed(
+    "switch_off",
+    ticked=gettext_lazy("Switch the ticked off"),
+    matching=gettext_lazy("Switch off all that match"),
+    question=lambda count: ngettext("Switch %d person off?", "Switch %d people off?", count) % count,
+    none=gettext_lazy("Tick who should be switched off. Nobody was."),
+)
 
 
 class PersonForm(ShownValuesMixin, forms.Form):
@@ -89,10 +100,16 @@ class PersonForm(ShownValuesMixin, forms.Form):
 @require_right("administer")
 @require_GET
 def show_people(request: HttpRequest) -> HttpResponse:
-    people = User.objects.filter(is_staff=True).prefetch_related("groups").order_by("-is_active", "username")
+    search = read_search(request)
+    people = paginate(request, _matching(search).prefetch_related("groups"))
     rows = [(person, describe_rights(person), is_within_reach(request, person)) for person in people]
-    context = {"title": _("People"), "rows": rows}
+    context = {"title": _("People"), "rows": rows, "people": people, "search": search, "deeds": [SWITCH_OFF]}
     return render(request, "staff/settings/people.html", context)
+
+
+def _matching(search: str) -> QuerySet[User]:
+    rows = User.objects.filter(is_staff=True).order_by("-is_active", "username")
+    return rows.filter(Q(username__icontains=search) | Q(email__icontains=search)) if search else rows
 
 
 def describe_rights(person: User) -> str:
@@ -159,14 +176,53 @@ def invite_again(request: HttpRequest, pk: int) -> HttpResponse:
 def switch_person(request: HttpRequest, pk: int) -> HttpResponse:
     """Let nobody in with this account, or let them in again. What they did stays under their name."""
     person = _get_person(request, pk)
-    with transaction.atomic():
-        person.is_active = request.POST.get("to") == "on"
-        person.save(update_fields=["is_active"])
-        deed = "user.switch_on" if person.is_active else "user.switch_off"
-        record_audit(None, request.user.get_username(), deed, person.username)
-    words = _("%(name)s may sign in again.") if person.is_active else _("%(name)s may not sign in any more.")
-    messages.success(request, words % {"name": person.username})
+    if request.POST.get("to") == "on":
+        _switch(request, [person.pk], is_on=True)
+        messages.success(request, _("%(name)s may sign in again.") % {"name": person.username})
+    elif _switch(request, [person.pk], is_on=False):
+        offer_undo(request, _("%(name)s may not sign in any more.") % {"name": person.username}, "people", people=[pk])
     return redirect("people")
+
+
+@require_right("administer")
+@require_POST
+def switch_people_off(request: HttpRequest) -> HttpResponse:
+    """Those whom this person may change; others that were ticked stay."""
+
+    def do(rows: QuerySet[Any]) -> int:
+        switched = _switch(request, list(rows.values_list("pk", flat=True)), is_on=False)
+        count = len(switched)
+        words = ngettext("%d person may not sign in any more.", "%d people may not sign in any more.", count) % count
+        if switched:
+            offer_undo(request, words, "people", people=switched)
+        return count
+
+    rows = _within_reach(request, _matching(read_search(request))).filter(is_active=True)
+    return do_to_many(request, SWITCH_OFF, rows, "people", do)
+
+
+@undoes("people")
+def let_people_in_again(request: HttpRequest, data: dict[str, Any]) -> str:
+    if not _switch(request, data["people"], is_on=True):
+        raise LookupError(data["people"])
+    return "people"
+
+
+def _switch(request: HttpRequest, pks: list[int], *, is_on: bool) -> list[int]:
+    """Returns those that were not so yet, and still may be changed by this person."""
+    with transaction.atomic():
+        rows = _within_reach(request, User.objects.filter(is_staff=True, pk__in=pks)).exclude(is_active=is_on)
+        changed = list(rows.select_for_update().order_by("pk"))
+        rows.update(is_active=is_on)
+        names = [person.username for person in changed]
+        record_audits(None, request.user.get_username(), "user.switch_on" if is_on else "user.switch_off", names)
+    return [person.pk for person in changed]
+
+
+def _within_reach(request: HttpRequest, people: QuerySet[User]) -> QuerySet[User]:
+    """`is_within_reach` for many."""
+    others = people.exclude(pk=request.user.pk or 0)
+    return others if request.user.is_superuser else others.exclude(is_superuser=True)
 
 
 def _get_person(request: HttpRequest, pk: int) -> User:

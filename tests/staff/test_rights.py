@@ -25,6 +25,7 @@ SCREENS = {
     "overview": ("/staff/", {"get": 200}),
     "incidents": ("/staff/incidents/", {"get": 200}),
     "maintenance": ("/staff/maintenance/", {"get": 200}),
+    "undo": ("/staff/undo/", {"post": 302}),
     "choose-page": ("/staff/choose-page/", {"post": 404}),
     "post-fields": ("/staff/post/fields/", {"post": 200}),
     "post-grid": ("/staff/post/grid/", {"post": 200}),
@@ -40,6 +41,7 @@ SETTINGS = {
     "component-add": ("/staff/components/add/", ["post"]),
     "components-paste": ("/staff/components/paste/", ["get", "post"]),
     "components-import": ("/staff/components/import/", ["get", "post"]),
+    "components-many": ("/staff/components/many/", ["post"]),
     "component-move": ("/staff/components/move/", ["post"]),
     "group": ("/staff/components/groups/{group}/", ["get", "post"]),
     "group-remove": ("/staff/components/groups/{group}/remove/", ["post"]),
@@ -65,8 +67,10 @@ SETTINGS = {
     "template-add": ("/staff/page/templates/add/incident/", ["get", "post"]),
     "template": ("/staff/page/templates/{template}/", ["get", "post"]),
     "template-remove": ("/staff/page/templates/{template}/remove/", ["post"]),
+    "templates-remove": ("/staff/page/templates/remove/", ["post"]),
     "people": ("/staff/people/", ["get"]),
     "person-invite": ("/staff/people/invite/", ["get", "post"]),
+    "people-switch-off": ("/staff/people/switch-off/", ["post"]),
     "person": ("/staff/people/{person}/", ["get", "post"]),
     "person-invite-again": ("/staff/people/{person}/invite/", ["post"]),
     "person-switch": ("/staff/people/{person}/switch/", ["post"]),
@@ -76,7 +80,6 @@ SETTINGS = {
     "check-address": ("/staff/set-up/address/", ["get"]),
     "leave-demo": ("/staff/set-up/leave-demo/", ["get", "post"]),
     "parts": ("/staff/parts/", ["get"]),
-    "undo": ("/staff/undo/", ["post"]),
 }
 # Who has forgotten a password cannot sign in: tests/staff/test_people.py.
 FOR_EVERYBODY = {"forgotten-password", "set-password"}
