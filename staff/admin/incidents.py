@@ -14,7 +14,7 @@ from pages.models import Page
 from staff.admin.pages import StaffModelAdmin, StaffRights
 
 WINDOW = gettext_lazy("Maintenance")
-"""The title of the fields that only planned work has."""
+"""The title of the fields that only maintenance has."""
 
 
 class MayPublish:
