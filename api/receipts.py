@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from delivery.ledger.counting import Counts, Line, brief_lines
+from delivery.ledger.counting import ChannelCounts, Counts, count_channels
 from delivery.models import Notice
 from delivery.receipt import ChannelReceipt, build_receipt
 from pages.rights import for_monitoring
@@ -43,7 +43,7 @@ def receipt_json(request: HttpRequest, code: str) -> JsonResponse:
 def notices_json(request: HttpRequest) -> JsonResponse:
     """The newest notices of all pages with their totals, newest first."""
     notices = list(Notice.objects.for_people().select_related("page")[:RECENT])
-    lines = brief_lines(notices)
+    lines = count_channels(notices)
     return JsonResponse({"notices": [_describe(each) | _sums(lines[each.pk]) for each in notices]})
 
 
@@ -66,7 +66,7 @@ def _counts(counts: Counts) -> dict[str, int]:
     return {name: getattr(counts, name) for name in COUNTS}
 
 
-def _sums(lines: list[Line]) -> dict[str, int]:
+def _sums(lines: list[ChannelCounts]) -> dict[str, int]:
     return {name: sum(getattr(line, name) for line in lines) for name in COUNTS}
 
 

@@ -22,10 +22,10 @@ LOOK_EVERY_SECONDS = 0.1
 LEDGER = """
 import time, django; django.setup()
 from django.db import connection
-from delivery.contract import DeliveryError, Outcome
+from delivery.contract import DeliveryError, SendResult
 from delivery.ledger import outbox
 from delivery.ledger.claims import claim
-from delivery.ledger.outcomes import record
+from delivery.ledger.recording import record
 from delivery.models import Notice
 from pages.models import Page
 
@@ -51,7 +51,7 @@ def send(refused_each=2**62):
     rows = 0
     while batch := claim("email", 500):
         rows += len(batch.recipients)
-        record(batch, [Outcome(pk, None if pk % refused_each else REFUSED) for pk in list(batch.recipients)])
+        record(batch, [SendResult(pk, None if pk % refused_each else REFUSED) for pk in list(batch.recipients)])
     return rows
 """
 RATE = """

@@ -43,7 +43,7 @@ asyncio.run(main())
 """
 SEND = """
 import sys
-from delivery.ledger import outcomes
+from delivery.ledger import recording
 from delivery.ledger.sender import drain
 from delivery.models import Account, Delivery
 size, port, with_a_dead_host = map(int, sys.argv[1:])
@@ -59,12 +59,12 @@ notice = Notice.objects.create(page=page, code="notice000001", thread="notice000
     status_label="Identified", severity="major", body="Slow.", body_html="<p>Slow.</p>", link=page.url)
 outbox.expand(notice.pk)
 
-real, recorded = outcomes.record, []
+real, recorded = recording.record, []
 def record(batch, finished):
     counts = real(batch, finished)
     recorded.append((time.perf_counter(), counts["sent"]))
     return counts
-outcomes.record = record
+recording.record = record
 began, cpu = time.perf_counter(), time.process_time()
 drain("webhook", 600)
 sent = [at for at, count in recorded if count]

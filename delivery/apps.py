@@ -6,7 +6,7 @@ class DeliveryConfig(AppConfig):
 
     def ready(self) -> None:
         from delivery.ledger.forgetting import blank_address
-        from delivery.ledger.letters import queue_letter
+        from delivery.ledger.single_recipient import queue_letter
         from delivery.mail.bounces import checks  # noqa: F401 (registers itself)
         from subscribers.forgetting import address_forgotten
         from subscribers.subscribing import letter_wanted

@@ -20,7 +20,7 @@ def _fernet() -> MultiFernet:
 
 
 class CredentialsField(models.TextField):  # type: ignore[type-arg]
-    """A dict of strings in Python, ciphertext in the database; {} when empty or no longer readable."""
+    """A dict of strings in Python, ciphertext in the database; {} when it is empty or no key decrypts it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("default", dict)

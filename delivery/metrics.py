@@ -85,7 +85,7 @@ def _newest() -> Iterator[Metric]:
         labels=["notice", "channel", "quantile"],
     )
     for notice in Notice.objects.for_people()[:SHOWN]:
-        for line in counting.count_line_by_line(notice):
+        for line in counting.count_channels_in_detail(notice):
             for state in STATES:
                 counts.add_metric([notice.code, line.channel, state], getattr(line, state))
             for quantile, name in QUANTILES:

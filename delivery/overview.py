@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from delivery import registry
-from delivery.ledger.counting import Line, brief_lines
+from delivery.ledger.counting import ChannelCounts, count_channels
 from delivery.ledger.order import waiting_notices
 from delivery.ledger.outbox import unconnected_accounts
 from delivery.ledger.pauses import explain, on_the_way_of
@@ -86,11 +86,11 @@ class Told:
 def recently_told(limit: int) -> list[Told]:
     """The newest notices of all pages, newest first; three queries, or two when nobody waits."""
     notices = list(Notice.objects.for_people().select_related("page")[:limit])
-    lines = brief_lines(notices)
+    lines = count_channels(notices)
     return [_told(notice, lines[notice.pk]) for notice in notices]
 
 
-def _told(notice: Notice, lines: list[Line]) -> Told:
+def _told(notice: Notice, lines: list[ChannelCounts]) -> Told:
     left_out = sum(line.left_out for line in lines)
     return Told(
         notice=notice,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from delivery import registry
-from delivery.ledger.counting import Counts, Line, count_line_by_line
+from delivery.ledger.counting import ChannelCounts, Counts, count_channels_in_detail
 from delivery.ledger.outbox import requeue
 from delivery.ledger.pauses import what_follows
 from delivery.models import Delivery, Notice, Pause
@@ -30,7 +30,7 @@ PRUNED = gettext_noop("Its deliveries are deleted because of their age, so nobod
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChannelReceipt(Line):
+class ChannelReceipt(ChannelCounts):
     """A channel's counts, and what staff should know beside them."""
 
     label: str = ""
@@ -99,7 +99,7 @@ class Receipt(Counts):
 def build_receipt(notice: Notice) -> Receipt:
     """What became of a notice, as things stand now, in a few queries however many it tells of."""
     pauses = {pause.key: pause for pause in Pause.objects.all()}
-    channels = [_channel_receipt(notice, line, pauses) for line in count_line_by_line(notice)]
+    channels = [_channel_receipt(notice, line, pauses) for line in count_channels_in_detail(notice)]
     totals = {each.name: sum(getattr(channel, each.name) for channel in channels) for each in fields(Counts)}
     is_finished = notice.expanded_at is not None and totals["pending"] == 0
     return Receipt(channels=channels, is_finished=is_finished, notes=_notes(notice), **totals)
@@ -113,7 +113,7 @@ def retry_failed(notice: Notice, channel: str) -> int:
     return requeue(notice.deliveries.filter(channel=channel).exclude(address__in=_gone(notice, channel)))
 
 
-def _channel_receipt(notice: Notice, line: Line, pauses: dict[str, Pause]) -> ChannelReceipt:
+def _channel_receipt(notice: Notice, line: ChannelCounts, pauses: dict[str, Pause]) -> ChannelReceipt:
     gone = len(_gone(notice, line.channel)) if 0 < line.dead <= MOST_LOOKED_UP else 0
     pause = _pause(notice, line, pauses)
     return ChannelReceipt(
@@ -135,7 +135,7 @@ def _gone(notice: Notice, channel: str) -> list[str]:
     return list(Suppression.objects.among(channel, addresses))
 
 
-def _pause(notice: Notice, line: Line, pauses: dict[str, Pause]) -> Pause | None:
+def _pause(notice: Notice, line: ChannelCounts, pauses: dict[str, Pause]) -> Pause | None:
     if line.channel in pauses or not line.pending:
         return pauses.get(line.channel)
     waiting = notice.deliveries.pending().filter(channel=line.channel, address__in=pauses)

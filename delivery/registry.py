@@ -1,4 +1,4 @@
-"""Which channels there are. Adding one: docs in CONTRIBUTING.md; here it is one line."""
+"""The list of channels. CONTRIBUTING.md says how to add one; here it is one line."""
 
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
 
 class Registered(NamedTuple):
-    """Where a channel's class is, and the Celery queue that its messages leave by: channels that share one can hold
-    each other up."""
+    """The path of a channel's class and its Celery queue. A slow channel delays the others of its queue."""
 
     path: str
     queue: str
@@ -33,7 +32,7 @@ def choices() -> list[tuple[str, str]]:
 
 
 def label_of(kind: str) -> str:
-    """What staff read; a kind that is no longer here is shown as it is stored."""
+    """The translated name of a channel; of an unknown kind, the stored word itself."""
     return gettext(load(kind).label) if kind in CHANNELS else kind
 
 
@@ -55,10 +54,10 @@ def subscriber_kinds() -> list[str]:
 
 
 def kinds_shown_as(statuspage_field: str) -> list[str]:
-    """Channels whose posts Statuspage's API shows in that field of an update."""
+    """Channels whose posts stand in that field of an update in Statuspage's API."""
     return [kind for kind in CHANNELS if load(kind).statuspage_field == statuspage_field]
 
 
 def warnings(kinds: "list[str] | None" = None) -> list[str]:
-    """What channels say of themselves, for staff; of all of them, or of these."""
+    """The warnings of these channels, or of all, for staff."""
     return [words for kind in (CHANNELS if kinds is None else kinds) if (words := load(kind).warning())]

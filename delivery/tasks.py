@@ -1,4 +1,4 @@
-"""The Celery tasks that wake senders. Every task may run twice, late or never: the rows in the database say what is due."""
+"""The Celery tasks of delivery. Each may run twice, late or never, because the rows in the database say what is due."""
 
 import time
 
@@ -6,16 +6,16 @@ from celery import shared_task
 from django.conf import settings
 
 from core.wake import wake_worker
-from delivery.ledger import letters, outbox, reconcile, retention
+from delivery.ledger import outbox, reconcile, retention, single_recipient
 from delivery.ledger.sender import drain
-from delivery.ledger.turns import sending
+from delivery.ledger.single_sender import single_sender
 from delivery.mail.bounces import events
 from delivery.mail.bounces.reading import read_mailbox
 from delivery.mail.files import MailFolder
 
 # Well below CELERY_TASK_SOFT_TIME_LIMIT; a task that has more to do starts its successor.
 BUDGET_SECONDS = 30.0
-# Tidying and the bounce mailbox share their queue with fan-out and the sweep, which must not wait much longer for them.
+# Clean-up and the bounce mailbox share their queue with fan-out and the sweep, which must not wait longer than this.
 TIDY_SECONDS = 5.0
 
 
@@ -26,12 +26,12 @@ def fan_out(notice_id: int) -> None:
 
 @shared_task
 def send(kind: str) -> None:
-    if not sending.begin(kind):
+    if not single_sender.begin(kind):
         return
     try:
         _, out_of_time = drain(kind, BUDGET_SECONDS)
     finally:
-        was_asked = sending.end(kind)
+        was_asked = single_sender.end(kind)
     if out_of_time or was_asked:
         wake_worker("delivery.tasks.send", kind)
 
@@ -63,4 +63,4 @@ def prune_mail_files() -> None:
 def tidy() -> None:
     retention.tidy(TIDY_SECONDS)
     events.prune()
-    letters.prune()
+    single_recipient.prune()

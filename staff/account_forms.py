@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from delivery import registry
 from delivery.contract import SecretField
-from delivery.ledger import letters
+from delivery.ledger import single_recipient
 from delivery.models import Account, Delivery, Notice, Pause
 from pages.models import record_audit
 from staff.changes import ChangesForm
@@ -126,7 +126,7 @@ def send_test(request: HttpRequest, account: Account) -> Notice | None:
     if not account.enabled or not account.is_connected:
         return None
     with transaction.atomic():
-        notice = letters.send_test_message(account)
+        notice = single_recipient.send_test_message(account)
         record_audit(account.page, request.user.get_username(), "account.test", str(account))
     return notice
 

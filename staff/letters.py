@@ -21,7 +21,7 @@ from django.utils.http import urlsafe_base64_encode
 from core.colours import COLOURS
 from core.sub_path import path_of
 from core.text import clean_text
-from delivery.ledger.letters import queue_staff_letter
+from delivery.ledger.single_recipient import queue_staff_letter
 from delivery.mail.letters import writes
 from delivery.models import Delivery, Notice
 from pages.models import Page

@@ -1,4 +1,4 @@
-"""Mail to subscribers: rendered once per notice and language, then one message for each recipient.
+"""Mail: rendered once per notice and language, then filled for each recipient.
 
 Headers and why: docs/delivery.md. Templates: templates/delivery/email/.
 """
@@ -25,12 +25,12 @@ from core.dates import clock_text, day_and_time, day_text
 from core.languages import local, served_language
 from core.plain_text import plain_paragraphs
 from core.smtp_url import SmtpUrl
-from delivery.contract import Channel, DeliveryError, Outcome, Recipient, SecretField
+from delivery.contract import Channel, DeliveryError, Recipient, SecretField, SendResult
 from delivery.mail import message_ids
 from delivery.mail.files import MailFolder
 from delivery.mail.letters import write_letter
 from delivery.mail.mime import PrebuiltMail, SlotNames, prebuild
-from delivery.mail.smtp.message import Message
+from delivery.mail.smtp.outgoing_mail import OutgoingMail
 from delivery.mail.smtp.relay import Relay
 from delivery.mail.wording import body_html, status_words
 from delivery.models import Notice
@@ -39,10 +39,10 @@ from subscribers.letters import Letter, build_letter
 from subscribers.models import Subscriber
 from subscribers.signing import Purpose, link_prefix, signer
 
-# What can be written into an SMTP command as it is. Others are refused when they subscribe.
+# The addresses that can be written into an SMTP command unchanged. The subscribe form refuses all others.
 ADDRESS = re.compile(r"[!-;=?-~]+@[A-Za-z0-9.-]+")
 CACHED_NOTICES = 4
-# Of an account's own server, which is there for when the other one fails: who asks it has other things to do.
+# The timeout of an account's own server. It is short because the alarms of the watch wait for it.
 OWN_SERVER_SECONDS = 10.0
 # The colour of a notice in light mail programs; the template's style sheet has the dark ones.
 TONES = {
@@ -59,7 +59,7 @@ TO_FILES = _("No SMTP server is configured (EMAIL_URL): e-mail goes to files and
 
 
 class Transport(Protocol):
-    def carry(self, messages: Iterable[Message]) -> Iterator[tuple[Message, DeliveryError | None]]: ...
+    def send_all(self, messages: Iterable[OutgoingMail]) -> Iterator[tuple[OutgoingMail, DeliveryError | None]]: ...
     def close(self) -> None: ...
 
 
@@ -109,28 +109,29 @@ class Email(Channel):
     def rate_key(cls, address: str) -> str:
         return domain_of(address).lower()
 
-    def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
-        """Not in order. Several messages are under way at once: see delivery/smtp/pool.py."""
-        refused: list[Outcome] = []
+    def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[SendResult]:
+        """Yield results in any order, because several messages are under way at once (delivery/mail/smtp/pool.py)."""
+        refused: list[SendResult] = []
         elsewhere: list[Recipient] = []
-        for message, error in self.transport.carry(self._messages(notice, _ours(recipients, elsewhere), refused)):
-            yield Outcome(message.key, error)
+        usual = _without_own_server(recipients, elsewhere)
+        for message, error in self.transport.send_all(self._messages(notice, usual, refused)):
+            yield SendResult(message.key, error)
         for recipient in elsewhere:
-            yield from self._send_elsewhere(notice, recipient)
+            yield from self._send_by_own_server(notice, recipient)
         yield from refused
 
-    def _send_elsewhere(self, notice: Notice, recipient: Recipient) -> Iterator[Outcome]:
-        """To an account that has a mail server of its own."""
-        refused: list[Outcome] = []
+    def _send_by_own_server(self, notice: Notice, recipient: Recipient) -> Iterator[SendResult]:
+        """Send to an account that has a mail server of its own."""
+        refused: list[SendResult] = []
         try:
             server = SmtpUrl.parse(own_server(recipient))
         except ValueError as wrong:
-            yield Outcome(recipient.delivery_id, DeliveryError(f"its mail server {wrong}", permanent=True))
+            yield SendResult(recipient.delivery_id, DeliveryError(f"the account's mail server {wrong}", permanent=True))
             return
         relay = Relay(server, timeout=OWN_SERVER_SECONDS)
         try:
-            for message, error in relay.carry(self._messages(notice, [recipient], refused)):
-                yield Outcome(message.key, error)
+            for message, error in relay.send_all(self._messages(notice, [recipient], refused)):
+                yield SendResult(message.key, error)
         finally:
             relay.close()
         yield from refused
@@ -138,15 +139,17 @@ class Email(Channel):
     def close(self) -> None:
         self.transport.close()
 
-    def _messages(self, notice: Notice, recipients: Iterable[Recipient], refused: list[Outcome]) -> Iterator[Message]:
-        """One message for each recipient; who cannot be written to goes into `refused`."""
+    def _messages(
+        self, notice: Notice, recipients: Iterable[Recipient], refused: list[SendResult]
+    ) -> Iterator[OutgoingMail]:
+        """Yield one message for each recipient; the result of one that cannot be written to goes into `refused`."""
         for recipient in recipients:
             try:
                 if not ADDRESS.fullmatch(recipient.address):
                     raise DeliveryError("this address cannot be written to", permanent=True)
                 message = self._template(notice, recipient).fill(recipient)
             except DeliveryError as error:
-                refused.append(Outcome(recipient.delivery_id, error))
+                refused.append(SendResult(recipient.delivery_id, error))
             else:
                 yield message
 
@@ -161,8 +164,8 @@ class Email(Channel):
         return self._mails[key]
 
 
-def _ours(recipients: Iterable[Recipient], elsewhere: list[Recipient]) -> Iterator[Recipient]:
-    """Those whom the server of EMAIL_URL is for; the others go into `elsewhere`."""
+def _without_own_server(recipients: Iterable[Recipient], elsewhere: list[Recipient]) -> Iterator[Recipient]:
+    """Yield the recipients that the server of EMAIL_URL sends to; the others go into `elsewhere`."""
     for recipient in recipients:
         if own_server(recipient):
             elsewhere.append(recipient)
@@ -176,9 +179,9 @@ def own_server(recipient: Recipient) -> str:
 
 
 class NoticeMail:
-    """The mail of a notice in one language; whatever is the same for every recipient is made once.
+    """The mail of a notice in one language; everything that is the same for all recipients is rendered once.
 
-    `is_subscribed`: who gets it has asked for it, and can leave.
+    `is_subscribed`: the mail goes to subscribers, so it has links to manage the subscription and to unsubscribe.
     """
 
     def __init__(self, notice: Notice, language: str = "", *, is_subscribed: bool = True) -> None:
@@ -192,7 +195,7 @@ class NoticeMail:
         self._sign_unsubscribe = signer(Purpose.UNSUBSCRIBE)
         self._sign_manage = signer(Purpose.MANAGE)
 
-    def fill(self, recipient: Recipient) -> Message:
+    def fill(self, recipient: Recipient) -> OutgoingMail:
         headers = {
             "To": f"<{recipient.address}>",
             "Message-ID": message_ids.of_delivery(self._code, recipient.delivery_id, self._domain),
@@ -205,11 +208,11 @@ class NoticeMail:
             slots = {"unsubscribe": unsubscribe, "manage": self._sign_manage(recipient.subscriber_code)}
         mail = self._mail.fill(headers, slots)
         name = f"{self._name}-{recipient.delivery_id:09d}"
-        return Message(recipient.delivery_id, self._sender, recipient.address, mail, name)
+        return OutgoingMail(recipient.delivery_id, self._sender, recipient.address, mail, name)
 
 
 class LetterMail:
-    """Letters say something else to each recipient. Their links are made as they are sent, and stored nowhere."""
+    """A letter, which has a text of its own for each recipient. Its links are made when it is sent and never stored."""
 
     def __init__(self, notice: Notice) -> None:
         self._page, self._kind = notice.page, notice.letter
@@ -220,8 +223,8 @@ class LetterMail:
         subscriber = Subscriber.objects.select_related("page").filter(code=recipient.subscriber_code).first()
         return build_letter(subscriber) if subscriber else None
 
-    def fill(self, recipient: Recipient) -> Message:
-        """Raises DeliveryError when whom it is for was deleted meanwhile."""
+    def fill(self, recipient: Recipient) -> OutgoingMail:
+        """Raises DeliveryError when the recipient was deleted meanwhile."""
         letter, sender = self._write(recipient), sender_address()
         if letter is None:
             raise DeliveryError("deleted", skip=True)
@@ -240,7 +243,7 @@ class LetterMail:
             slots={},
         )
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-letter-{recipient.delivery_id:09d}"
-        return Message(recipient.delivery_id, sender, recipient.address, filled, name)
+        return OutgoingMail(recipient.delivery_id, sender, recipient.address, filled, name)
 
 
 @lru_cache(maxsize=4)
@@ -249,7 +252,7 @@ def _date_header(seconds: int) -> str:
 
 
 def prebuild_notice(notice: Notice, language: str = "", *, is_subscribed: bool = True) -> PrebuiltMail:
-    """The mail of a notice in one language ("" for the page's own), without what differs for each recipient."""
+    """The mail of a notice in one language ("" for the page's own), with slots for what differs between recipients."""
     with translation.override(served_language(language)):
         return _prebuild(notice, language, is_subscribed=is_subscribed)
 
@@ -272,7 +275,7 @@ def _prebuild(notice: Notice, language: str, *, is_subscribed: bool) -> Prebuilt
             (each.get("label", each["name"]), _status_words(each["new_status"])) for each in notice.components
         ],
         "page": page,
-        # In words: a template would show it in the process's own zone.
+        # Formatted here, because a template would use the time zone of the process.
         "posted_at": describe_time(notice.created_at.astimezone(page.zone)),
         "plain_body": plain_paragraphs(body),
         "tone": tone,
@@ -286,7 +289,7 @@ def _prebuild(notice: Notice, language: str, *, is_subscribed: bool) -> Prebuilt
     headers = {
         "From": from_header(page),
         "Subject": f"[{page.name}] {status}: {notice.title}",
-        # One invented ancestor for all mails of an incident: mail programs show them as one conversation.
+        # All mails of an incident name the same parent, so mail programs show them as one conversation. No mail has this id.
         "References": f"<t-{notice.thread}@{domain}>",
         "Auto-Submitted": "auto-generated",
     }
@@ -302,17 +305,17 @@ def _local_link(notice: Notice) -> str:
 
 
 def describe_time(when: datetime) -> str:
-    """ "20 November 2026, 17:20 CET"."""
+    """Such as “20 November 2026, 17:20 CET”."""
     return day_and_time(day_text(when, with_year=True), f"{clock_text(when)} {when:%Z}")
 
 
 def _status_words(slug: str | None) -> str:
-    """ "Partial outage"; "" for a component that is only named."""
+    """Such as “Partial outage”; "" for a component without a new status."""
     return str(Status.from_slug(slug).label) if slug else ""
 
 
 def sender_address() -> str:
-    """The bare address of DEFAULT_FROM_EMAIL: who bounces go to."""
+    """The bare address of DEFAULT_FROM_EMAIL, which bounces are returned to."""
     return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
 
 

@@ -1,7 +1,7 @@
-"""Posts on Mastodon, as replies to the first post of an incident; also on servers that speak its API.
+"""Posts on Mastodon, or another server with its API, as replies to the first post of an incident.
 
-What is asked for, how texts are counted and which answers there are: docs.joinmastodon.org/methods/statuses. A server keeps
-an Idempotency-Key for about an hour and answers a repeat with the post that is there.
+Requests, answers and how texts are counted: docs.joinmastodon.org/methods/statuses. A server keeps an Idempotency-Key for
+about an hour and answers a repeat with the existing post.
 """
 
 import json
@@ -41,11 +41,11 @@ class Visibility(TextChoices):
 
 
 class PostLimits(NamedTuple):
-    """Of one server."""
+    """How long a post on one server may be."""
 
     characters: int = 500
     characters_of_link: int = 23
-    """However long a link is."""
+    """What every link counts, however long it is."""
 
 
 class Mastodon(Channel):
@@ -66,11 +66,11 @@ class Mastodon(Channel):
 
     @classmethod
     def verify(cls, account: Account) -> str:
-        """Asks the server whose token it is."""
+        """Ask the server whose token it is."""
         try:
             answer = _get(account.option("url"), "/api/v1/accounts/verify_credentials", account.credentials["token"])
         except OutboundError:
-            return ""  # not now: the first post will tell
+            return ""  # the server cannot be reached now; the first post will show a wrong token
         return f"the server refuses the token ({answer.status})" if answer.status in (401, 403) else ""
 
     def send(self, notice: Notice, recipient: Recipient) -> Remote:
@@ -96,12 +96,12 @@ def read_answer(answer: Answer) -> Remote:
     refuse_trouble(answer, what="the address or the token")
     content = _json(answer)
     if not content.get("id"):
-        raise DeliveryError("the server answered without the post's id", ambiguous=True)
+        raise DeliveryError("the server's answer has no post id", ambiguous=True)
     return {"id": str(content["id"])}
 
 
 def limits_of(url: str) -> PostLimits:
-    """What the server says of itself, remembered for an hour; Mastodon's own where it says nothing."""
+    """The limits that the server publishes, remembered for LIMITS_SECONDS; Mastodon's defaults if it publishes none."""
     try:
         return _remembered_limits(url).get()
     except (OutboundError, ValueError):
@@ -131,7 +131,7 @@ def _size(said: Any, usual: int) -> int:
 
 
 def compose(notice: Notice, limits: PostLimits) -> str:
-    """The post: what stage, title, as much of the message as fits, link; always the same for a notice."""
+    """The post: status, title, as much of the body as fits, link. The same notice always gives the same text."""
     context = {"title": without_mentions(f"{notice.status_label}: {notice.title}"), "link": notice.link}
     body = without_mentions(plain_paragraphs(notice.body_html))
     spare = limits.characters - length(_render(context), limits)
@@ -145,12 +145,12 @@ def compose(notice: Notice, limits: PostLimits) -> str:
 
 
 def length(text: str, limits: PostLimits) -> int:
-    """As the server counts: what a reader takes for one character is one."""
+    """The length as the server counts it: each grapheme cluster is one, each link `characters_of_link`."""
     return len(regex.findall(r"\X", _LINK.sub("x" * limits.characters_of_link, text)))
 
 
 def _cut(text: str, most: int, limits: PostLimits) -> str:
-    """Ends neither inside a character nor inside a link, nor inside a word where there are spaces."""
+    """Cut `text` to `most` characters, never inside a grapheme cluster or a link, nor inside a word if it has spaces."""
     if length(text, limits) <= most:
         return text
     kept, left = "", most - 1
@@ -193,9 +193,9 @@ def _json(answer: Answer) -> dict[str, Any]:
 
 
 def _seconds_to_reset(answer: Answer) -> float:
-    """The header says when the count starts anew, in ISO 8601; five minutes if it cannot be read."""
+    """Seconds until the time in the header (ISO 8601) when the limit is reset; RATE_LIMIT_SECONDS if it is unreadable."""
     try:
         reset = datetime.fromisoformat(answer.headers.get("x-ratelimit-reset", ""))
         return max(1.0, (reset - timezone.now()).total_seconds())
-    except (ValueError, TypeError):  # no time, or one without a time zone
+    except (ValueError, TypeError):  # not a time, or one without a time zone
         return RATE_LIMIT_SECONDS

@@ -1,4 +1,5 @@
-"""PagerDuty's Events API v2: an incident or an alarm triggers, its end resolves the same dedup_key. 202 means taken.
+"""PagerDuty's Events API v2: an incident or alarm sends “trigger”, its end “resolve” with the same dedup_key. 202 means
+accepted.
 
 Limits: routing key of 32 characters, dedup_key 255, summary 1,024 (developer.pagerduty.com, Events API v2).
 """
@@ -50,7 +51,7 @@ class PagerDuty(Channel):
 
 
 def compose(notice: Notice) -> dict[str, Any]:
-    """The event, without the key that it is signed in with. It never repeats a trigger: one dedup_key, one incident."""
+    """The event without the routing key. All events of a thread have one dedup_key, so PagerDuty opens one incident."""
     host = urlsplit(notice.page.url).netloc or notice.page.name
     event: dict[str, Any] = {
         "event_action": "resolve" if notice.stage == Notice.Stage.LAST else "trigger",

@@ -1,4 +1,4 @@
-"""Posting JSON to an address of staff's. What an answer means is the same on all channels that do so."""
+"""Posting JSON to a URL that staff configured, and what the answer means for the ledger."""
 
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -21,7 +21,7 @@ def json_request(url: str, body: str, headers: Mapping[str, str] | None = None) 
 
 
 def post_json(url: str, body: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """The answer, whatever its status. Raises DeliveryError when there is none."""
+    """Return the answer, whatever its status. Raises DeliveryError when no answer comes."""
     asked = json_request(url, body, headers)
     try:
         return request(
@@ -41,8 +41,8 @@ def post_json(url: str, body: str, headers: Mapping[str, str] | None = None) -> 
 def post_many(
     requests: Iterable[tuple[int, Request]], at_once: int, while_waiting: Callable[[], None]
 ) -> Generator[tuple[int, Answer | DeliveryError], None, None]:
-    """The same for many, each known by a number, from one thread; as they come."""
-    outcomes = request_many(
+    """Post many requests from one thread. Each has a number, which is yielded with its answer as soon as that comes."""
+    answers = request_many(
         requests,
         trust=Trust.OPERATOR,
         seconds=SECONDS,
@@ -51,9 +51,9 @@ def post_many(
         at_once=at_once,
         while_waiting=while_waiting,
     )
-    with contextlib.closing(outcomes):
-        for number, outcome in outcomes:
-            yield number, _explain(outcome) if isinstance(outcome, OutboundError) else outcome
+    with contextlib.closing(answers):
+        for number, answer in answers:
+            yield number, _explain(answer) if isinstance(answer, OutboundError) else answer
 
 
 def _explain(error: OutboundError) -> DeliveryError:
@@ -63,18 +63,21 @@ def _explain(error: OutboundError) -> DeliveryError:
 
 
 def refuse_trouble(answer: Answer, *, what: str, wait: float = CONFIGURATION_RETRY_SECONDS) -> None:
-    """Raises DeliveryError unless it was taken. `what`: what may be wrong, such as “the address or the key”; `wait`:
-    seconds of the pause when it is."""
+    """Raises DeliveryError unless the answer is a success.
+
+    `what`: what is wrong after a 401, 403, 404 or 410, such as “the address or the key”. `wait`: seconds of the pause
+    then.
+    """
     status, words = answer.status, f": {answer.words}" if answer.words else ""
     if answer.is_good:
         return
     if 300 <= status < 400:
-        raise DeliveryError(f"it redirects ({status}), which is not followed", pause=True, retry_after=wait)
+        raise DeliveryError(f"the server redirects ({status}), which is not followed", pause=True, retry_after=wait)
     if status in (401, 403, 404, 410):
         raise DeliveryError(f"{what} is refused ({status})", pause=True, retry_after=wait)
     if status == 429:
         after = answer.headers.get("retry-after", "")
-        raise DeliveryError("it asks for a wait (429)", retry_after=float(after) if after.isdecimal() else None)
+        raise DeliveryError("the server asks us to wait (429)", retry_after=float(after) if after.isdecimal() else None)
     if status >= 500 or status in (408, 425):
-        raise DeliveryError(f"it has trouble ({status})")
-    raise DeliveryError(f"it refuses this ({status}){words}", permanent=True)
+        raise DeliveryError(f"the server has an error ({status})")
+    raise DeliveryError(f"the server refuses this message ({status}){words}", permanent=True)

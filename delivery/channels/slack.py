@@ -1,4 +1,4 @@
-"""Slack's incoming webhooks: one text to the channel that the address stands for.
+"""Slack's incoming webhooks: each URL posts to one channel in Slack.
 
 Answers: 200 with the body “ok”, or 4xx with a word such as no_service (api.slack.com/messaging/webhooks).
 """
@@ -14,7 +14,7 @@ from delivery.channels.posting import post_json, refuse_trouble
 from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 from delivery.models import Notice
 
-# Slack cuts a text at 40,000 characters; whoever wants more than this follows the link.
+# Slack cuts a text at 40,000 characters. Ours is shorter, because the link leads to the whole text.
 BODY_LIMIT = 3_000
 TITLE_LIMIT = 300
 SIGNS = {
@@ -42,12 +42,12 @@ class Slack(Channel):
         answer = post_json(account.credentials["url"], json.dumps({"text": compose(notice)}))
         refuse_trouble(answer, what="the address")
         if answer.body.strip() != b"ok":
-            raise DeliveryError(f"it answered {answer.status}, but not as Slack does")
+            raise DeliveryError(f"the server answered {answer.status} without Slack's “ok”")
         return {}
 
 
 def compose(notice: Notice) -> str:
-    """What stage, title, message and link, in Slack's own markup."""
+    """Status, title, body and link in Slack's markup."""
     context: dict[str, Any] = {
         "sign": OVER if notice.stage == Notice.Stage.LAST else SIGNS.get(notice.severity, SIGNS["none"]),
         "title": escape(_cut(f"{notice.status_label}: {notice.title}", TITLE_LIMIT)),
@@ -59,7 +59,7 @@ def compose(notice: Notice) -> str:
 
 
 def escape(text: str) -> str:
-    """The three characters that mean something to Slack."""
+    """Escape the three characters that Slack's markup uses."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -1,6 +1,6 @@
-"""A notice as JSON, posted to an address of staff's and signed as Standard Webhooks has it (standardwebhooks.com).
+"""A notice as JSON, posted to a URL that staff configured and signed by Standard Webhooks (standardwebhooks.com).
 
-For accounts only. The address is an operator's word and may be a private one, so subscribers must never give it.
+For accounts only: the URL may name a private host, so subscribers must never be able to give one.
 """
 
 import json
@@ -27,11 +27,11 @@ from delivery.channels.posting import (
     post_many,
     refuse_trouble,
 )
-from delivery.contract import Channel, DeliveryError, Outcome, Recipient, Remote, SecretField, internal_error
+from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField, SendResult, internal_error
 from delivery.models import Notice
 
 log = logging.getLogger(__name__)
-# A heartbeat's pause is short: it is there to see the end of one.
+# The pause of the canary's webhook is short, so that heartbeats show soon that it works again.
 HEARTBEAT_RETRY_SECONDS = 10.0
 
 
@@ -53,37 +53,37 @@ class Webhook(Channel):
         url, headers = self._address(text, notice, recipient)
         return _judge(post_json(url, text, headers), notice)
 
-    def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
-        """From one thread, however many are under way."""
-        text, refused = compose_text(notice), deque[Outcome]()
+    def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[SendResult]:
+        """Send many requests at once from one thread."""
+        text, refused = compose_text(notice), deque[SendResult]()
 
         def requests() -> Iterator[tuple[int, Request]]:
             for recipient in recipients:
                 try:
                     url, headers = self._address(text, notice, recipient)
                 except DeliveryError as error:
-                    refused.append(Outcome(recipient.delivery_id, error))
+                    refused.append(SendResult(recipient.delivery_id, error))
                 except Exception as error:
-                    log.exception("channel failed: delivery=%d notice=%s", recipient.delivery_id, notice.code)
-                    refused.append(Outcome(recipient.delivery_id, internal_error(error)))
+                    log.exception("a bug in this channel: delivery=%d notice=%s", recipient.delivery_id, notice.code)
+                    refused.append(SendResult(recipient.delivery_id, internal_error(error)))
                 else:
                     yield recipient.delivery_id, json_request(url, text, headers)
 
-        with closing(post_many(requests(), self.concurrency, self.while_waiting)) as outcomes:
-            for delivery_id, answer in outcomes:
+        with closing(post_many(requests(), self.concurrency, self.while_waiting)) as answers:
+            for delivery_id, answer in answers:
                 while refused:
                     yield refused.popleft()
-                yield _outcome(delivery_id, answer, notice)
+                yield _result(delivery_id, answer, notice)
         yield from refused
 
     def _address(self, text: str, notice: Notice, recipient: Recipient) -> tuple[str, dict[str, str]]:
-        """Where `text` goes, and the headers that sign it. Raises DeliveryError."""
+        """The URL that `text` goes to, and the headers that sign it. Raises DeliveryError."""
         account = recipient.account
         if account is None or not self.is_connected(account):
             raise DeliveryError("not connected", skip=True)
         try:
             headers = sign(account.credentials["secret"], f"d-{notice.code}-{recipient.delivery_id}", text)
-        except (ValueError, EmptyWebhookSecretError) as error:  # its words may hold a part of the secret
+        except (ValueError, EmptyWebhookSecretError) as error:  # its text may contain a part of the secret
             raise DeliveryError(
                 "the secret cannot be used", pause=True, retry_after=CONFIGURATION_RETRY_SECONDS
             ) from error
@@ -91,22 +91,22 @@ class Webhook(Channel):
 
 
 def _judge(answer: Answer, notice: Notice) -> Remote:
-    """Nothing: the other side gives no id. Raises DeliveryError."""
+    """Returns {}, since the other side gives no id. Raises DeliveryError."""
     wait = HEARTBEAT_RETRY_SECONDS if notice.is_heartbeat else CONFIGURATION_RETRY_SECONDS
     refuse_trouble(answer, what="the address or the signature", wait=wait)
     return {}
 
 
-def _outcome(delivery_id: int, answer: Answer | DeliveryError, notice: Notice) -> Outcome:
+def _result(delivery_id: int, answer: Answer | DeliveryError, notice: Notice) -> SendResult:
     if isinstance(answer, DeliveryError):
-        return Outcome(delivery_id, answer)
+        return SendResult(delivery_id, answer)
     try:
-        return Outcome(delivery_id, remote=_judge(answer, notice))
+        return SendResult(delivery_id, remote=_judge(answer, notice))
     except DeliveryError as error:
-        return Outcome(delivery_id, error)
+        return SendResult(delivery_id, error)
 
 
-# By audience. Whoever acts on incidents must not take a test for one.
+# By audience, so that a program that acts on incidents does not act on a test message.
 TYPES = {
     Notice.Audience.PAGE: "notice.posted",
     Notice.Audience.CANARY: "notice.heartbeat",
@@ -116,7 +116,7 @@ TYPES = {
 
 
 def compose(notice: Notice) -> dict[str, Any]:
-    """What is posted: type, timestamp and data, as Standard Webhooks advises. Times are ISO 8601 in UTC."""
+    """The posted JSON: type, timestamp and data, as Standard Webhooks advises. Times are ISO 8601 in UTC."""
     posted_at = notice.created_at.astimezone(UTC).isoformat()
     return {
         "type": TYPES[Notice.Audience(notice.audience)],
@@ -143,7 +143,8 @@ def compose_text(notice: Notice) -> str:
 
 
 def sign(secret: str, name: str, body: str) -> dict[str, str]:
-    """`name` is the same at each attempt, so that the other side can drop the second copy. Raises ValueError."""
+    """The headers that sign `body`. `name` becomes the webhook-id: it is the same at each attempt, so that the other side
+    can drop a repeat. Raises ValueError."""
     now = datetime.fromtimestamp(int(timezone.now().timestamp()), UTC)
     return {
         "webhook-id": name,

@@ -15,7 +15,7 @@ ELLIPSIS = "…"
 LIGHT = ((0x0000, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037))
 
 _SCHEME_LINK = r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}'…]"
-# More generous than X's list of top-level domains: what only looks like a domain is weighed as the heavier of both.
+# Wider than X's list of top-level domains. What only looks like a domain counts as a link or as text, whichever is more.
 _BARE_DOMAIN = r"(?<![\p{L}\p{N}@._-])(?:[\p{L}\p{N}](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?\.)+\p{L}{2,}(?:/[^\s<>\"]*)?"
 _UNITS = regex.compile(rf"(?P<link>{_SCHEME_LINK})|(?P<domain>{_BARE_DOMAIN})|(?P<other>\X)", regex.IGNORECASE)
 _ONE_EMOJI = (
@@ -26,7 +26,7 @@ _EMOJI = regex.compile(
     rf"\p{{Regional_Indicator}}{{2}}|[#*0-9]\uFE0F?\u20E3|\p{{Emoji_Modifier_Base}}\p{{Emoji_Modifier}}(?:{_JOINED})*"
     rf"|{_ONE_EMOJI}(?:{_JOINED})*"
 )
-# Not inside mail addresses, which mention nobody; “RT@name” does.
+# Not the @ of a mail address, which mentions nobody; “RT@name” does mention somebody.
 _AT_SIGN = regex.compile(r"(?:(?<![A-Za-z0-9_])|(?<=\brt))[@＠](?=[A-Za-z0-9_])", regex.IGNORECASE)
 _ZERO_WIDTH_SPACE = "\u200b"
 
@@ -37,9 +37,9 @@ def weigh(text: str) -> int:
 
 
 def cut(text: str, limit: int) -> str:
-    """As much of `text` as weighs at most `limit`, with “…” when something is missing.
+    """Cut `text` to a weight of at most `limit`, “…” included.
 
-    Never ends inside a character, an emoji or a link, nor inside a word where there are spaces.
+    Never cuts inside a character, an emoji or a link, nor inside a word if the text has spaces.
     """
     if weigh(text) <= limit:
         return text
@@ -48,7 +48,7 @@ def cut(text: str, limit: int) -> str:
         if weight > left:
             break
         kept, left = kept + unit, left - weight
-    # Back to the last space, unless that would lose most of it: some languages write without spaces.
+    # Cut at the last space, unless that would lose more than half: some languages write without spaces.
     word_end = kept.rfind(" ")
     if word_end > len(kept) // 2 and not text[len(kept)].isspace():
         kept = kept[:word_end]
@@ -56,7 +56,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def without_mentions(text: str) -> str:
-    """`text` in which no @name reaches anybody's notifications. Links stay as they are."""
+    """`text` changed so that no @name notifies anybody. Links stay unchanged."""
     return "".join(
         unit if unit.lower().startswith(("http://", "https://")) else _AT_SIGN.sub(rf"\g<0>{_ZERO_WIDTH_SPACE}", unit)
         for unit in _pieces(text)
@@ -74,7 +74,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _units(text: str) -> Iterator[tuple[str, int]]:
-    """What must not be cut in two, with its weight. The text is counted in NFC, as X does."""
+    """The parts that must not be cut, each with its weight. X normalises a text to NFC before it counts."""
     for unit in _UNITS.finditer(unicodedata.normalize("NFC", text)):
         if unit["link"]:
             yield unit[0], LINK_WEIGHT

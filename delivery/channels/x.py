@@ -1,7 +1,8 @@
 """Posts on X, by tweepy, as replies to the first post of an incident.
 
-tweepy sets no time-out and lets some answers end in errors of its own, so the adapter below takes its requests by our own
-way out, keeps the answer, and what the answer means is decided here. Rules, prices and sources: docs/delivery.md.
+tweepy sets no timeout and raises its own errors for some answers. So the adapter below sends its requests by
+core/outbound.py and keeps the answer, and this module decides what the answer means. Rules, prices and sources:
+docs/delivery.md.
 """
 
 import time
@@ -30,19 +31,19 @@ from delivery.channels.weighted import LIMIT, cut, weigh, without_mentions
 from delivery.contract import Channel, DeliveryError, Recipient, Remote, SecretField
 from delivery.models import Account, Delivery, Notice
 
-HOST = "https://api.twitter.com"  # as tweepy has it; the signature covers it
-SECONDS = 12.0  # for all of it
+HOST = "https://api.twitter.com"  # tweepy's host, which the signature covers
+SECONDS = 12.0  # for the whole request
 LIMIT_BYTES = 256 * 1024
 CONFIGURATION_RETRY_SECONDS = 300.0
 RATE_LIMIT_SECONDS = 15 * 60.0
 SHORTEST_BODY = 30
 REASON_LIMIT = 150
-# Headers of a session that the way out says itself: an answer that is compressed would not be read.
-OURS = frozenset({"accept-encoding", "connection", "content-length"})
+# Headers that core/outbound.py sets itself. tweepy's accept-encoding would bring compressed answers, which it refuses.
+OUTBOUND_HEADERS = frozenset({"accept-encoding", "connection", "content-length"})
 
 
 class ApiAdapter(BaseAdapter):
-    """Sends a session's requests by the way out, and remembers the answer whatever tweepy makes of it."""
+    """Sends a session's requests by core/outbound.py, and keeps the answer even if tweepy raises an error for it."""
 
     base_url = HOST
 
@@ -51,24 +52,26 @@ class ApiAdapter(BaseAdapter):
         self.answer: requests.Response | None = None
 
     def send(self, request: requests.PreparedRequest, *_args: Any, **_kwargs: Any) -> requests.Response:
-        """Raises OutboundError. `_args`: what requests would set for its own connections."""
+        """Raises OutboundError. `_args` and `_kwargs` are settings for connections of requests, which are not used."""
         self.answer = None
         self.answer = _respond(request, _forward(request, self.base_url))
         return self.answer
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Does nothing: no connection is kept open."""
 
 
 def _forward(prepared: requests.PreparedRequest, base_url: str) -> Answer:
     assert prepared.method  # noqa: S101 (a prepared request has one)
-    assert prepared.url  # noqa: S101 (and one of these)
+    assert prepared.url  # noqa: S101 (a prepared request has one)
     body = prepared.body or b""
     return request(
         prepared.method,
         prepared.url.replace(HOST, base_url, 1),
         body=body.encode() if isinstance(body, str) else body,
-        headers={name: _text(value) for name, value in prepared.headers.items() if name.lower() not in OURS},
+        headers={
+            name: _text(value) for name, value in prepared.headers.items() if name.lower() not in OUTBOUND_HEADERS
+        },
         trust=Trust.OPERATOR,
         seconds=SECONDS,
         limit_bytes=LIMIT_BYTES,
@@ -81,7 +84,7 @@ def _text(value: str | bytes) -> str:
 
 
 def _respond(prepared: requests.PreparedRequest, answer: Answer) -> requests.Response:
-    """The answer as tweepy reads it."""
+    """The answer in the form that tweepy reads."""
     response = requests.Response()
     response.status_code, response.headers = answer.status, CaseInsensitiveDict(answer.headers)
     response.request, response.url, response.raw = prepared, prepared.url or "", BytesIO(answer.body)
@@ -121,11 +124,11 @@ class X(Channel):
 
     @classmethod
     def verify(cls, account: Account) -> str:
-        """Asks X whose keys they are."""
+        """Ask X whose keys they are."""
         try:
             answer = _ask(account, lambda client: client.get_me(user_auth=True))
         except DeliveryError:
-            return ""  # not now: the first post will tell
+            return ""  # X cannot be reached now; the first post will show wrong keys
         reason = _reason(answer, _content(answer))
         return f"X refuses the keys ({answer.status_code}){reason}" if answer.status_code in (401, 403) else ""
 
@@ -148,16 +151,17 @@ def refuse_beyond_cap(account: Account, notice: Notice) -> None:
 
 
 def shows_link(account: Account, notice: Notice) -> bool:
-    """A post with a link costs 13 times as much, so by default only the first and the last have one."""
+    """Whether the post gets the link. A post with a link costs 13 times as much, so by default only the first and the last
+    post of an incident have one."""
     if account.option("links") == Links.ENDS:
         return notice.stage != Notice.Stage.MIDDLE
     return bool(account.option("links") == Links.ALWAYS)
 
 
 def compose(notice: Notice, *, with_link: bool) -> str:
-    """The post: what stage, title, as much of the message as fits, when; always the same for a notice.
+    """The post: status, title, as much of the body as fits, time. The same notice always gives the same text.
 
-    Stage and time make it unlike the incident's other posts: X refuses a text that it has seen.
+    Status and time make it differ from the incident's other posts, because X refuses a text that it has seen.
     """
     body = without_mentions(" ".join(unescape(strip_tags(notice.body_html)).split()))
     context: dict[str, Any] = {
@@ -181,14 +185,14 @@ def _post(account: Account, text: str, reply_to: str | None) -> requests.Respons
 
 
 def _ask(account: Account, call: Callable[[tweepy.Client], Any]) -> requests.Response:
-    """X's answer, whatever it is. Raises DeliveryError when there is none."""
+    """X's answer, whatever its status. Raises DeliveryError when no answer comes."""
     client = tweepy.Client(**account.credentials, return_type=requests.Response)
     adapter = ApiAdapter()
     client.session.mount(HOST, adapter)
     client.session.max_redirects = 0
     try:
         call(client)
-    except Exception as error:  # tweepy lets errors of the way out, of requests, json and its own code through
+    except Exception as error:  # errors of core/outbound.py, requests, json and tweepy
         if adapter.answer is None:
             raise _no_answer(error) from error
     finally:
@@ -207,14 +211,14 @@ def _no_answer(error: Exception) -> DeliveryError:
 
 
 def read_answer(answer: requests.Response, *, was_ambiguous: bool) -> Remote:
-    """The post's id; nothing when X has the post from an attempt that got no answer. Raises DeliveryError."""
+    """The post's id; {} when X accepted the post in an earlier attempt that got no answer. Raises DeliveryError."""
     status, content = answer.status_code, _content(answer)
     reason = _reason(answer, content)
     if 200 <= status < 300:
         data = content.get("data")
         if isinstance(data, dict) and data.get("id"):
             return {"id": str(data["id"])}
-        raise DeliveryError(f"X answered without the post's id{reason}", ambiguous=True)
+        raise DeliveryError(f"X's answer has no post id{reason}", ambiguous=True)
     if status == 403 and "duplicate" in reason.lower():
         if was_ambiguous:
             return {}
@@ -225,12 +229,12 @@ def read_answer(answer: requests.Response, *, was_ambiguous: bool) -> Remote:
     if status == 429:
         raise DeliveryError("X's rate limit is reached", pause=True, retry_after=_seconds_to_reset(answer.headers))
     if status >= 500:
-        raise DeliveryError(f"X has trouble ({status})", ambiguous=True)
+        raise DeliveryError(f"X has an error ({status})", ambiguous=True)
     raise DeliveryError(f"X refuses the post ({status}){reason}", permanent=400 <= status < 500)
 
 
 def _content(answer: requests.Response) -> dict[str, Any]:
-    """The answer's JSON object; {} for anything else, including a body that broke off."""
+    """The answer's JSON object; {} for anything else, such as an incomplete body."""
     try:
         content = answer.json()
     except (ValueError, RuntimeError, requests.RequestException):
@@ -239,7 +243,7 @@ def _content(answer: requests.Response) -> dict[str, Any]:
 
 
 def _reason(answer: requests.Response, content: dict[str, Any]) -> str:
-    """X's own words, ": …", or ""."""
+    """X's explanation as ": …", or ""."""
     errors = content.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     words = content.get("detail") or first.get("detail") or first.get("message") or content.get("title") or ""
@@ -248,7 +252,7 @@ def _reason(answer: requests.Response, content: dict[str, Any]) -> str:
 
 
 def _seconds_to_reset(headers: Mapping[str, str]) -> float:
-    """X sends no Retry-After but the moment when the count starts anew; 15 minutes if it cannot be read."""
+    """Seconds until the time when X resets the limit (it sends no Retry-After); RATE_LIMIT_SECONDS if unreadable."""
     for kind in ("x-app-limit-24hour", "x-user-limit-24hour", "x-rate-limit"):
         remaining, reset = headers.get(f"{kind}-remaining", "0"), headers.get(f"{kind}-reset", "")
         if remaining == "0" and reset.isdecimal() and len(reset) < 12:

@@ -1,6 +1,6 @@
-"""Claiming a batch of due rows: the first of the three steps by which workers share the ledger without meeting.
+"""Claiming a batch of due rows, so that no two workers send the same one.
 
-A claim gives each row a fresh `claimed_by` and a lease, in database time. What becomes of the rows: outcomes.py.
+A claim gives each row a new `claimed_by` and a lease in database time. recording.py ends it.
 """
 
 import logging
@@ -18,33 +18,32 @@ from django.db.models.functions import Concat, Now
 from django.utils import timezone
 
 from delivery import registry
-from delivery.contract import DeliveryError, Outcome, Recipient
-from delivery.ledger import moves, outcomes, rates
+from delivery.contract import DeliveryError, Recipient, SendResult
+from delivery.ledger import moves, rates, recording
+from delivery.ledger.database_retry import retry_database
 from delivery.ledger.moves import Change
 from delivery.ledger.order import due_notices
-from delivery.ledger.outcomes import Batch, lease
-from delivery.ledger.patience import patiently
+from delivery.ledger.recording import Batch, lease
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.models.deliveries import DeliveryQuerySet
 from subscribers.models import Subscriber, Suppression
 
 log = logging.getLogger(__name__)
 State = Delivery.State
-# How many rows try whether a paused channel works again.
+# How many rows a probe of a paused channel sends.
 PROBE_SIZE = 5
-# So many heartbeats and letters at most are in one claim: letters of a flood of sign-ups must not hold up an outage's
-# notice.
+# The most heartbeats and letters in one claim: the letters of a flood of sign-ups must not delay an outage's notice.
 AHEAD_SIZE = 10
 NOBODY = "  "
-# Who was out of reach for longer hears how things stand now, not the whole story at once.
+# An address that could not be reached for longer gets the newest update only, not all of them at once.
 OVERTAKEN_AFTER = timedelta(hours=1)
 
 
 def claim(channel: str, size: int) -> Batch | None:
     """Take up to `size` due rows of a channel; None when nothing is due.
 
-    Rows that must not be sent any more (left, suppressed, cancelled, too old) are recorded as such and
-    are not in the batch, which may therefore be empty.
+    Rows that must not be sent any more (unsubscribed, suppressed, cancelled, too old) are recorded as such and left out
+    of the batch, which may therefore be empty.
     """
     paused = Pause.objects.by_key()
     batch = Batch(channel, token=_token())
@@ -55,18 +54,18 @@ def claim(channel: str, size: int) -> Batch | None:
     try:
         _load(batch, rows)
         limited = [each for notice, recipients in batch.work if not notice.is_heartbeat for each in recipients]
-        _postpone(batch, rates.hold_back(channel, registry.load(channel), limited))
+        _postpone(batch, rates.take_shared(channel, registry.load(channel), limited))
     except OperationalError:
         connection.close()
-        # Given back now, because the next sender could not know that these messages were never sent.
-        patiently(lambda: outcomes.release(batch, [row.pk for row in rows]))
+        # Release the rows now: when their lease expires, nobody can know that these messages were never sent.
+        retry_database(lambda: recording.release(batch, [row.pk for row in rows]))
         raise
     batch.is_probe = not paused.keys().isdisjoint({channel} | {each.address for each in batch.recipients.values()})
     return batch
 
 
-class _Row(NamedTuple):
-    """What is read of a delivery as it is claimed. No model instances: they would cost more than sending."""
+class _ClaimedRow(NamedTuple):
+    """The columns read of a delivery when it is claimed. A model instance would cost more time than sending does."""
 
     pk: int
     notice_id: int
@@ -74,7 +73,7 @@ class _Row(NamedTuple):
     state: str
     error: str
     tries: int
-    """Attempts that failed, without the one that begins."""
+    """Failed attempts, without the one that begins now."""
     ambiguous: bool
     again: bool
     address: str
@@ -82,12 +81,15 @@ class _Row(NamedTuple):
     is_late: bool
     is_too_old: bool
     person: str | None
-    """The subscriber's state, code and language, with blanks between them; None when there is no such subscriber."""
+    """The subscriber's state, code and language, separated by blanks; None when there is no such subscriber."""
 
 
-def _take(batch: Batch, size: int, closed: list[str]) -> list[_Row]:
-    """The rows now held, in the order of order.py. PostgreSQL steps over rows that others are taking; SQLite ignores the
-    lock but lets one transaction write at a time. On both, the state in the UPDATE decides."""
+def _take(batch: Batch, size: int, closed: list[str]) -> list[_ClaimedRow]:
+    """Claim the rows and return them, in the order of order.py.
+
+    PostgreSQL skips rows that other workers have locked. SQLite ignores the lock but runs one writer at a time. On both,
+    the condition on `state` in the UPDATE decides.
+    """
     with moves.moving() as taking:
         due = Delivery.objects.due(batch.channel, closed).select_for_update(skip_locked=True)
         rows = _read_due(due, batch.channel, size)
@@ -98,28 +100,28 @@ def _take(batch: Batch, size: int, closed: list[str]) -> list[_Row]:
     return rows if len(taken) == len(rows) else [row for row in rows if row.pk in taken]
 
 
-def _read_due(due: DeliveryQuerySet, channel: str, size: int) -> list[_Row]:
+def _read_due(due: DeliveryQuerySet, channel: str, size: int) -> list[_ClaimedRow]:
     """Up to `size` rows, locked."""
     columns = _columns_read(due, channel)
-    # Mostly there are none, and looking for ids alone is quicker. A range of ranks, unlike a list, keeps the index's order.
+    # Usually there are none, and a query for ids alone is quicker. A range of ranks, unlike a list, uses the index's order.
     one_by_one = due.filter(rank__lt=Delivery.Rank.SUBSCRIBER).exclude(rank=Delivery.Rank.ACCOUNT)
     ranks = dict(one_by_one.values_list("pk", "rank")[: min(size, AHEAD_SIZE)])
-    rows: dict[int, list[_Row]] = defaultdict(list)
+    rows: dict[int, list[_ClaimedRow]] = defaultdict(list)
     for values in columns.filter(pk__any_of=set(ranks)) if ranks else ():
-        rows[ranks[values[0]]].append(_Row(*values))
+        rows[ranks[values[0]]].append(_ClaimedRow(*values))
     room = size - len(ranks)
     for rank, notice_id in due_notices(channel):
         if not room:
             break
-        found = [_Row(*values) for values in columns.filter(rank=rank, notice=notice_id)[:room]]
+        found = [_ClaimedRow(*values) for values in columns.filter(rank=rank, notice=notice_id)[:room]]
         rows[rank] += found
         room -= len(found)
     return [row for rank in sorted(rows) for row in rows[rank]]
 
 
 def _columns_read(due: DeliveryQuerySet, channel: str) -> Any:
-    """The columns of a _Row. What is asked of the subscriber is one subquery: PostgreSQL locks no outer join, and a
-    second one would cost as much again."""
+    """The query for the columns of a _ClaimedRow. The subscriber's columns come from one subquery, because PostgreSQL
+    cannot lock rows of an outer join and each further subquery costs as much again."""
     now = timezone.now()
     subscriber = Subscriber.objects.filter(pk=OuterRef("subscriber_id"))
     return due.annotate(
@@ -127,22 +129,22 @@ def _columns_read(due: DeliveryQuerySet, channel: str) -> Any:
         is_late=_waiting_since(now - OVERTAKEN_AFTER),
         is_too_old=_waiting_since(now - registry.load(channel).max_age),
         person=Subquery(subscriber.values(all=Concat("state", Value(" "), "code", Value(" "), "language"))),
-    ).values_list(*_Row._fields)
+    ).values_list(*_ClaimedRow._fields)
 
 
 def _waiting_since(moment: datetime) -> Any:
-    """Whether a row began to wait before that moment; for the database, because reading times costs more."""
+    """Whether a row was queued before that moment. The database compares, because to read the times costs more."""
     return ExpressionWrapper(Q(queued_at__lt=moment), output_field=BooleanField())
 
 
-def _load(batch: Batch, rows: list[_Row]) -> None:
-    """Fill the batch with what channels need, in a few queries whatever its size."""
+def _load(batch: Batch, rows: list[_ClaimedRow]) -> None:
+    """Fill the batch with its notices and recipients, in a number of queries that does not depend on its size."""
     notices = Notice.objects.select_related("page").in_bulk({row.notice_id for row in rows})
     accounts = Account.objects.in_bulk({row.account_id for row in rows if row.account_id})
     suppressed = Suppression.objects.among(batch.channel, [row.address for row in rows if not row.account_id])
     overtaken = _overtaken(batch.channel, rows, notices)
     groups = _groups(notices)
-    refused: list[Outcome] = []
+    refused: list[SendResult] = []
     grouped: dict[int, list[Recipient]] = defaultdict(list)
     for row in rows:
         account = accounts.get(row.account_id or 0)
@@ -161,26 +163,29 @@ def _load(batch: Batch, rows: list[_Row]) -> None:
         if error is None and row.pk in overtaken:
             error = DeliveryError("overtaken by a newer update", skip=True)
         if error:
-            refused.append(Outcome(row.pk, error))
+            refused.append(SendResult(row.pk, error))
         else:
             grouped[groups[row.notice_id]].append(recipient)
     batch.work = [(notices[group], recipients) for group, recipients in grouped.items()]
     if refused:
-        outcomes.record(batch, refused)
+        recording.record(batch, refused)
 
 
 def _groups(notices: dict[int, Notice]) -> dict[int, int]:
-    """Under which notice the channel gets the rows of each. Letters of one page and kind go together, so that a channel which
-    can send several at once does; it takes what a letter says from its recipient."""
+    """By notice, the notice that stands for its group when the channel sends.
+
+    Letters of one page and kind form a group, so that a channel can send several at once although each is a notice of
+    its own; the channel writes a letter from its recipient. Any other notice is its own group.
+    """
     first: dict[tuple[int, str], int] = {}
     same = {pk: (each.page_id, each.letter) for pk, each in notices.items() if each.is_letter}
     return {pk: first.setdefault(same[pk], pk) if pk in same else pk for pk in notices}
 
 
 def _objection(
-    row: _Row, subscriber_state: str, notice: Notice, account: Account | None, suppressed: set[str]
+    row: _ClaimedRow, subscriber_state: str, notice: Notice, account: Account | None, suppressed: set[str]
 ) -> DeliveryError | None:
-    """Why a claimed row must not be sent after all; asked at the last moment, because people leave."""
+    """Why a claimed row must not be sent; None if it may. Checked this late because people unsubscribe meanwhile."""
     if notice.cancelled_at:
         return DeliveryError("cancelled by staff", skip=True)
     if account is None and not subscriber_state and not notice.letter:
@@ -197,12 +202,11 @@ def _objection(
     return None
 
 
-def _overtaken(channel: str, rows: list[_Row], notices: dict[int, Notice]) -> set[int]:
-    """Rows that have waited for over an hour while their address got, or is about to get, a newer update of
-    the same incident.
+def _overtaken(channel: str, rows: list[_ClaimedRow], notices: dict[int, Notice]) -> set[int]:
+    """Rows that have waited longer than OVERTAKEN_AFTER while a newer update of the same incident was sent, or waits, to
+    the same address.
 
-    The first post on an account counts only when a newer one is out already: until then the others would
-    have nothing to reply to.
+    An account's first post of an incident is overtaken only by an update that was sent: the later posts reply to it.
     """
     late = [row for row in rows if row.is_late]
     if not late:
@@ -222,7 +226,7 @@ def _overtaken(channel: str, rows: list[_Row], notices: dict[int, Notice]) -> se
     )
     latest = {(thread, address): notice_ids for thread, address, *notice_ids in newest}
 
-    def is_overtaken(row: _Row) -> bool:
+    def is_overtaken(row: _ClaimedRow) -> bool:
         notice = notices[row.notice_id]
         coming, sent = latest.get((notice.thread, row.address), (0, 0))
         begins_thread = row.account_id is not None and notice.stage == Notice.Stage.FIRST
@@ -231,20 +235,20 @@ def _overtaken(channel: str, rows: list[_Row], notices: dict[int, Notice]) -> se
     return {row.pk for row in late if is_overtaken(row)}
 
 
-def _postpone(batch: Batch, turns: Mapping[int, datetime]) -> None:
-    """Give rows back untried, each until the second in which it has its turn."""
+def _postpone(batch: Batch, booked: Mapping[int, datetime]) -> None:
+    """Release rows over a limit untried, each until the second that rates.py has booked for it."""
     seconds: dict[datetime, list[int]] = defaultdict(list)
-    for delivery_id, turn in turns.items():
-        seconds[turn.replace(microsecond=0) + timedelta(seconds=1)].append(delivery_id)
+    for delivery_id, moment in booked.items():
+        seconds[moment.replace(microsecond=0) + timedelta(seconds=1)].append(delivery_id)
     for second, ids in seconds.items():
-        outcomes.release(batch, ids, next_attempt_at=second)
-    if turns:
+        recording.release(batch, ids, next_attempt_at=second)
+    if booked:
         batch.work = [
-            (notice, [each for each in recipients if each.delivery_id not in turns])
+            (notice, [each for each in recipients if each.delivery_id not in booked])
             for notice, recipients in batch.work
         ]
 
 
 def _token() -> str:
-    """Names the machine and the process for whoever looks into it; at most 64 characters."""
+    """A value for `claimed_by` that names machine and process for diagnosis; at most 64 characters."""
     return f"{socket.gethostname()[:38]}-{os.getpid()}-{secrets.token_hex(8)}"

@@ -1,10 +1,10 @@
-"""Many tallies of a notice become a few with the same sums, so that a receipt costs the same however it came about.
+"""Compaction replaces many tallies of a notice by a few with the same sums, so that a receipt of a million is quick.
 
-Lags are kept by bucket: each ends a tenth after the one before, and keeps the latest of its moments. So half and 95 of
-100 are told up to a tenth (or a tenth of a second) too long, and the longest exactly.
+Lags are grouped in buckets whose ends grow by a tenth each, and a bucket keeps its latest time. So the lags of 50 % and
+95 % may be up to a tenth (or a tenth of a second) too long; the longest lag is exact.
 
-Safe beside everybody: one transaction reads tallies, inserts their sums and deletes those that it read. Who appends
-meanwhile appends others; who reads meanwhile sees all from before or all from after.
+It may run beside senders and readers: one transaction reads tallies, inserts their sums and deletes what it read.
+Tallies appended meanwhile are not touched, and a reader sees either all old tallies or all new ones.
 """
 
 import math
@@ -17,26 +17,26 @@ from django.db.models import Count
 
 from delivery.models import Notice, Tally
 
-# Fewer are left as they are.
+# A notice with fewer uncompacted tallies is left as it is.
 MOST_LOOSE = 50
 BUCKET_RATIO = 1.1
 SHORTEST_SECONDS = 0.1
 
 
 def bucket(lag_seconds: float) -> int:
-    """The number of the bucket: 0 up to a tenth of a second, then one for each tenth that it grows."""
+    """The number of the bucket for a lag: 0 up to SHORTEST_SECONDS, then one more each time it grows by a tenth."""
     return max(0, math.ceil(math.log(max(lag_seconds, SHORTEST_SECONDS) / SHORTEST_SECONDS, BUCKET_RATIO)))
 
 
 def compact_all() -> int:
-    """Sum up what has become long; how many notices that were."""
+    """Compact the notices with more than MOST_LOOSE uncompacted tallies; returns how many."""
     loose = Tally.objects.filter(is_sum=False).order_by().values("notice").annotate(rows=Count("pk"))
     long = loose.filter(rows__gt=MOST_LOOSE).values_list("notice", flat=True)
     return sum(compact(notice_id) for notice_id in list(long))
 
 
 def compact(notice_id: int) -> bool:
-    """False when another transaction holds the notice, which will be compacted the next time."""
+    """Compact one notice. False when another transaction has locked it; the next run compacts it."""
     with transaction.atomic():
         notice = Notice.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=notice_id).first()
         if notice is None:
@@ -48,14 +48,14 @@ def compact(notice_id: int) -> bool:
 
 
 class _Group(NamedTuple):
-    """What is summed into one."""
+    """The tallies with these values are summed into one."""
 
     channel: str
     outcome: str
     reason: str
     is_timed: bool
     part: int
-    """The bucket of a lag; of what staff put back, each time is kept, to know since when it waits."""
+    """The bucket of a lag. For REQUEUED the tally's id: each keeps its own time, which says since when rows wait."""
 
 
 def _group(notice: Notice, tally: Tally) -> _Group:
@@ -68,7 +68,7 @@ def _group(notice: Notice, tally: Tally) -> _Group:
 
 
 def _sums_of(notice: Notice, tallies: list[Tally]) -> list[Tally]:
-    """Without those that come to nothing."""
+    """The sums that are not zero."""
     groups: dict[_Group, list[Tally]] = defaultdict(list)
     for tally in tallies:
         groups[_group(notice, tally)].append(tally)
@@ -89,5 +89,5 @@ def _sums_of(notice: Notice, tallies: list[Tally]) -> list[Tally]:
 
 
 def _moment(group: _Group, moments: list[datetime]) -> datetime:
-    """When the last of a lag's bucket was handed over; when the first of the others came."""
+    """The latest time in a bucket of lags; otherwise the earliest time."""
     return max(moments) if group.is_timed else min(moments)

@@ -1,6 +1,6 @@
-"""Counting deliveries: what became of a notice's recipients, channel by channel. Every number is a sum of tallies.
+"""Counts of a notice's deliveries by channel and outcome. Every number is a sum of tallies.
 
-One query reads all sums, so they always fit together, whatever is recorded or compacted meanwhile.
+One query reads all sums, so that they agree with each other whatever is recorded or compacted meanwhile.
 """
 
 from bisect import bisect_left
@@ -21,7 +21,7 @@ Outcome = Tally.Outcome
 SHOWN_REASONS = 5
 ARRIVALS = (Outcome.EXPECTED, Outcome.REQUEUED)
 Sums = Counter[tuple[str, str]]
-"""Of one notice and channel, by outcome and reason."""
+"""The sums of one notice and channel, by outcome and reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Counts:
     dead: int
     unknown: int
     pending: int
-    """Waiting, or in a worker's hands."""
+    """Waiting, or claimed by a worker."""
 
     @property
     def failed(self) -> int:
@@ -42,7 +42,7 @@ class Counts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line(Counts):
+class ChannelCounts(Counts):
     """One channel's counts."""
 
     channel: str
@@ -51,50 +51,51 @@ class Line(Counts):
     possible_duplicates: int = 0
     """Attempts that ended without an answer and were, or will be, repeated."""
     bounced: int = 0
-    """Mails that were handed over and came back later; they stay what they were."""
+    """Mails that were handed over and came back later; they still count as sent."""
     oldest_waiting_seconds: float | None = None
-    """As if who came first also left first."""
+    """Computed as if deliveries were sent in the order in which they were queued."""
     lag_p50_seconds: float | None = None
     lag_p95_seconds: float | None = None
     lag_max_seconds: float | None = None
     errors: list[tuple[str, int]] = field(default_factory=list)
-    """Why some failed, or will be tried again: reasons with their counts, most frequent first, five at most."""
+    """Why deliveries failed or will be tried again: reasons with counts, most frequent first, at most SHOWN_REASONS."""
     spared: list[tuple[str, int]] = field(default_factory=list)
-    """Why some were not sent on purpose, likewise; without those that are not connected."""
+    """Why deliveries were suppressed, in the same form; without those of unconnected accounts."""
     unconnected: list[tuple[int | None, str]] = field(default_factory=list)
-    """Accounts that had no credentials, part of the suppressed: key and name."""
+    """Accounts without credentials, whose deliveries are part of the suppressed: id and name."""
     left_out: int = 0
-    """Part of the suppressed: not sent on purpose, other than for lack of a connection."""
+    """How many of the suppressed have another reason than an unconnected account."""
     diverted: int = 0
-    """Part of the sent: messages that went elsewhere than one would expect, such as to files."""
+    """How many of the sent went somewhere else than to the recipient, such as to files."""
     where: str = ""
-    """A sentence on that."""
+    """A sentence that says where those went, or would go."""
 
     @property
     def handed_over(self) -> int:
-        """What another side has taken."""
+        """How many the other side accepted."""
         return self.sent - self.diverted
 
 
-def brief_lines(notices: Iterable[Notice]) -> dict[int, list[Line]]:
-    """By notice, its channels, without lags and names of accounts; two queries, or one when nobody waits."""
+def count_channels(notices: Iterable[Notice]) -> dict[int, list[ChannelCounts]]:
+    """By notice, the counts of its channels, without lags and names of accounts; one query, or two if any wait."""
     pks = [notice.pk for notice in notices]
     sums = _sums(pks)
     waiting = {key: waits for key, each in sums.items() if (waits := _pending(each))}
     since = waiting_since(waiting)
-    lines: dict[int, list[Line]] = {pk: [] for pk in pks}
+    lines: dict[int, list[ChannelCounts]] = {pk: [] for pk in pks}
     for notice_id, channel in sorted(sums):
         key = (notice_id, channel)
         lines[notice_id].append(_line(channel, sums[key], _seconds_since(since.get(key))))
     return lines
 
 
-def count_line_by_line(notice: Notice) -> list[Line]:
-    """A notice's channels with all that is known of them: up to three queries, and one for unconnected accounts."""
+def count_channels_in_detail(notice: Notice) -> list[ChannelCounts]:
+    """The counts of a notice's channels with lags and unconnected accounts: up to three queries, and one for each channel
+    with unconnected accounts."""
     lags = _lags(notice)
     return [
-        Line(**vars(line) | lags.get(line.channel, {}) | {"unconnected": _unconnected(notice, line)})
-        for line in brief_lines([notice])[notice.pk]
+        ChannelCounts(**vars(line) | lags.get(line.channel, {}) | {"unconnected": _unconnected(notice, line)})
+        for line in count_channels([notice])[notice.pk]
     ]
 
 
@@ -104,8 +105,10 @@ def pending(sums: dict[str, int]) -> int:
 
 
 def waiting_since(waiting: dict[tuple[int, str], int]) -> dict[tuple[int, str], datetime]:
-    """By notice and channel, of which so many wait: when the oldest of those began to, as if who came first also left
-    first. One query."""
+    """By notice and channel, when the oldest waiting delivery was queued; one query.
+
+    `waiting`: by notice and channel, how many wait. Computed as if deliveries were sent in the order of queueing.
+    """
     if not waiting:
         return {}
     arrivals = Tally.objects.filter(notice__in={notice for notice, _ in waiting}, outcome__in=ARRIVALS)
@@ -136,11 +139,11 @@ def _pending(sums: Sums) -> int:
     return pending({outcome: _total(sums, outcome) for outcome in (Outcome.EXPECTED, *Tally.ENDED)})
 
 
-def _line(channel: str, sums: Sums, waited_seconds: float | None) -> Line:
+def _line(channel: str, sums: Sums, waited_seconds: float | None) -> ChannelCounts:
     sent, suppressed = _total(sums, Outcome.SENT), _total(sums, Outcome.SUPPRESSED)
     elsewhere = _reasons(sums, Outcome.SENT)
     usual = registry.load(channel).where() if channel in registry.CHANNELS and not sent else ""
-    return Line(
+    return ChannelCounts(
         channel=channel,
         expected=_total(sums, Outcome.EXPECTED),
         sent=sent,
@@ -174,9 +177,9 @@ def _seconds_since(at: datetime | None) -> float | None:
 
 
 def _lags(notice: Notice) -> dict[str, dict[str, float]]:
-    """By channel: seconds from the post until half, 95 of 100 and all of the sent were handed over. One query.
+    """By channel, the seconds from the post until 50 %, 95 % and all of the sent were handed over. One query.
 
-    What staff queued again is not among them. After compaction half and 95 of 100 may be told up to a tenth too long.
+    Deliveries that staff queued again do not count. After compaction the 50 % and 95 % may be up to a tenth too long.
     """
     timed = Tally.objects.filter(notice=notice, is_timed=True).order_by("created_at")
     moments: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
@@ -186,16 +189,16 @@ def _lags(notice: Notice) -> dict[str, dict[str, float]]:
 
 
 def _percentiles(notice: Notice, moments: list[tuple[datetime, int]]) -> dict[str, float]:
-    """`moments`: in order, and how many were handed over at each. Never negative: an update may be dated later than
-    the clock that stamped the delivery."""
+    """`moments`: in order of time, with how many were handed over at each. A lag is never negative, though the clock of
+    the update may be ahead of the clock of the delivery."""
     sent = list(accumulate(count for _, count in moments))
     wanted = {"lag_p50_seconds": 0.5, "lag_p95_seconds": 0.95, "lag_max_seconds": 1.0}
     at = {name: moments[bisect_left(sent, sent[-1] * part)][0] for name, part in wanted.items()}
     return {name: max(0.0, (moment - notice.created_at).total_seconds()) for name, moment in at.items()}
 
 
-def _unconnected(notice: Notice, line: Line) -> list[tuple[int | None, str]]:
-    """Accounts keep their rows, also when the notice is pruned."""
+def _unconnected(notice: Notice, line: ChannelCounts) -> list[tuple[int | None, str]]:
+    """The accounts behind `ChannelCounts.unconnected`. Their rows stay when the notice is pruned."""
     if line.left_out == line.suppressed:
         return []
     rows = Delivery.objects.filter(
@@ -206,7 +209,7 @@ def _unconnected(notice: Notice, line: Line) -> list[tuple[int | None, str]]:
 
 
 def totals() -> dict[str, Counter[str]]:
-    """Of all notices for the page's people that there ever were: by channel, sums by outcome. One query."""
+    """By channel, the sums by outcome over all notices to the page's people ever. One query."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     tallies = Tally.objects.filter(notice__audience=Notice.Audience.PAGE).order_by().values_list("channel", "outcome")
     for channel, outcome, count in tallies.annotate(total=Sum("count")):
@@ -215,7 +218,7 @@ def totals() -> dict[str, Counter[str]]:
 
 
 def oldest_waiting_seconds() -> dict[str, float]:
-    """By channel, how long the longest waiting delivery to the page's people has waited. Two queries, or one."""
+    """By channel, how long the oldest waiting delivery to the page's people has waited. One or two queries."""
     people = {"notice__audience": Notice.Audience.PAGE, "notice__pruned_at": None}
     tallies = Tally.objects.filter(**people, outcome__in=(Outcome.EXPECTED, *Tally.ENDED))
     found: dict[tuple[int, str], dict[str, int]] = defaultdict(dict)

@@ -1,4 +1,4 @@
-"""Addresses of people who asked to be forgotten, taken out of the ledger; the counts of the receipts stay."""
+"""Erasing a person's address from the ledger; the counts of receipts stay."""
 
 from typing import Any
 
@@ -10,6 +10,6 @@ from pages.models import Page
 
 
 def blank_address(sender: Any, page: Page, channel: str, address: str, **kwargs: Any) -> None:
-    """Receiver of `subscribers.forgetting.address_forgotten`. Rows that still wait are skipped when claimed."""
+    """Receiver of `subscribers.forgetting.address_forgotten`. Rows that still wait are suppressed when claimed."""
     rows = Delivery.objects.filter(notice__page=page, channel=channel, address=address)
     rows.update(address=Concat(Value("deleted:"), Cast("pk", CharField())), subscriber=None)

@@ -1,11 +1,11 @@
-"""The one way in which deliveries change their state: fenced, in bulk, and tallied in the same transaction.
+"""The only code that changes the state of deliveries: fenced, in bulk, with tallies in the same transaction.
 
-Where two of these meet, the UPDATE's own condition decides, and only rows that it changed are tallied:
+When two changes compete for a row, the condition of the UPDATE decides, and only rows that it changed are tallied:
 
-a sender records, its lease has run out        nothing moves, nothing is tallied
-the sweep takes back, the sender has recorded  nothing moves, nothing is tallied
-staff cancel, a sender claims first            the row is sent, and tallied by the sender
-staff try again, a sender records meanwhile    what ended before the look is put back, the rest is not
+a sender records after its lease has ended           nothing changes, nothing is tallied
+the sweep releases a row that was recorded already   nothing changes, nothing is tallied
+staff cancel after a sender has claimed the row      the row is sent, and the sender tallies it
+staff retry while a sender records                   rows that had ended when staff's query read them are retried
 """
 
 from collections import Counter
@@ -24,12 +24,12 @@ from delivery.models.deliveries import DeliveryQuerySet
 
 State = Delivery.State
 Outcome = Tally.Outcome
-# Rows looked at and changed in one go where their number is not known.
+# Rows read and changed at once where their number is not known.
 CHUNK = 5_000
 
 
-class Row(NamedTuple):
-    """How a delivery stands before it is moved: what receipts count of it."""
+class RowBefore(NamedTuple):
+    """The columns of a delivery that receipts count, as they are before a change."""
 
     pk: int
     notice_id: int
@@ -37,54 +37,55 @@ class Row(NamedTuple):
     state: str
     error: str
     tries: int
-    """Attempts that failed, without the one that runs."""
+    """Failed attempts, without the one that runs now."""
     ambiguous: bool
     again: bool
 
 
 class Change(NamedTuple):
-    """What becomes of rows."""
+    """The new values of rows."""
 
     state: State
     error: str | None = None
-    """None leaves it as it is."""
+    """None keeps the old one."""
     is_retrying: bool | None = None
-    """Whether an attempt has failed, where the row waits again; None leaves that as it is."""
+    """Whether a pending row has a failed attempt behind it; None keeps the old value."""
     ambiguous: bool = False
-    """True marks the row; False leaves the mark as it is."""
+    """True marks the row; False keeps the old mark."""
 
     @property
     def is_uncounted(self) -> bool:
-        """Claiming what waits and giving it back untried: no receipt changes."""
+        """Receipts do not count a claim, nor the release of an untried row: both leave it waiting."""
         return self == Change(self.state) and self.state in Delivery.WAITING
 
 
-Standing = tuple[Any, ...]
-"""A Row, or one with more behind it: a claim reads half a thousand of them at once."""
+RowValues = tuple[Any, ...]
+"""A RowBefore, or a longer tuple that begins with the same columns. A claim reads 500 of them, so none is converted."""
 _Key = tuple[int, str, Outcome, str, bool]
 _TALLIED = ("notice_id", "channel", "outcome", "reason", "is_timed", "count")
 _INSERT = f"INSERT INTO {Tally._meta.db_table} ({', '.join(_TALLIED)})"
 _UNLESS_ALL = "SELECT CASE WHEN COUNT(*) < %s THEN COALESCE(ARRAY_AGG(id), '{}') END FROM moved"
-_without_pk = itemgetter(slice(1, len(Row._fields)))
+_without_pk = itemgetter(slice(1, len(RowBefore._fields)))
 
 
 class Moves:
-    """The moves of one transaction, and what they add to the tallies."""
+    """The state changes of one transaction, and the tallies to append at its end."""
 
     def __init__(self) -> None:
         self._counts: Counter[_Key] = Counter()
 
     def move(
         self,
-        rows: Mapping[int, Standing],
+        rows: Mapping[int, RowValues],
         ids: Iterable[int],
         held: DeliveryQuerySet,
         change: Change,
         **columns: Any,
     ) -> set[int]:
-        """Change those of `ids` that still are among `held`; which those were.
+        """Apply `change` to those of `ids` that are still in `held`; returns the ids that changed.
 
-        `rows`: how each stands. `columns`: what else to write, of what no receipt counts.
+        `rows`: by id, the values of each before the change. `columns`: further columns to write, which receipts do not
+        count.
         """
         ids = set(ids)
         if not ids:
@@ -92,11 +93,11 @@ class Moves:
         moved = _update(ids, held, _columns(change) | columns)
         if not change.is_uncounted:
             for standing, count in Counter(map(_without_pk, map(rows.__getitem__, moved))).items():
-                self._tally(Row(0, *standing), count, change)
+                self._tally(RowBefore(0, *standing), count, change)
         return moved
 
-    def move_alike(self, rows: DeliveryQuerySet, row: Row, change: Change) -> int:
-        """Change all of `rows`, each of which stands like `row`: its ids are not even read; how many."""
+    def move_alike(self, rows: DeliveryQuerySet, row: RowBefore, change: Change) -> int:
+        """Apply `change` to all of `rows` without reading them, since each has the values of `row`; returns how many."""
         count = rows.update(**_columns(change))
         self._tally(row, count, change)
         return count
@@ -104,8 +105,8 @@ class Moves:
     def count(self, notice_id: int, channel: str, outcome: Outcome, count: int, reason: str = "") -> None:
         self._counts[notice_id, channel, outcome, reason, False] += count
 
-    def _tally(self, row: Row, count: int, change: Change) -> None:
-        """`count` rows that stood like this one have become what `change` says."""
+    def _tally(self, row: RowBefore, count: int, change: Change) -> None:
+        """Count that `count` rows with the values of `row` got those of `change`."""
         before = _counted(row.channel, row.state, row.error, is_retrying=row.tries > 0, is_ambiguous=row.ambiguous)
         after = _counted(
             row.channel,
@@ -123,17 +124,17 @@ class Moves:
             self._counts[row.notice_id, row.channel, outcome, reason, is_timed] += count
 
     def append(self) -> None:
-        """Write down what has changed on balance, in as few rows as that takes."""
+        """Insert one tally for each count that is not zero."""
         changed = [(*key, count) for key, count in self._counts.items() if count]
         if changed:
             values = ", ".join([f"({', '.join(['%s'] * len(_TALLIED))})"] * len(changed))
-            with connection.cursor() as cursor:  # the ORM takes longer than the database
+            with connection.cursor() as cursor:  # the ORM would take longer than the database does
                 cursor.execute(f"{_INSERT} VALUES {values}", [value for row in changed for value in row])
 
 
 @contextmanager
 def moving() -> Iterator[Moves]:
-    """One transaction; at its end the tallies of what was moved in it are appended."""
+    """Open a transaction; at its end the tallies of its state changes are appended."""
     with transaction.atomic():
         moves = Moves()
         yield moves
@@ -141,9 +142,9 @@ def moving() -> Iterator[Moves]:
 
 
 def move_all(moves: Moves, rows: DeliveryQuerySet, change: Change, **columns: Any) -> int:
-    """Change all of `rows`, which must no longer be among them once they are changed; how many.
+    """Apply `change` to all of `rows`, a query that must not match a row any more once it is changed; returns how many.
 
-    Rows that others hold are waited for, and looked at again then.
+    Waits for rows that another transaction has locked, and checks them again afterwards.
     """
     total, last = 0, 0
     while chunk := read(rows.filter(pk__gt=last).order_by("pk").select_for_update(), CHUNK):
@@ -152,11 +153,11 @@ def move_all(moves: Moves, rows: DeliveryQuerySet, change: Change, **columns: An
     return total
 
 
-def read(rows: DeliveryQuerySet, most: int | None = None) -> dict[int, Row]:
-    """How each row stands, by id; `most` at once."""
+def read(rows: DeliveryQuerySet, most: int | None = None) -> dict[int, RowBefore]:
+    """By id, the values of each row; at most `most` of them."""
     running = Case(When(state=State.SENDING, then=Value(1)), default=Value(0))
-    found = rows.annotate(tries=F("attempts") - running).values_list(*Row._fields)[:most]
-    return {values[0]: Row(*values) for values in found}
+    found = rows.annotate(tries=F("attempts") - running).values_list(*RowBefore._fields)[:most]
+    return {values[0]: RowBefore(*values) for values in found}
 
 
 def _columns(change: Change) -> dict[str, Any]:
@@ -173,7 +174,7 @@ def _columns(change: Change) -> dict[str, Any]:
 def _counted(
     channel: str, state: str, error: str, *, is_retrying: bool, is_ambiguous: bool
 ) -> set[tuple[Outcome, str]]:
-    """Under what a receipt counts such a row, with the reason."""
+    """The outcomes under which a receipt counts a row with these values, each with its reason."""
     counted: set[tuple[Outcome, str]] = set()
     if is_ambiguous:
         counted.add((Outcome.AMBIGUOUS, ""))
@@ -190,12 +191,14 @@ def _counted(
 
 
 def _update(ids: set[int], rows: DeliveryQuerySet, columns: Mapping[str, Any]) -> set[int]:
-    """UPDATE … RETURNING, which the ORM does not offer: which of `ids` were among `rows`, and are changed."""
+    """Run UPDATE … RETURNING, which the ORM does not offer; returns those of `ids` that were in `rows` and changed."""
     query: Any = rows.filter(pk__any_of=ids).order_by().query.chain(UpdateQuery)  # as QuerySet.update does
     query.add_update_values(columns)
     statement, params = query.get_compiler(rows.db).as_sql()
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":  # mostly all of them are, and reading so many ids costs more than that
+        if (
+            connection.vendor == "postgresql"
+        ):  # usually all changed, and then their number is cheaper to read than their ids
             cursor.execute(f"WITH moved AS ({statement} RETURNING id) {_UNLESS_ALL}", (*params, len(ids)))
             moved = cursor.fetchone()[0]
             return ids if moved is None else set(moved)

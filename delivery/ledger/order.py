@@ -1,14 +1,15 @@
-"""Which notice's rows leave first, where several have due rows on one channel.
+"""The order in which due rows of several notices leave on one channel.
 
-Ranks come first (Delivery.Rank). Accounts and subscribers of one rank are served by notice, in this order:
+Rows are ordered by rank first (Delivery.Rank). Within the ranks of accounts and subscribers the notices follow in this
+order:
 
-two incidents, both partly sent          the incident that began last
-two notices of one incident              as they were posted, so that nobody reads the end before the beginning
-retries of an older incident             after what is due of the newer one, before its rows that wait for a retry
-maintenance beside an outage             the outage, whichever began last
-letters, of which each is its own notice in the order in which they were asked for
+two incidents, both partly sent           the incident that began later goes first
+two notices of one incident               in the order of posting, so that nobody reads the end before the beginning
+retries of an older incident              after the due rows of the newer one, before its rows that are not due yet
+maintenance and an outage                 the outage goes first, whichever began later
+letters, each of which is its own notice  in the order in which they were requested
 
-What is not due holds up nobody: a notice counts only while it has a row whose time has come.
+Rows that are not due delay nobody: a notice takes part only while it has a due row.
 """
 
 from typing import NamedTuple
@@ -17,9 +18,10 @@ from django.db import connection
 
 from delivery.models import Delivery
 
-# Of each notice with waiting rows the one that is due first. Each step jumps to the next notice in the index
-# `delivery_due`, so a million rows of one notice cost as much as one. Written by hand, because the ORM takes longer than
-# the database. Subqueries instead of joins: of a notice that is new to its statistics, PostgreSQL would read all rows.
+# For each notice with pending rows, the row that is due first. Each step jumps to the next notice in the index
+# `delivery_due`, so a million rows of one notice cost as much as one. Written in SQL, because the ORM would take longer
+# than the database. Subqueries instead of joins: while PostgreSQL has no statistics about a new notice, a join would read
+# all of its rows.
 _FIRST_ROWS = f"""
 WITH RECURSIVE first_row (id) AS (
     SELECT (
@@ -51,7 +53,7 @@ WHERE due_at <= {now} ORDER BY rank,
     WHERE of_incident.thread = (SELECT notice.thread FROM delivery_notice notice WHERE notice.id = found.notice_id)
 ) DESC, found.notice_id
 """
-# The database's clock at the statement, in the form in which it keeps times.
+# The database's time at the start of the statement, in the form in which it stores times.
 _NOW = {"postgresql": "STATEMENT_TIMESTAMP()", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"}
 
 
@@ -61,12 +63,12 @@ class DueNotice(NamedTuple):
 
 
 def due_notices(channel: str) -> list[DueNotice]:
-    """Notices with due rows of accounts or subscribers, in the order in which these are to leave."""
+    """Notices with due rows of accounts or subscribers, in the order in which they must be sent."""
     return _select(_FIRST_ROWS + _DUE_IN_ORDER.format(now=_NOW[connection.vendor]), channel)
 
 
 def waiting_notices(channel: str) -> list[int]:
-    """Notices of accounts or subscribers with rows that wait, due or not."""
+    """Notices with pending rows of accounts or subscribers, due or not."""
     return [each.notice_id for each in _select(_FIRST_ROWS, channel)]
 
 

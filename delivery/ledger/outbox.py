@@ -1,4 +1,4 @@
-"""The way out: a notice is written with the update, and becomes one delivery for each recipient."""
+"""Publishing a notice in the transaction of its update, and expanding it to one delivery for each recipient."""
 
 import time
 from collections import Counter
@@ -13,29 +13,30 @@ from django.utils.translation import gettext
 from core.wake import wake_on_commit, wake_worker
 from delivery import registry
 from delivery.ledger import moves
-from delivery.ledger.moves import Change, Moves, Row
-from delivery.ledger.outcomes import release_expired
+from delivery.ledger.moves import Change, Moves, RowBefore
+from delivery.ledger.recording import release_expired
 from delivery.models import Delivery, Notice, Pause, Tally
 from delivery.models.deliveries import DeliveryQuerySet
 from pages.models import Page
 from subscribers.models import Subscriber
 
-# Subscribers looked at in one transaction: few enough to hold locks for a moment only.
+# Subscribers read in one transaction: few enough that its locks are held briefly.
 CHUNK = 5_000
-# Who sends goes on by itself while there is something; a task for each of 200 chunks takes as long as 100,000 rows.
-BELL_EVERY_SECONDS = 0.5
+# Running senders go on by themselves while rows are due; to wake them for each of 200 chunks costs as much as to insert
+# 100,000 rows.
+WAKE_EVERY_SECONDS = 0.5
 NOT_CONNECTED = "not connected"
 
 
 def publish(notice: Notice) -> Notice:
-    """Store a notice in the caller's transaction. Who is told is decided by fan_out."""
+    """Store a notice in the caller's transaction, and wake fan-out once it commits."""
     notice.save()
     wake_on_commit("delivery.tasks.fan_out", notice.pk)
     return notice
 
 
 def count_audience(page: Page, component_codes: list[str], incident_code: str) -> dict[str, int]:
-    """How many would be told now, by channel; a channel of unconnected accounts only counts 0."""
+    """By channel, how many recipients a notice posted now would have; 0 where no account of a channel is connected."""
     audience = Subscriber.objects.about(page, component_codes, incident_code).filter(
         channel__in=registry.subscriber_kinds()
     )
@@ -47,7 +48,7 @@ def count_audience(page: Page, component_codes: list[str], incident_code: str) -
 
 
 def unconnected_accounts(page: Page) -> list[str]:
-    """Sentences such as “X: @acme is not connected”, for the screen that says who will be told."""
+    """Sentences such as “X: @acme is not connected”, for the posting screen."""
     accounts = page.accounts.for_people().order_by("channel", "name")
     return [
         gettext("%(channel)s: %(name)s is not connected")
@@ -58,34 +59,34 @@ def unconnected_accounts(page: Page) -> list[str]:
 
 
 def cancel(notice: Notice) -> int:
-    """Tell nobody else; how many that spares. What a worker holds at this moment may still go out."""
+    """Suppress all pending deliveries of a notice; returns how many. Rows that a worker has claimed may still go out."""
     waiting = Delivery.objects.filter(notice=notice).pending()
     change = Change(Delivery.State.SUPPRESSED, "cancelled by staff")
     with moves.moving() as sparing:
         Notice.objects.filter(pk=notice.pk, cancelled_at=None).update(cancelled_at=Now())
         count = 0
-        for channel in registry.CHANNELS:  # of a million, nearly all were never tried
+        for channel in registry.CHANNELS:  # nearly all rows were never tried, and those need not be read one by one
             untried = waiting.filter(channel=channel, error="", attempts=0, ambiguous=False)
-            row = Row(0, notice.pk, channel, Delivery.State.PENDING, "", 0, ambiguous=False, again=False)
+            row = RowBefore(0, notice.pk, channel, Delivery.State.PENDING, "", 0, ambiguous=False, again=False)
             count += sparing.move_alike(untried, row, change)
         return count + moves.move_all(sparing, waiting, change)
 
 
 def requeue(deliveries: DeliveryQuerySet, *, also_sent: bool = False) -> int:
-    """Put those that failed, or ended without an answer, back in the queue with fresh attempts; how many.
+    """Put dead and unknown deliveries back to pending with fresh attempts; returns how many.
 
-    `also_sent`: those of people that were handed over, too. Posts of accounts are not repeated: everybody would see it.
+    `also_sent`: sent ones as well, but only those to people. A post of an account is public and must not appear twice.
 
-    What is paused is tried at once. Of a notice that is being pruned nothing is taken: its counts are final.
+    Paused channels and accounts are probed at once. Deliveries of a pruned notice stay: their counts are final.
     """
     wanted = Q(state__in=(Delivery.State.DEAD, Delivery.State.UNKNOWN))
     if also_sent:
         wanted |= Q(state=Delivery.State.SENT, account=None)
     failed = deliveries.filter(wanted)
     with moves.moving() as putting_back:
-        # The state is asked of the locked row; which rows were chosen, before that.
+        # The rows are chosen first; once they are locked, their state is checked again.
         chosen = failed.order_by().values("pk")
-        failed = Delivery.objects.filter(wanted, notice__in=_open(failed), pk__in=chosen)
+        failed = Delivery.objects.filter(wanted, notice__in=_lock_unpruned(failed), pk__in=chosen)
         channels = list(failed.order_by().values_list("channel", flat=True).distinct())
         accounts = list(failed.filter(account__isnull=False).order_by().values_list("address", flat=True).distinct())
         fresh = {"attempts": 0, "sent_at": None, "again": True, "queued_at": Now(), "next_attempt_at": Now()}
@@ -96,45 +97,45 @@ def requeue(deliveries: DeliveryQuerySet, *, also_sent: bool = False) -> int:
     return count
 
 
-def _open(failed: DeliveryQuerySet) -> list[int]:
-    """The notices of these deliveries, without those that are being pruned. Locks them, as retention.py does: what
-    was chosen is not deleted meanwhile."""
+def _lock_unpruned(failed: DeliveryQuerySet) -> list[int]:
+    """Lock the notices of these deliveries and return those that are not pruned. retention.py takes the same locks, so
+    it cannot delete the chosen rows meanwhile."""
     concerned = Notice.objects.filter(pk__in=failed.order_by().values("notice"))
     locked = concerned.select_for_update(no_key=True).order_by("pk")
     return [pk for pk, pruned_at in locked.values_list("pk", "pruned_at") if pruned_at is None]
 
 
 def expand(notice_id: int) -> bool:
-    """Insert the deliveries of a notice, chunk by chunk; False when another worker is at it.
+    """Insert the deliveries of a notice chunk by chunk; False when another worker is doing so.
 
-    Each chunk and the cursor behind it commit together, and senders hear of the first one at once, so the first mails
-    leave while the last rows are still being inserted. Running it twice, or dying half-way, is harmless.
+    Each chunk commits together with the cursor behind it, and senders are woken after the first one, so the first mails
+    leave while the last rows are still being inserted. A second run, or a crash half-way, is harmless.
     """
-    unheard: set[str] = set()
-    next_bell = 0.0
+    to_wake: set[str] = set()
+    next_wake = 0.0
     while True:
         with transaction.atomic():
             notice = _lock(notice_id)
             is_left = notice is not None and notice.expanded_at is None
             if notice and is_left:
                 with moves.moving() as listing:
-                    unheard.update(_insert_chunk(notice, listing))
-            if not is_left or time.monotonic() >= next_bell:
-                for channel in sorted(unheard):
+                    to_wake.update(_insert_chunk(notice, listing))
+            if not is_left or time.monotonic() >= next_wake:
+                for channel in sorted(to_wake):
                     wake_on_commit("delivery.tasks.send", channel)
-                unheard, next_bell = set(), time.monotonic() + BELL_EVERY_SECONDS
+                to_wake, next_wake = set(), time.monotonic() + WAKE_EVERY_SECONDS
         if not is_left:
             return notice is not None
 
 
 def _lock(notice_id: int) -> Notice | None:
-    """None when another transaction holds it. SQLite needs no row lock: its transactions take turns."""
+    """None when another transaction has locked the notice. SQLite needs no row lock: it runs one writer at a time."""
     return Notice.objects.select_for_update(skip_locked=True).filter(pk=notice_id).first()
 
 
 def _insert_chunk(notice: Notice, listing: Moves) -> list[str]:
-    """Insert the next rows and move the cursor; the channels that got any. Accounts come first, and are all that a
-    heartbeat goes to."""
+    """Insert the next rows and advance the cursor; returns the channels that got rows. Accounts come with the first
+    chunk; a heartbeat goes to accounts only."""
     end = None if notice.cancelled_at or notice.is_heartbeat else _chunk_end(notice)
     inserted: Counter[str] = Counter()
     if notice.cursor == 0 and not notice.cancelled_at:
@@ -155,7 +156,7 @@ def _insert_chunk(notice: Notice, listing: Moves) -> list[str]:
 
 
 def _insert_accounts(notice: Notice, listing: Moves) -> dict[str, int]:
-    """One row for each enabled account; one without credentials is on record as not told."""
+    """Insert one row for each enabled account, a suppressed one where credentials are missing; counts by channel."""
     known = set(notice.deliveries.filter(account__isnull=False).values_list("account_id", flat=True))
     of_page = notice.page.accounts.filter(enabled=True, audience=notice.audience)
     accounts = of_page.filter(channel__in=registry.CHANNELS).exclude(pk__in=known).order_by("pk")
@@ -181,8 +182,11 @@ def _insert_accounts(notice: Notice, listing: Moves) -> dict[str, int]:
 
 
 def _chunk_end(notice: Notice) -> int | None:
-    """The last subscriber of the next chunk; None after the last one. Counted before any choice is looked
-    at, so that a chunk costs the same however few of them want to hear of this."""
+    """The id of the last subscriber in the next chunk; None when no subscriber is left.
+
+    A chunk counts all active subscribers, not only those that follow the affected components, so that it costs the same
+    however few of them do.
+    """
     people = Subscriber.objects.active().filter(page=notice.page_id)
     ahead = people.filter(pk__gt=notice.cursor)
     ids = ahead.order_by("pk").values_list("pk", flat=True)
@@ -190,7 +194,7 @@ def _chunk_end(notice: Notice) -> int | None:
 
 
 def _insert_subscribers(notice: Notice, channel: str, end: int) -> int:
-    """INSERT … SELECT of the subscribers after the cursor, up to `end`; how many rows that made."""
+    """Insert a row for each subscriber after the cursor and up to `end` (INSERT … SELECT); returns how many."""
     people = Subscriber.objects.about(notice.page, notice.component_codes, notice.thread)
     audience = (
         people.filter(channel=channel, pk__gt=notice.cursor, pk__lte=end)
@@ -199,17 +203,20 @@ def _insert_subscribers(notice: Notice, channel: str, end: int) -> int:
     )
     try:
         with transaction.atomic():
-            return _insert(audience, is_careful=Subscriber.objects.following(notice.page, notice.thread).exists())
-    except IntegrityError:  # somebody has just stopped following this incident, and hears of the page as well
-        return _insert(audience, is_careful=True)
+            return _insert(audience, may_conflict=Subscriber.objects.following(notice.page, notice.thread).exists())
+    except IntegrityError:  # an address that also follows the page stopped following this incident after the check
+        return _insert(audience, may_conflict=True)
 
 
-def _insert(audience: QuerySet[Any, Any], *, is_careful: bool) -> int:
-    """How many rows that made. `is_careful`: one address may follow the page and this incident too, and is told
-    once. To look out for that doubles the cost of a row."""
+def _insert(audience: QuerySet[Any, Any], *, may_conflict: bool) -> int:
+    """Run the INSERT; returns how many rows it made.
+
+    `may_conflict`: an address that follows both the page and this incident appears twice in `audience` and must get one
+    row. ON CONFLICT doubles the cost of each row, so it is left out where nobody follows the incident.
+    """
     select, params = audience.query.sql_with_params()
     insert = f"INSERT INTO delivery_delivery (notice_id, channel, address, subscriber_id) {select}"
-    if is_careful:
+    if may_conflict:
         insert += " ON CONFLICT (notice_id, channel, address) DO NOTHING"
     with connection.cursor() as cursor:
         cursor.execute(insert, params)
@@ -217,9 +224,9 @@ def _insert(audience: QuerySet[Any, Any], *, is_careful: bool) -> int:
 
 
 def sweep() -> dict[str, int]:
-    """Find whatever is due although no task arrived, and wake a worker; counts by what was found.
+    """Wake workers for everything that is due, in case a task was lost; counts of what was found.
 
-    Harmless to run twice, or beside itself. Rows of a worker that died are released first.
+    It releases rows of lost workers first, and may run several times at once.
     """
     found = {"released": release_expired(), "notices": 0, "channels": 0}
     for notice_id in Notice.objects.filter(expanded_at=None).order_by("pk").values_list("pk", flat=True)[:100]:

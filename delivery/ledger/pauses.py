@@ -1,4 +1,4 @@
-"""What staff are told of a channel or an account that can reach nobody now: since when, why, and what follows."""
+"""Sentences for staff about paused channels and accounts: since when, why, and when they are tried again."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from pages.models import Page
 
 
 def paused() -> list[str]:
-    """A sentence for each channel or account that can reach nobody now: since when, and why."""
+    """A sentence for each paused channel or account: since when, and why."""
     return [describe(pause) for pause in Pause.objects.order_by("since")]
 
 
@@ -25,7 +25,7 @@ def describe(pause: Pause) -> str:
 
 
 def what_follows(pause: Pause) -> str:
-    """That staff need not do anything for those who wait; times are the deployment's."""
+    """When a paused channel or account is tried again, in the server's time zone."""
     at = timezone.localtime(pause.probe_at)
     if pause.probe_at <= timezone.now():
         return _("Nobody is forgotten: it is tried again by itself, now.")
@@ -33,17 +33,17 @@ def what_follows(pause: Pause) -> str:
 
 
 def explain(pauses: Iterable[Pause]) -> list[str]:
-    """For each, that it is paused and what follows."""
+    """For each pause, what is paused and when it is tried again."""
     return [f"{describe(pause).rstrip('.')}. {what_follows(pause)}" for pause in pauses]
 
 
 def on_the_way_of(page: Page) -> list[Pause]:
-    """Those that a page's updates meet: of whole channels, and of the page's own accounts."""
+    """The pauses that delay a page's updates: those of channels, and those of the page's accounts."""
     accounts = [account.address for account in page.accounts.for_people()]
     return list(Pause.objects.filter(key__in=[*registry.CHANNELS, *accounts]).order_by("since"))
 
 
 def _name(key: str) -> str:
-    """What staff call the channel or the account that a pause is about."""
+    """The name of a paused channel or account, as staff know it."""
     account = Account.objects.filter(pk=key.removeprefix("account:")).first() if key.startswith("account:") else None
     return f"{registry.label_of(account.channel)} ({account.name})" if account else registry.label_of(key)

@@ -1,7 +1,8 @@
 """Limits on messages a second: token buckets in the database, which all workers share.
 
-A bucket holds one second's worth. What a channel may send in all is taken before rows are claimed. Whose domain
-has no tokens left is given back and booked for a second of its own, so that no row is claimed again and again.
+A bucket holds the tokens of one second. The channel's own tokens are taken before rows are claimed. The tokens of a
+mail domain are taken afterwards: a claimed row that gets none is released until a time that is booked for it, so that
+it is not claimed again and again.
 """
 
 from collections import defaultdict
@@ -18,7 +19,7 @@ from delivery.models import Bucket
 
 
 def take(kind: str, channel: type[Channel], wanted: int) -> int:
-    """How many of `wanted` messages the channel may send now."""
+    """Take up to `wanted` tokens of the channel; returns how many it got."""
     rate = channel.rate()
     if not rate:
         return wanted
@@ -34,8 +35,11 @@ def give_back(kind: str, channel: type[Channel], unused: int) -> None:
         Bucket.objects.filter(pk=kind).update(tokens=F("tokens") + unused)
 
 
-def hold_back(kind: str, channel: type[Channel], recipients: Iterable[Recipient]) -> dict[int, datetime]:
-    """Those whose domain has had its share: by delivery id, when their turn is."""
+def take_shared(kind: str, channel: type[Channel], recipients: Iterable[Recipient]) -> dict[int, datetime]:
+    """Take a token for each recipient from the bucket of its `rate_key`, such as its mail domain.
+
+    Returns the recipients that got none: by delivery id, the time booked for each.
+    """
     rates = channel.shared_rates()
     if not rates:
         return {}
@@ -44,32 +48,32 @@ def hold_back(kind: str, channel: type[Channel], recipients: Iterable[Recipient]
         shared = channel.rate_key(recipient.address)
         if rate := rates.get(shared, rates.get("*", 0)):
             sharing[f"{kind}:{shared}", rate].append(recipient.delivery_id)
-    turns: dict[int, datetime] = {}
-    # In one order, so that two workers never wait for each other's.
+    booked: dict[int, datetime] = {}
+    # Every worker locks buckets in the same order, so that no two wait for each other.
     for (key, rate), delivery_ids in sorted(sharing.items()):
-        turns |= _share_out(key, rate, delivery_ids)
-    return turns
+        booked |= _take_from_shared(key, rate, delivery_ids)
+    return booked
 
 
-def _share_out(key: str, rate: int, delivery_ids: list[int]) -> dict[int, datetime]:
+def _take_from_shared(key: str, rate: int, delivery_ids: list[int]) -> dict[int, datetime]:
     with transaction.atomic():
         bucket, now = _fill(key, rate)
         granted = min(len(delivery_ids), int(bucket.tokens))
         late = delivery_ids[granted:]
         start = max(bucket.booked_until, now)
-        turns = {pk: start + timedelta(seconds=place / rate) for place, pk in enumerate(late, 1)}
+        booked = {pk: start + timedelta(seconds=place / rate) for place, pk in enumerate(late, 1)}
         Bucket.objects.filter(pk=key).update(
-            tokens=bucket.tokens - granted, filled_at=now, booked_until=max(turns.values(), default=start)
+            tokens=bucket.tokens - granted, filled_at=now, booked_until=max(booked.values(), default=start)
         )
-    return turns
+    return booked
 
 
 def _fill(key: str, rate: int) -> tuple[Bucket, datetime]:
-    """The bucket as it stands now, locked; and the database's time."""
+    """Lock a bucket and add the tokens of the time that has passed; returns it and the database's time."""
     start = timezone.now()
     Bucket.objects.get_or_create(key=key, defaults={"tokens": rate, "filled_at": start, "booked_until": start})
     bucket = Bucket.objects.select_for_update().get(pk=key)
-    # Asked once the lock is held: a statement that waited for it would give the time when it began to wait.
+    # Read the time after the lock is held: a statement that waits for the lock returns the time when it began to wait.
     now: datetime = Bucket.objects.filter(pk=key).values_list(Now(), flat=True).get()
     passed = max(0.0, (now - bucket.filled_at).total_seconds())
     bucket.tokens, bucket.filled_at = min(rate, bucket.tokens + rate * passed), now

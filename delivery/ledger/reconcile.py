@@ -1,6 +1,6 @@
-"""Whether the tallies are right: the deliveries themselves are counted and compared, each night and before pruning.
+"""Comparing tallies with the deliveries themselves, once a day and before a notice is pruned.
 
-Rows and tallies are read by one statement, so that both are from the same moment, whoever records meanwhile.
+One statement reads rows and tallies, so that both are from the same moment whatever is recorded meanwhile.
 """
 
 import logging
@@ -18,16 +18,17 @@ log = logging.getLogger(__name__)
 State, Outcome = Delivery.State, Tally.Outcome
 CHECKED_EVERY = timedelta(hours=20)
 Difference = Counter[tuple[str, str, str]]
-"""How many more there are than tallied, by channel, outcome and reason; negative when there are fewer. Of what was sent
-no row keeps a reason."""
+"""By channel, outcome and reason, how many deliveries there are more than tallied; negative when there are fewer. The
+reason of SENT is always "", because a sent row does not store one."""
 _MARKS = ("retrying", "ambiguous", "bounced")
 
 
 def reconcile(seconds: float, *, everything: bool = False, repair: bool = False) -> tuple[int, bool]:
-    """Compare what was not compared lately, or everything, for so many seconds at most; how many notices were wrong, and
-    whether time ran out.
+    """Compare notices that were not compared within CHECKED_EVERY, for at most so many seconds; returns how many were
+    wrong, and whether time ran out.
 
-    `repair`: append what is missing. Pruned notices are left out, for their tallies are all that is left of them.
+    `everything`: compare all notices. `repair`: append the tallies that are missing. Pruned notices are never compared,
+    because their rows are deleted.
     """
     until = time.monotonic() + seconds
     wrong = 0
@@ -42,11 +43,17 @@ def reconcile(seconds: float, *, everything: bool = False, repair: bool = False)
 
 
 def check(notice_id: int, *, repair: bool = False) -> bool:
-    """Compare one notice, and note for staff by how much it is wrong; whether it was right."""
+    """Compare one notice and store for staff by how many deliveries it is wrong; True when it is right."""
     difference = differences(notice_id)
     size = _size(difference)
     if size:
-        log.error("rows and tallies differ: notice=%s deliveries=%d repaired=%s", notice_id, size, repair)
+        log.error(
+            "a receipt differs from its deliveries (manage.py reconcile --repair corrects it): "
+            "notice=%s deliveries=%d repaired=%s",
+            notice_id,
+            size,
+            repair,
+        )
     if size and repair:
         _append(notice_id, difference)
     Notice.objects.filter(pk=notice_id).update(checked_at=Now(), miscounted=0 if repair else size)
@@ -54,7 +61,7 @@ def check(notice_id: int, *, repair: bool = False) -> bool:
 
 
 def differences(notice_id: int) -> Difference:
-    """Without those that are zero; one query."""
+    """The differences of one notice that are not zero; one query."""
     difference: Difference = Counter()
     for is_row, channel, outcome, reason, count, *marks in _rows(notice_id).union(_tallies(notice_id), all=True):
         if not is_row:
@@ -99,7 +106,8 @@ def _tallies(notice_id: int) -> "QuerySet[Tally, tuple[bool, str, str, str, int,
 
 
 def _size(difference: Difference) -> int:
-    """Of how many deliveries at least: one that is missing, or that stands elsewhere than was tallied, is one."""
+    """The least number of deliveries that explains the difference: a delivery that is missing, or whose state is not the
+    tallied one, counts once."""
     marks: Counter[str] = Counter()
     more = fewer = 0
     for (_, outcome, _), count in difference.items():
@@ -111,7 +119,7 @@ def _size(difference: Difference) -> int:
 
 
 def _append(notice_id: int, difference: Difference) -> None:
-    """What others append meanwhile is right by itself, and stays."""
+    """Append the difference as tallies. Tallies that others append meanwhile are correct and stay."""
     Tally.objects.bulk_create(
         Tally(notice_id=notice_id, channel=channel, outcome=outcome, reason=reason, count=count, created_at=Now())
         for (channel, outcome, reason), count in difference.items()

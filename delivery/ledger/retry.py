@@ -1,10 +1,10 @@
-"""When and whether to try again. A pure table: the ledger keeps the times, nobody sleeps.
+"""Whether and when to try again. Pure functions: the wait is stored in the row, and no worker sleeps.
 
-skipped                      suppressed, with the reason
-nobody can be reached        pending again, the attempt not counted; the channel or account pauses
-this one cannot be helped    dead
-no answer                    pending again and marked ambiguous; unknown where a repeat would be worse
-anything else                pending again after a while; dead (unknown when ever ambiguous) after the last try
+skip         suppressed, with the reason
+pause        pending again, the attempt not counted; the channel or account pauses
+permanent    dead
+ambiguous    pending again and marked ambiguous; unknown on a channel that must not repeat messages
+other errors pending again after a wait; after the last attempt dead, or unknown if any attempt was ambiguous
 """
 
 import random
@@ -27,16 +27,16 @@ class Verdict(NamedTuple):
     error: str = ""
     wait_seconds: float = 0.0
     counts: bool = True
-    """False gives the attempt back."""
+    """Whether the attempt counts."""
     ambiguous: bool = False
-    """True marks the row; False leaves the mark as it is."""
+    """True marks the row; False keeps the old mark."""
 
 
 HANDED_OVER = Verdict(State.SENT)
 
 
 def judge(channel: type[Channel], error: DeliveryError | None, attempts: int, *, was_ambiguous: bool) -> Verdict:
-    """`attempts` includes the one that ended with `error`; None means handed over."""
+    """What to record for an attempt that ended with `error`; None means sent. `attempts` includes this one."""
     if error is None:
         return HANDED_OVER
     reason = str(error)[:ERROR_LIMIT]
@@ -55,7 +55,8 @@ def judge(channel: type[Channel], error: DeliveryError | None, attempts: int, *,
 
 
 def wait_seconds(attempts: int, retry_after: float | None = None) -> float:
-    """How long to wait after so many attempts, up to a fifth longer by chance so that herds part."""
+    """How long to wait after so many attempts. Up to a fifth is added at random, so that rows that failed together are
+    not all tried again together."""
     wait: float = DELAYS[min(attempts, len(DELAYS)) - 1]
     if retry_after is not None:
         wait = max(wait, min(retry_after, LONGEST_WAIT_SECONDS))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.files import replace_file
 from delivery.contract import DeliveryError
-from delivery.mail.smtp.message import Message
+from delivery.mail.smtp.outgoing_mail import OutgoingMail
 
 
 class MailFolder:
@@ -16,7 +16,7 @@ class MailFolder:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def carry(self, messages: Iterable[Message]) -> Iterator[tuple[Message, DeliveryError | None]]:
+    def send_all(self, messages: Iterable[OutgoingMail]) -> Iterator[tuple[OutgoingMail, DeliveryError | None]]:
         """Each message comes back with its error or None: a full disk, a directory that cannot be written."""
         for message in messages:
             try:
@@ -26,7 +26,7 @@ class MailFolder:
             else:
                 yield message, None
 
-    def _write(self, message: Message) -> None:
+    def _write(self, message: OutgoingMail) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace_file(self.directory / f"{message.name}.eml", message.mail, is_synced=False)
 

@@ -15,7 +15,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from functools import lru_cache
 
-from delivery.mail.smtp.message import END
+from delivery.mail.smtp.outgoing_mail import END
 
 SOFT_BREAK = b"=\r\n"
 # What may be put into a slot of a body without encoding it again; no dot at the start, which SMTP would want doubled.
@@ -46,7 +46,7 @@ class PrebuiltMail:
     body: tuple[bytes | str, ...]
 
     def stuffed(self) -> "PrebuiltMail":
-        """The same, to be filled as it follows DATA (delivery/smtp/message.py): each slot follows a line that
+        """The same, to be filled as it follows DATA (delivery/mail/smtp/outgoing_mail.py): each slot follows a line that
         is not empty, so all dots that can start a line are in the pieces."""
         stuffed = (each if isinstance(each, str) else each.replace(b"\r\n.", b"\r\n..") for each in self.body)
         return PrebuiltMail(self.headers, (*stuffed, END))

@@ -1,7 +1,7 @@
-"""The ledger: what is to be told (Notice), to whom (Delivery), and how it went.
+"""The tables of the ledger: Notice (the message), Delivery (one recipient and its state), Tally (counts).
 
-For each notice, at every moment: expected = sent + suppressed + dead + unknown + pending, where "pending"
-counts rows that wait or are in a worker's hands. States only move forward; see docs/architecture.md.
+For each notice, always: expected = sent + suppressed + dead + unknown + pending, where "pending" counts rows that wait
+or that a worker has claimed. See docs/architecture.md.
 """
 
 from delivery.mail.bounces.models import BounceEvent, MailboxReading

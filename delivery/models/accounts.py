@@ -1,4 +1,4 @@
-"""Where we post on a channel as ourselves."""
+"""Accounts: destinations on a channel that staff own."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ ACCOUNT = "account:"
 
 class AccountQuerySet(models.QuerySet["Account"]):
     def for_people(self) -> "AccountQuerySet":
-        """Those that updates are posted on: switched on, and not the canary's."""
+        """The accounts that updates are posted on: enabled, and not the canary's."""
         return self.filter(enabled=True, audience=Notice.Audience.PAGE)
 
 
@@ -53,16 +53,16 @@ class Account(models.Model):
 
     @property
     def address(self) -> str:
-        """How deliveries and pauses call it: “account:7”. On a channel that writes to people, the option of that name."""
+        """The address in deliveries and pauses: “account:7”, or the option `address` on a channel that writes to people."""
         if self.channel in registry.CHANNELS and not registry.load(self.channel).for_accounts:
             return str(self.option("address"))
         return f"{ACCOUNT}{self.pk}"
 
     @property
     def is_connected(self) -> bool:
-        """Whether it has all the credentials its channel needs, and they were not refused."""
+        """Whether it has all required secrets and the other side did not refuse them."""
         return self.channel in registry.CHANNELS and registry.load(self.channel).is_connected(self)
 
     def option(self, name: str) -> Any:
-        """What staff chose, else what the channel's form begins with. Raises KeyError for a name it does not know."""
+        """The stored option, or the initial value in the channel's form. Raises KeyError for an unknown name."""
         return self.options.get(name, registry.load(self.channel).Options.base_fields[name].initial)

@@ -1,4 +1,4 @@
-"""Who is told, and how it went."""
+"""Deliveries: one row for each recipient of a notice, with its state."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -22,19 +22,19 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(state=Delivery.State.PENDING)
 
     def waiting(self) -> "DeliveryQuerySet":
-        """What a receipt calls pending: in a worker's hands, too."""
+        """The rows that a receipt counts as pending: waiting, or claimed by a worker."""
         return self.filter(state__in=Delivery.WAITING)
 
     def of_subscribers(self) -> "DeliveryQuerySet":
-        """Without those of accounts: few, nobody's address, and asked for as long as the incident is shown (the
-        first post that later ones reply to, a post's id in the public documents)."""
+        """The deliveries to people. Those of accounts hold no personal address and are needed as long as the incident is
+        shown: later posts reply to the first one, and public documents show a post's id."""
         return self.filter(account=None).exclude(address__startswith=ACCOUNT)
 
     def due(self, channel: str, closed: Collection[str] | None = None) -> "DeliveryQuerySet":
-        """Waiting rows of a channel whose time has come, except on paused accounts; by rank and notice, longest due first.
-        Which notice goes first is said in delivery/ledger/order.py.
+        """Pending rows of a channel whose `next_attempt_at` has come, except on paused accounts; ordered by rank and notice,
+        longest due first. delivery/ledger/order.py says which notice goes first.
 
-        `closed`: the keys of pauses that are not to be probed yet, where they are known; else they are read.
+        `closed`: the keys of pauses that must not be probed yet; read from the database if not given.
         """
         ready = self.pending().filter(channel=channel, next_attempt_at__lte=Now())
         if closed is None:
@@ -44,7 +44,7 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return ready.exclude(address__in=closed).order_by("rank", "notice_id", "next_attempt_at")
 
     def expired(self) -> "DeliveryQuerySet":
-        """Rows whose worker has not come back in time."""
+        """Claimed rows whose lease has ended, because their worker died or hangs."""
         return self.filter(state=Delivery.State.SENDING, lease_until__lte=Now())
 
     def first_post(self, account: Account, thread: str) -> Remote:
@@ -71,7 +71,7 @@ class Delivery(models.Model):
         UNKNOWN = "unknown", _("Outcome unknown")
 
     class Rank(models.IntegerChoices):
-        """Who is told first. A heartbeat behind a million mails would say nothing about the way that they take."""
+        """The order of sending. A heartbeat that waits behind a million mails could not measure whether messages arrive."""
 
         HEARTBEAT = 0, _("Heartbeat")
         ACCOUNT = 10, _("Account")

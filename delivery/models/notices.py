@@ -1,4 +1,4 @@
-"""What is to be told."""
+"""Notices: the messages that the ledger delivers."""
 
 from datetime import datetime
 
@@ -14,12 +14,15 @@ from pages.models import Page
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def for_people(self) -> "NoticeQuerySet":
-        """What the page's people are told: no heartbeats, letters or test messages."""
+        """The notices to the page's people: no heartbeats, letters or test messages."""
         return self.filter(audience=Notice.Audience.PAGE)
 
     def to_prune(self, before: datetime) -> "NoticeQuerySet":
-        """Those from before that moment, in a thread the oldest first: who is told an old update late is
-        spared it when a newer one got there (claims.py), and only the newer one's row says so."""
+        """Notices created before that moment that may be pruned, the oldest of each thread first.
+
+        An older notice of the thread must be pruned first: claims.py suppresses a late row when a newer one of its thread
+        was sent to the address, and only the newer one's row shows that.
+        """
         older = Notice.objects.filter(thread=OuterRef("thread"), pk__lt=OuterRef("pk"), pruned_at=None)
         counted = self.for_people().filter(expanded_at__isnull=False, miscounted=0)
         ripe = counted.filter(pruned_at=None, created_at__lt=before)
@@ -30,17 +33,17 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 
 
 class Notice(models.Model):
-    """What is to be told, frozen when the update was posted: later edits do not change what goes out."""
+    """A message to deliver. It is frozen when the update is posted: later edits do not change what goes out."""
 
     class Stage(models.TextChoices):
-        """Where in its thread this notice stands; X posts carry a link only at both ends by default."""
+        """The notice's place in its thread. By default only the first and the last post on X have a link."""
 
         FIRST = "first", _("First")
         MIDDLE = "middle", _("Middle")
         LAST = "last", _("Last")
 
     class Audience(models.TextChoices):
-        """Whom it is for."""
+        """The recipients it is for."""
 
         PAGE = "page", _("The page's people")
         CANARY = "canary", _("The canary")
@@ -120,10 +123,10 @@ class Notice(models.Model):
 
     @property
     def is_heartbeat(self) -> bool:
-        """Goes to the canary's own destinations alone, to show that messages arrive."""
+        """Whether it goes to the canary's destinations only, to prove that messages arrive."""
         return self.audience == self.Audience.CANARY
 
     @property
     def is_letter(self) -> bool:
-        """Goes to one person, who waits for it."""
+        """Whether it goes to one person, who waits for it."""
         return self.audience == self.Audience.PERSON

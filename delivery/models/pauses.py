@@ -1,4 +1,4 @@
-"""What holds deliveries back: a channel or account that reaches nobody, and rates."""
+"""What delays deliveries: pauses of channels and accounts that reach nobody, and token buckets for rates."""
 
 from datetime import timedelta
 
@@ -11,16 +11,17 @@ from django.utils.translation import gettext_lazy as _
 
 class PauseQuerySet(models.QuerySet["Pause"]):
     def closed(self) -> "PauseQuerySet":
-        """Those whose next probe is not due yet."""
+        """The pauses whose next probe is not due yet."""
         return self.filter(probe_at__gt=Now())
 
     def by_key(self) -> dict[str, bool]:
-        """What is paused, and whether its next probe is not due yet."""
+        """By key of what is paused, whether it is closed: its next probe is not due yet."""
         closed = ExpressionWrapper(Q(probe_at__gt=Now()), output_field=models.BooleanField())
         return dict(self.annotate(is_closed=closed).values_list("key", "is_closed"))
 
     def begin(self, key: str, reason: str, retry_after: float | None = None) -> None:
-        """Start a pause, or prolong it after a probe that failed: 10 s, doubled each time up to 5 minutes."""
+        """Start a pause, or prolong it after a failed probe: `retry_after` seconds, or 10 s doubled each time up to 5
+        minutes."""
         pause, is_new = self.get_or_create(key=key, defaults={"reason": reason[:255], "probe_at": timezone.now()})
         failures = 1 if is_new else pause.failures + 1
         seconds = retry_after or min(10 * 2 ** min(failures - 1, 10), 300)
@@ -28,10 +29,11 @@ class PauseQuerySet(models.QuerySet["Pause"]):
 
 
 class Pause(models.Model):
-    """A channel ("email") or an account ("account:7") that can reach nobody: refused credentials, no server.
+    """A channel ("email") or an account ("account:7") that can reach nobody now, for example because of refused
+    credentials.
 
-    While it is closed nothing is claimed for it and no attempt is counted. From `probe_at` on a small batch
-    tries again; the first success deletes the row.
+    Until `probe_at` nothing is claimed for it. Then a small batch, the probe, tries again; its first success deletes the
+    pause.
     """
 
     key = models.CharField(max_length=40, primary_key=True)
@@ -47,7 +49,8 @@ class Pause(models.Model):
 
 
 class Bucket(models.Model):
-    """How much may still be sent now: by a channel ("email"), or to a domain ("email:example.com"). See rates.py."""
+    """A token bucket: how much a channel ("email") may send now, or a channel to one domain ("email:example.com"). See
+    delivery/ledger/rates.py."""
 
     key = models.CharField(max_length=300, primary_key=True)
     tokens = models.FloatField(help_text=_("Messages that might go out at once, at `filled_at`."))

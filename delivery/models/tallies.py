@@ -1,4 +1,4 @@
-"""What the receipts are sums of: how many deliveries of a notice came to, or left, a state."""
+"""Tallies: how many deliveries of a notice reached or left a state. Receipts are sums of tallies."""
 
 from django.db import models
 from django.db.models import Q
@@ -11,14 +11,14 @@ from delivery.models.notices import Notice
 
 
 class Tally(models.Model):
-    """Appended in the transaction that moves the deliveries (delivery/ledger/moves.py), never changed. Compaction
-    replaces many by their sums (delivery/ledger/compaction.py).
+    """A count that is appended in the transaction that changes the deliveries (delivery/ledger/moves.py). It is never
+    changed; compaction replaces many by their sums (delivery/ledger/compaction.py).
 
-    How many wait is not tallied: it is what was expected less what has ended.
+    Pending deliveries are not tallied: they are the expected ones less those that have ended.
     """
 
     class Outcome(models.TextChoices):
-        """What a receipt counts. One delivery may count under several."""
+        """What a receipt counts. One delivery may count under several outcomes."""
 
         EXPECTED = "expected", _("Listed by fan-out")
         SENT = "sent", _("Sent; the reason says where to, when that is not the recipient")

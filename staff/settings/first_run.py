@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from core.sub_path import path_of, sub_path
-from delivery.ledger.letters import queue_staff_letter
+from delivery.ledger.single_recipient import queue_staff_letter
 from delivery.registry import warnings
 from pages.models import Page, SetupStep
 from pages.rights import require_right

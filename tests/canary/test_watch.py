@@ -242,7 +242,7 @@ def test_an_alarm_channel_that_fails_stops_no_other_and_is_tried_again(watch: Wa
     assert len(said(wires)) == 1
     assert len(wires.pagerduty.requests) == 1, "not each few seconds"
     shown = admin_client.get("/staff/").text
-    assert "could not be told by PagerDuty: it has trouble (500)" in shown
+    assert "could not be told by PagerDuty: the server has an error (500)" in shown
     assert "heartbeats by mail did not arrive" in shown
 
     wires.pagerduty.answer = lambda sent: Reply(202)

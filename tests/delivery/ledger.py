@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Count
 
-from delivery.ledger.moves import Row, _counted, read
+from delivery.ledger.moves import RowBefore, _counted, read
 from delivery.ledger.reconcile import differences
 from delivery.models import Delivery, Notice, Tally
 from delivery.receipt import build_receipt
@@ -45,7 +45,7 @@ def retally() -> None:
             _tally(row, Tally.Outcome.BOUNCED, bounced_at)
 
 
-def _tally(row: Row, outcome: str, at: datetime, **fields: Any) -> None:
+def _tally(row: RowBefore, outcome: str, at: datetime, **fields: Any) -> None:
     Tally.objects.create(
         notice_id=row.notice_id, channel=row.channel, outcome=outcome, count=1, created_at=at, **fields
     )

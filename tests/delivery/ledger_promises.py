@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from delivery.ledger.counting import brief_lines
+from delivery.ledger.counting import count_channels
 from delivery.ledger.reconcile import differences
 from delivery.models import Delivery, Notice
 from tests.delivery.ledger_workers import World
@@ -91,7 +91,7 @@ class Promises:
             assert row.state != State.SENDING or row.lease_until
             counted[row.notice_id][row.channel] += 1
             ended[row.notice_id][row.state] += row.state not in WAITING
-        lines = brief_lines(notices)
+        lines = count_channels(notices)
         for notice in notices:
             assert counted[notice.pk] == {line.channel: line.expected for line in lines[notice.pk]}
             assert not differences(notice.pk), "each sum of tallies is the count of rows, with reasons and marks"

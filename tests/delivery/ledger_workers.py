@@ -18,10 +18,10 @@ from greenlet import getcurrent, greenlet
 
 from delivery import registry
 from delivery.channels import email
-from delivery.contract import Channel, DeliveryError, Outcome, Recipient, Remote
-from delivery.ledger import claims, outbox, outcomes, sender
-from delivery.ledger.outcomes import Batch
-from delivery.mail.smtp.message import Message
+from delivery.contract import Channel, DeliveryError, Recipient, Remote, SendResult
+from delivery.ledger import claims, outbox, recording, sender
+from delivery.ledger.recording import Batch
+from delivery.mail.smtp.outgoing_mail import OutgoingMail
 from delivery.models import Delivery, Notice, Pause
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def this_worker() -> Worker:
 class Wire:
     """Takes the place of the connections to a mail server."""
 
-    def carry(self, messages: Iterable[Message]) -> Iterator[tuple[Message, DeliveryError | None]]:
+    def send_all(self, messages: Iterable[OutgoingMail]) -> Iterator[tuple[OutgoingMail, DeliveryError | None]]:
         for message in messages:
             found = MESSAGE_ID.search(message.mail)
             assert found
@@ -178,7 +178,7 @@ class Stage:
         self._real_claim = claims.claim
         patch.setattr(claims, "claim", self._claim)
         for name in ("record", "release", "renew"):
-            patch.setattr(outcomes, name, self._fenced(getattr(outcomes, name)))
+            patch.setattr(recording, name, self._fenced(getattr(recording, name)))
 
     def monotonic(self) -> float:
         return self.world.seconds
@@ -211,9 +211,9 @@ class Stage:
     def _fenced(self, change: Callable[..., Any]) -> Callable[..., Any]:
         """Watches that a batch changes no rows but those that it holds."""
 
-        def watched(batch: Batch, rows: Iterable[Outcome | int] = (), **columns: Any) -> Counter[str] | None:
+        def watched(batch: Batch, rows: Iterable[SendResult | int] = (), **columns: Any) -> Counter[str] | None:
             rows = list(rows)
-            ids = [row.delivery_id if isinstance(row, Outcome) else row for row in rows] or list(batch.recipients)
+            ids = [row.delivery_id if isinstance(row, SendResult) else row for row in rows] or list(batch.recipients)
             others = Delivery.objects.filter(pk__in=ids).exclude(claimed_by=batch.token, state=Delivery.State.SENDING)
             before = list(others.order_by("pk").values_list())
             result = change(batch, rows, **columns) if change.__name__ != "renew" else change(batch)

@@ -10,8 +10,8 @@ from django.conf import settings as django_settings
 from django.utils import timezone
 from pytest_django import Settings
 
-from delivery.ledger import compaction, letters, outbox
-from delivery.ledger.counting import count_line_by_line
+from delivery.ledger import compaction, outbox, single_recipient
+from delivery.ledger.counting import count_channels_in_detail
 from delivery.mail import message_ids
 from delivery.mail.bounces import events
 from delivery.mail.bounces.events import MAILBOX, note
@@ -132,7 +132,7 @@ def test_no_address_is_kept(delivery: Delivery):
 
 
 def test_a_returned_confirmation_suppresses_too(person: Subscriber):
-    letters.queue_letter(None, person, "abcdefghijkl")
+    single_recipient.queue_letter(None, person, "abcdefghijkl")
     about = message_ids.of_delivery("letter", Delivery.objects.get().pk, "acme.example")
 
     assert note(source=MAILBOX, event_id=about, kind=EventKind.HARD, address="", message_id=about.strip("<>"))
@@ -154,7 +154,7 @@ def test_the_receipt_tells_of_what_came_back_before_and_after_its_counts_are_kep
     mailed(notice)
     first, second, _ = notice.deliveries.order_by("pk")
     returned(first)
-    assert count_line_by_line(notice)[0].bounced == 1
+    assert count_channels_in_detail(notice)[0].bounced == 1
 
     assert compaction.compact(notice.pk)
     for _ in range(3):

@@ -11,10 +11,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from delivery.channels.email import Email
-from delivery.contract import DeliveryError, Outcome
-from delivery.ledger import outbox, outcomes
+from delivery.contract import DeliveryError, SendResult
+from delivery.ledger import outbox, recording
 from delivery.ledger.claims import claim
-from delivery.ledger.outcomes import Batch, record, release_expired
+from delivery.ledger.recording import Batch, record, release_expired
 from delivery.models import Account, Delivery, Notice, Pause
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.ledger import assert_ledger_balances, retally
@@ -88,7 +88,7 @@ def test_rows_whose_time_has_not_come_are_left(expanded: Notice):
 def test_a_sent_row_keeps_when_it_was_sent(expanded: Notice):
     batch = taken()
 
-    counts = record(batch, [Outcome(pk) for pk in list(batch.recipients)])
+    counts = record(batch, [SendResult(pk) for pk in list(batch.recipients)])
 
     assert counts == {"sent": 4}
     row = expanded.deliveries.first()
@@ -104,10 +104,10 @@ def test_a_worker_that_was_away_too_long_changes_nothing(expanded: Notice):
     expanded.deliveries.update(lease_until=PAST)
     assert release_expired() == 4
     other = taken()
-    record(other, [Outcome(pk) for pk in list(other.recipients)])
+    record(other, [SendResult(pk) for pk in list(other.recipients)])
     sent = list(expanded.deliveries.values_list("pk", "sent_at"))
 
-    counts = record(late, [Outcome(pk, DeliveryError("no", permanent=True)) for pk in list(late.recipients)])
+    counts = record(late, [SendResult(pk, DeliveryError("no", permanent=True)) for pk in list(late.recipients)])
 
     assert counts.total() == 0
     assert list(expanded.deliveries.values_list("pk", "sent_at")) == sent
@@ -120,7 +120,7 @@ def test_a_late_worker_cannot_record_over_a_claim_that_is_still_running(expanded
     release_expired()
     taken()
 
-    record(late, [Outcome(pk) for pk in list(late.recipients)])
+    record(late, [SendResult(pk) for pk in list(late.recipients)])
 
     assert set(expanded.deliveries.values_list("state", "attempts")) == {("sending", 2)}
 
@@ -171,7 +171,7 @@ def test_the_lease_is_as_long_as_the_setting_says(expanded: Notice, settings: Se
     assert timedelta(seconds=20) < first - timezone.now() <= timedelta(seconds=31)
 
     settings.DELIVERY_LEASE_SECONDS = 90
-    outcomes.renew(batch)
+    recording.renew(batch)
 
     renewed = expanded.deliveries.earliest("pk").lease_until
     assert renewed
@@ -310,7 +310,7 @@ def test_an_address_that_does_not_exist_is_never_written_to_again(expanded: Noti
     batch = taken(size=1)
     (recipient,) = batch.recipients.values()
 
-    record(batch, [Outcome(recipient.delivery_id, DeliveryError("550 5.1.1 no such user", gone=True))])
+    record(batch, [SendResult(recipient.delivery_id, DeliveryError("550 5.1.1 no such user", gone=True))])
 
     assert expanded.deliveries.get(pk=recipient.delivery_id).state == "dead"
     assert Suppression.objects.covers("email", recipient.address)
@@ -327,7 +327,7 @@ def test_claiming_and_recording_cost_the_same_number_of_queries_for_any_size(
 
         with CaptureQueriesContext(connection) as captured:
             batch = taken(size=size)
-            record(batch, [Outcome(pk) for pk in list(batch.recipients)])
+            record(batch, [SendResult(pk) for pk in list(batch.recipients)])
         return len(captured)
 
     assert queries(10) == queries(200)

@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from pytest_django import Settings
 
-from delivery.ledger import outbox, outcomes, sender
+from delivery.ledger import outbox, recording, sender
 from delivery.models import Delivery, Notice
 from subscribers.models import Subscriber, Suppression, address_hash
 from tests.delivery.ledger import assert_ledger_balances
@@ -81,7 +81,7 @@ def _somebody_waits_for_us() -> bool:
 @pytest.fixture
 def meet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Opponent], list[Any]]]:
     """Let the opponent in when something is recorded for the first time; the list fills with what that leads to."""
-    real, ends = outcomes.record, list[Any]()
+    real, ends = recording.record, list[Any]()
     pool = ThreadPoolExecutor(1)
     fights: list[Future[None]] = []
 
@@ -103,7 +103,7 @@ def meet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Opponent], list[
                 ends.append(type(error.__cause__))
                 raise
 
-        monkeypatch.setattr(outcomes, "record", record)
+        monkeypatch.setattr(recording, "record", record)
         return ends
 
     yield set_up
@@ -178,25 +178,25 @@ def test_a_deadlock_while_claiming_gives_the_rows_back_untried(
     assert_everybody_was_told_once(five, server, *REST)
 
 
-def test_a_deadlock_while_leases_are_prolonged_does_not_put_what_is_in_flight_in_doubt(
+def test_a_deadlock_while_leases_are_prolonged_does_not_make_messages_under_way_ambiguous(
     five: Notice, server: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "RECORD_EVERY_SECONDS", 0.0)  # after each mail, which prolongs the others' leases
-    real, failures = outcomes.renew, [OperationalError("deadlock detected")] * 2
+    real, failures = recording.renew, [OperationalError("deadlock detected")] * 2
 
-    def renew(batch: outcomes.Batch) -> None:
+    def renew(batch: recording.Batch) -> None:
         if failures:
             raise failures.pop()
         real(batch)
 
-    monkeypatch.setattr(outcomes, "renew", renew)
-    real_shift = sender._Shift.__init__
+    monkeypatch.setattr(recording, "renew", renew)
+    real_init = sender._BatchSender.__init__
 
-    def always_due(shift: Any, *args: Any) -> None:
-        real_shift(shift, *args)
-        shift.next_renewal = 0.0
+    def always_due(batch_sender: Any, *args: Any) -> None:
+        real_init(batch_sender, *args)
+        batch_sender.next_renewal = 0.0
 
-    monkeypatch.setattr(sender._Shift, "__init__", always_due)
+    monkeypatch.setattr(sender._BatchSender, "__init__", always_due)
 
     counts, _ = sender.drain("email", 20)
 

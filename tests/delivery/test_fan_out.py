@@ -81,7 +81,7 @@ def test_senders_hear_of_the_first_rows_at_once_and_in_the_end_of_all(
 ):
     rows, woken = notice.deliveries.all(), list[tuple[str, int]]()
     monkeypatch.setattr(outbox, "CHUNK", 4)
-    monkeypatch.setattr(outbox, "BELL_EVERY_SECONDS", pause)
+    monkeypatch.setattr(outbox, "WAKE_EVERY_SECONDS", pause)
     monkeypatch.setattr(outbox, "wake_on_commit", lambda task, channel: woken.append((channel, rows.count())))
     add_subscribers(10)
 

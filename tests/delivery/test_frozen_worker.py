@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from delivery.ledger import outbox
 from delivery.ledger.claims import claim
-from delivery.ledger.outcomes import release_expired
+from delivery.ledger.recording import release_expired
 from delivery.models import Delivery, Notice
 
 if TYPE_CHECKING:

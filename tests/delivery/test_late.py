@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
-from delivery.contract import Outcome
-from delivery.ledger import claims, outbox, outcomes
+from delivery.contract import SendResult
+from delivery.ledger import claims, outbox, recording
 from delivery.models import Delivery, Pause
 from delivery.overview import LATE, late
 
@@ -43,7 +43,7 @@ def test_what_a_worker_is_at_is_not_late(backlog: Notice):
 def test_what_leaves_slowly_is_not_late_until_it_stops(backlog: Notice):
     batch = claims.claim("email", 3)
     assert batch
-    outcomes.record(batch, [Outcome(pk) for pk in list(batch.recipients)])
+    recording.record(batch, [SendResult(pk) for pk in list(batch.recipients)])
     assert late() == []
 
     backlog.deliveries.filter(state="sent").update(sent_at=timezone.now() - timedelta(minutes=2))

@@ -16,10 +16,10 @@ from pytest_django import Settings
 
 from delivery.channels import email
 from delivery.contract import DeliveryError
-from delivery.ledger import claims, letters, outbox
+from delivery.ledger import claims, outbox, single_recipient
 from delivery.ledger.sender import drain
 from delivery.mail import message_ids
-from delivery.mail.smtp.message import Message
+from delivery.mail.smtp.outgoing_mail import OutgoingMail
 from delivery.models import Bucket, Delivery, Notice, Pause
 from pages.models import Page
 from subscribers.models import Subscriber, Suppression
@@ -196,7 +196,7 @@ def test_old_letters_are_deleted_and_those_that_wait_are_not(page: Page, mail_di
     Notice.objects.update(created_at=timezone.now() - timedelta(days=8))
     request_subscription(page, "young@example.com")
 
-    letters.prune()
+    single_recipient.prune()
 
     assert set(Delivery.objects.values_list("address", flat=True)) == {"waits@example.com", "young@example.com"}
     assert Notice.objects.count() == 2
@@ -210,7 +210,7 @@ class Recorder:
         self.meanwhile = meanwhile
         self.addresses: list[str] = []
 
-    def carry(self, messages: Iterable[Message]) -> Iterator[tuple[Message, DeliveryError | None]]:
+    def send_all(self, messages: Iterable[OutgoingMail]) -> Iterator[tuple[OutgoingMail, DeliveryError | None]]:
         for message in messages:
             if any(address.startswith("person") for address in self.addresses):
                 yield message, DeliveryError("the test is over", pause=True)
@@ -229,7 +229,7 @@ def queue_letters(page: Page, count: int) -> None:
         Subscriber(page=page, address=f"letter{number:05}@example.com") for number in range(count)
     )
     for person in people:
-        letters.queue_letter(None, person, person.code)
+        single_recipient.queue_letter(None, person, person.code)
 
 
 @pytest.mark.parametrize("way", ["worker", "deliver"])

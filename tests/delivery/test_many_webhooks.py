@@ -16,8 +16,8 @@ from pytest_django import Settings
 from core import outbound_many
 from delivery.channels import posting
 from delivery.channels.webhook import Webhook
-from delivery.contract import Outcome
-from delivery.ledger import outbox, outcomes, sender
+from delivery.contract import SendResult
+from delivery.ledger import outbox, recording, sender
 from delivery.ledger.claims import claim
 from delivery.models import Account, Delivery, Notice
 from tests.delivery.ledger import assert_ledger_balances
@@ -39,16 +39,16 @@ def add_accounts(like: Account, server: Crowd, count: int) -> list[int]:
 
 
 @pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> list[list[Outcome]]:
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[list[SendResult]]:
     """What was recorded together, one list for each time."""
-    real: Callable[..., Any] = outcomes.record
-    calls: list[list[Outcome]] = []
+    real: Callable[..., Any] = recording.record
+    calls: list[list[SendResult]] = []
 
-    def record(batch: outcomes.Batch, finished: Collection[Outcome]) -> Any:
+    def record(batch: recording.Batch, finished: Collection[SendResult]) -> Any:
         calls.append(list(finished))
         return real(batch, finished)
 
-    monkeypatch.setattr(outcomes, "record", record)
+    monkeypatch.setattr(recording, "record", record)
     return calls
 
 
@@ -58,7 +58,7 @@ def test_a_host_that_says_nothing_holds_up_no_other(
     batch_size: int,
     notice: Notice,
     webhook_account: Account,
-    recorded: list[list[Outcome]],
+    recorded: list[list[SendResult]],
     monkeypatch: pytest.MonkeyPatch,
 ):
     """It is asked first, and answers when all others are on record: else it would be waited for until its time is up."""
@@ -66,21 +66,21 @@ def test_a_host_that_says_nothing_holds_up_no_other(
     monkeypatch.setattr(posting, "SECONDS", 90)
     monkeypatch.setattr(outbound_many, "CALL_SECONDS", 0.05)
     monkeypatch.setattr(sender, "RECORD_EVERY_SECONDS", 0.05)
-    real = outcomes.record
+    real = recording.record
     with crowd() as server:
         server.silent.add("127.1.0.1")
         first, *_ = add_accounts(webhook_account, server, hosts)
         outbox.expand(notice.pk)
         silent = notice.deliveries.get(account=first).pk
 
-        def record(batch: outcomes.Batch, finished: Collection[Outcome]) -> Any:
+        def record(batch: recording.Batch, finished: Collection[SendResult]) -> Any:
             counts = real(batch, finished)
             if sum(map(len, recorded)) == hosts - 1:
                 wait_until(lambda: server.held, what="a request to the silent one")
                 server.end_silence()
             return counts
 
-        monkeypatch.setattr(outcomes, "record", record)
+        monkeypatch.setattr(recording, "record", record)
         counts, _ = sender.drain("webhook", 120)
 
     assert counts == {"sent": hosts}
@@ -91,7 +91,7 @@ def test_a_host_that_says_nothing_holds_up_no_other(
 def test_many_are_recorded_together(
     notice: Notice,
     webhook_account: Account,
-    recorded: list[list[Outcome]],
+    recorded: list[list[SendResult]],
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(sender, "RECORD_EVERY_SECONDS", 60)

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from delivery import metrics
-from delivery.ledger import compaction, counting, letters, outbox, reconcile, retention
+from delivery.ledger import compaction, counting, outbox, reconcile, retention, single_recipient
 from delivery.models import Account, Delivery, Notice, Pause
 from delivery.receipt import retry_failed
 from pages.models import Page
@@ -178,8 +178,8 @@ def test_there_are_never_many_labels(client: Client, make_notice: MakeNotice, ad
 
 def test_what_waits_and_what_is_paused_is_told(client: Client, notice: Notice, x_account: Account):
     subscriber = notice.page.subscribers.create(address="jane@example.com")
-    letters.queue_letter(None, subscriber, "letter000001")
-    letters.queue_letter(None, subscriber, "letter000002")
+    single_recipient.queue_letter(None, subscriber, "letter000001")
+    single_recipient.queue_letter(None, subscriber, "letter000002")
     Delivery.objects.filter(notice__code="letter000001").update(queued_at=timezone.now() - timedelta(minutes=5))
     Delivery.objects.filter(notice__code="letter000002").update(state="sent", sent_at=timezone.now())
     Pause.objects.begin("email", "no server")

@@ -10,10 +10,10 @@ from django.db import connection
 from django.utils import timezone
 
 from delivery.channels.email import Email
-from delivery.contract import DeliveryError, Outcome
-from delivery.ledger import letters, order, outbox
+from delivery.contract import DeliveryError, SendResult
+from delivery.ledger import order, outbox, single_recipient
 from delivery.ledger.claims import claim
-from delivery.ledger.outcomes import record
+from delivery.ledger.recording import record
 from delivery.models import Account, Delivery, Notice, Pause
 from subscribers.models import Subscriber
 from tests.delivery.ledger import assert_ledger_balances
@@ -34,7 +34,7 @@ def claimed_notices(size: int = 100, channel: str = "email") -> list[tuple[str, 
 def claim_and_send(size: int) -> None:
     batch = claim("email", size)
     assert batch
-    record(batch, [Outcome(pk) for pk in list(batch.recipients)])
+    record(batch, [SendResult(pk) for pk in list(batch.recipients)])
 
 
 def expanded(make_notice: MakeNotice, thread: str, **fields: object) -> Notice:
@@ -98,7 +98,7 @@ def test_an_older_incident_is_not_held_up_by_rows_of_the_newer_that_wait_for_a_r
     newer = expanded(make_notice, NEWER)
     batch = claim("email", 3)
     assert batch
-    record(batch, [Outcome(pk, DeliveryError("450 later")) for pk in list(batch.recipients)])
+    record(batch, [SendResult(pk, DeliveryError("450 later")) for pk in list(batch.recipients)])
     assert newer.deliveries.filter(state="pending", attempts=1).count() == 3
 
     assert claimed_notices() == [(older.code, 3)]
@@ -137,7 +137,7 @@ def test_letters_leave_as_they_were_asked_for_and_ahead_of_subscribers(
     people = add_subscribers(30)
     notice = expanded(make_notice, OLDER)
     for person in people[:15]:
-        letters.queue_letter(None, person, person.code)
+        single_recipient.queue_letter(None, person, person.code)
 
     batch = claim("email", 12)
     assert batch
@@ -149,7 +149,7 @@ def test_letters_leave_as_they_were_asked_for_and_ahead_of_subscribers(
 def test_a_letter_that_waits_for_a_retry_holds_up_no_other(add_subscribers: AddSubscribers):
     early, late = add_subscribers(2)
     for person in (early, late):
-        letters.queue_letter(None, person, person.code)
+        single_recipient.queue_letter(None, person, person.code)
     Delivery.objects.filter(subscriber=early).update(next_attempt_at=timezone.now() + timedelta(minutes=5))
 
     batch = claim("email", 10)
@@ -179,7 +179,7 @@ def test_many_notices_that_are_not_due_cost_no_further_query(
         with CaptureQueriesContext(connection) as captured:
             batch = claim("email", 2)
         assert batch
-        record(batch, [Outcome(pk) for pk in list(batch.recipients)])
+        record(batch, [SendResult(pk) for pk in list(batch.recipients)])
         return len(captured)
 
     expanded(make_notice, "incident0000")

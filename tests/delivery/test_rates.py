@@ -154,4 +154,4 @@ def test_no_limit_asks_the_database_nothing(db: None, django_assert_num_queries:
     with django_assert_num_queries(0):  # type: ignore[operator]
         assert rates.take("email", Email, 500) == 500
         rates.give_back("email", Email, 1)
-        assert rates.hold_back("email", Email, []) == {}
+        assert rates.take_shared("email", Email, []) == {}

@@ -11,11 +11,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from delivery.contract import DeliveryError, Outcome
+from delivery.contract import DeliveryError, SendResult
 from delivery.ledger import outbox
 from delivery.ledger.claims import claim
-from delivery.ledger.outcomes import record
 from delivery.ledger.reconcile import CHECKED_EVERY, check, differences, reconcile
+from delivery.ledger.recording import record
 from delivery.models import Delivery, Notice, Tally
 from delivery.overview import delivery_warnings
 from delivery.receipt import build_receipt
@@ -36,7 +36,7 @@ def told(notice: Notice, add_subscribers: AddSubscribers) -> Notice:
     batch = claim("email", 9)
     assert batch
     errors = [None] * 6 + [DeliveryError("550 no", permanent=True)] * 2 + [DeliveryError("450 later", ambiguous=True)]
-    record(batch, [Outcome(pk, error) for pk, error in zip(list(batch.recipients), errors, strict=True)])
+    record(batch, [SendResult(pk, error) for pk, error in zip(list(batch.recipients), errors, strict=True)])
     return notice
 
 

@@ -10,11 +10,11 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from delivery.contract import Outcome
+from delivery.contract import SendResult
 from delivery.ledger import compaction, outbox, retention
 from delivery.ledger.claims import claim
-from delivery.ledger.counting import brief_lines
-from delivery.ledger.outcomes import record
+from delivery.ledger.counting import count_channels
+from delivery.ledger.recording import record
 from delivery.models import Account, Delivery, Notice
 from delivery.overview import recently_told
 from delivery.receipt import PRUNED, Receipt, build_receipt, retry_failed
@@ -48,7 +48,7 @@ def finish(notice: Notice, *, age: timedelta = timedelta(0)) -> Notice:
 
 def send_all() -> None:
     while batch := claim("email", 50):
-        record(batch, [Outcome(pk) for pk in list(batch.recipients)])
+        record(batch, [SendResult(pk) for pk in list(batch.recipients)])
 
 
 def tidy() -> dict[str, int]:
@@ -265,7 +265,7 @@ def test_a_receipt_begun_before_the_pruning_loses_nobody(
     receipt = build_receipt(stale)
     assert (receipt.expected, receipt.sent, receipt.failed) == (9, 6, 2)
     assert balances(receipt)
-    (line,) = brief_lines([stale])[stale.pk]
+    (line,) = count_channels([stale])[stale.pk]
     assert (line.expected, line.sent, line.failed) == (9, 6, 2)
 
 

@@ -13,11 +13,11 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from delivery.contract import DeliveryError, Outcome
+from delivery.contract import DeliveryError, SendResult
 from delivery.ledger import compaction, outbox, retention
 from delivery.ledger.claims import claim
 from delivery.ledger.forgetting import blank_address
-from delivery.ledger.outcomes import record
+from delivery.ledger.recording import record
 from delivery.models import Delivery, Notice
 from delivery.overview import recently_told
 from delivery.receipt import build_receipt, retry_failed
@@ -76,7 +76,7 @@ def send_all(slowest: list[float]) -> int:
         if batch is None:
             return sent
         sent += len(batch.recipients)
-        record(batch, [Outcome(pk) for pk in list(batch.recipients)])
+        record(batch, [SendResult(pk) for pk in list(batch.recipients)])
 
 
 def assert_whole(notice: Notice, expected: int) -> None:
@@ -92,7 +92,7 @@ def test_pruning_is_in_nobodys_way(
 ):
     """Two pruners and two senders, people who are forgotten, and a reader that must never miss anybody."""
     monkeypatch.setattr(retention, "CHUNK", 25)
-    monkeypatch.setattr(retention, "_somebody_waits", lambda: False)  # else telling would go first
+    monkeypatch.setattr(retention, "_anything_is_due", lambda: False)  # otherwise sending goes first
     people = add_subscribers(600)
     old, new = make_notice(), make_notice(thread="incident0002")
     finish(old, age_days=100)
@@ -171,7 +171,7 @@ def test_staff_who_try_again_while_it_is_compacted_and_pruned_lose_nothing(
 
 def fail_all() -> None:
     while batch := claim("email", 50):
-        record(batch, [Outcome(pk, DeliveryError("550 no", permanent=True)) for pk in list(batch.recipients)])
+        record(batch, [SendResult(pk, DeliveryError("550 no", permanent=True)) for pk in list(batch.recipients)])
 
 
 def test_a_pruner_that_is_killed_half_way_leaves_a_whole_receipt(notice: Notice, add_subscribers: AddSubscribers):

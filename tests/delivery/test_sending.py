@@ -10,8 +10,8 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from delivery import registry, tasks
-from delivery.contract import Channel, DeliveryError, Outcome, Recipient
-from delivery.ledger import outbox, outcomes, patience, sender
+from delivery.contract import Channel, DeliveryError, Recipient, SendResult
+from delivery.ledger import database_retry, outbox, recording, sender
 from delivery.models import Notice, Pause
 from tests.delivery.ledger import assert_ledger_balances
 
@@ -150,21 +150,21 @@ def test_a_probe_that_works_ends_the_pause_and_the_rest_follows(
 
     assert not Pause.objects.exists()
     assert len(scripted.sent) == 10
-    assert caplog.text.count("pause over: email") == 1
+    assert caplog.text.count("the pause has ended: email") == 1
 
 
 def test_a_database_that_is_away_while_recording_is_waited_for(
     scripted: type[Scripted], ten: Notice, monkeypatch: pytest.MonkeyPatch
 ):
-    real, failures = outcomes.record, [OperationalError("gone")] * 3
+    real, failures = recording.record, [OperationalError("gone")] * 3
 
     def record(*args: object) -> object:
         if failures:
             raise failures.pop()
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(outcomes, "record", record)
-    monkeypatch.setattr(patience.connection, "close", lambda: None)
+    monkeypatch.setattr(recording, "record", record)
+    monkeypatch.setattr(database_retry.connection, "close", lambda: None)
 
     sender.drain("email", SECONDS)
 
@@ -180,8 +180,8 @@ def test_a_crash_between_sending_and_recording_repeats_the_message_and_says_so(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(sender, "RECORD_EVERY_SECONDS", 0.0)
-        patch.setattr(sender.outcomes, "record", crash)
-        claims_record = outcomes.record
+        patch.setattr(sender.recording, "record", crash)
+        claims_record = recording.record
         assert claims_record is crash
         sender.drain("email", SECONDS)
     assert states(ten)["0001"] == "sending"
@@ -198,9 +198,9 @@ def test_a_crash_between_sending_and_recording_repeats_the_message_and_says_so(
 class Bulk(Scripted):
     """Takes recipients ahead and answers later, as a pipelining sender does."""
 
-    def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[Outcome]:
+    def send_many(self, notice: Notice, recipients: Iterable[Recipient]) -> Iterator[SendResult]:
         ahead = list(recipients)
-        yield from (Outcome(each.delivery_id) for each in ahead[:1])
+        yield from (SendResult(each.delivery_id) for each in ahead[:1])
         raise ConnectionError("gone")
 
 

@@ -13,7 +13,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from pytest_django import Settings
 
 from delivery.ledger import outbox, sender
-from delivery.mail.smtp.message import Message, stuff
+from delivery.mail.smtp.outgoing_mail import OutgoingMail, stuff
 from delivery.mail.smtp.relay import Relay
 from delivery.models import Delivery, Notice, Pause
 from subscribers.models import Suppression
@@ -259,7 +259,7 @@ def test_what_a_server_receives_is_what_was_written(settings: Settings, servers:
     mail = b"Subject: dots\r\n\r\n.\r\n..two\r\nplain\r\n.\r\n"
     relay = Relay()
 
-    [(_, error)] = relay.carry([Message(1, "status@acme.example", "jane@example.com", stuff(mail))])
+    [(_, error)] = relay.send_all([OutgoingMail(1, "status@acme.example", "jane@example.com", stuff(mail))])
     assert error is None
     relay.close()
 

@@ -6,24 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery.mail.smtp.conversation import Conversation, Fate, Result
-from delivery.mail.smtp.message import Message, stuff
+from delivery.mail.smtp.conversation import Conversation, ResultKind, SmtpResult
+from delivery.mail.smtp.outgoing_mail import OutgoingMail, stuff
 from delivery.mail.smtp.replies import Reply, ReplyReader
 
 pytestmark = pytest.mark.once
 OK, GO = Reply(250, b"ok"), Reply(354, b"go")
 
 
-def message(key: int) -> Message:
-    return Message(key, "status@acme.example", f"p{key}@example.com", stuff(b"Subject: hi\r\n\r\n%d\r\n" % key))
+def message(key: int) -> OutgoingMail:
+    return OutgoingMail(key, "status@acme.example", f"p{key}@example.com", stuff(b"Subject: hi\r\n\r\n%d\r\n" % key))
 
 
-def feed(conversation: Conversation, *replies: Reply) -> list[tuple[int, Fate]]:
-    return fates(filter(None, [conversation.take(reply) for reply in replies]))
+def feed(conversation: Conversation, *replies: Reply) -> list[tuple[int, ResultKind]]:
+    return kinds(filter(None, [conversation.take(reply) for reply in replies]))
 
 
-def fates(results: object) -> list[tuple[int, Fate]]:
-    return [(result.message.key, result.fate) for result in results]
+def kinds(results: object) -> list[tuple[int, ResultKind]]:
+    return [(result.message.key, result.kind) for result in results]
 
 
 def test_a_body_and_the_next_envelope_leave_in_one_write():
@@ -35,11 +35,11 @@ def test_a_body_and_the_next_envelope_leave_in_one_write():
     assert conversation.write(message(2)) == (
         b"Subject: hi\r\n\r\n1\r\n.\r\nMAIL FROM:<status@acme.example>\r\nRCPT TO:<p2@example.com>\r\nDATA\r\n"
     )
-    assert feed(conversation, OK) == [(1, Fate.SENT)]
+    assert feed(conversation, OK) == [(1, ResultKind.SENT)]
     assert feed(conversation, OK, OK, GO) == []
     assert conversation.owes_body
     conversation.write(None)
-    assert feed(conversation, OK) == [(2, Fate.SENT)]
+    assert feed(conversation, OK) == [(2, ResultKind.SENT)]
     assert not conversation.owes_body
     assert not conversation.is_waiting
 
@@ -47,7 +47,7 @@ def test_a_body_and_the_next_envelope_leave_in_one_write():
 def test_dots_at_the_start_of_lines_are_doubled():
     mail = b".a\r\n.\r\nb.\r\n..\r\n"
     assert stuff(mail) == b"..a\r\n..\r\nb.\r\n...\r\n.\r\n"
-    assert Message(1, "a@b", "c@d", stuff(mail)).mail == mail
+    assert OutgoingMail(1, "a@b", "c@d", stuff(mail)).mail == mail
 
 
 def test_a_refused_recipient_costs_itself_alone_and_the_next_begins_anew():
@@ -56,29 +56,29 @@ def test_a_refused_recipient_costs_itself_alone_and_the_next_begins_anew():
     feed(conversation, OK, OK, GO)
     conversation.write(message(2))
     replies = [OK, OK, Reply(550, b"5.1.1 no such user"), Reply(554, b"no valid recipients")]
-    assert feed(conversation, *replies) == [(1, Fate.SENT), (2, Fate.REFUSED)]
+    assert feed(conversation, *replies) == [(1, ResultKind.SENT), (2, ResultKind.REFUSED)]
     assert not conversation.owes_body
     assert conversation.write(message(3)).startswith(b"RSET\r\nMAIL FROM")
     assert feed(conversation, OK, OK, OK, GO) == []
     conversation.write(None)
-    assert feed(conversation, OK) == [(3, Fate.SENT)]
+    assert feed(conversation, OK) == [(3, ResultKind.SENT)]
 
 
 def test_a_server_that_wants_the_body_of_a_refused_message_gets_a_lone_dot():
     conversation = Conversation()
     conversation.write(message(1))
-    assert feed(conversation, OK, Reply(550), GO) == [(1, Fate.REFUSED)]
+    assert feed(conversation, OK, Reply(550), GO) == [(1, ResultKind.REFUSED)]
     assert conversation.owes_body
     assert conversation.write(message(2)).startswith(b".\r\nMAIL FROM")
     assert feed(conversation, Reply(554), OK, OK, GO) == []
     conversation.write(None)
-    assert feed(conversation, OK) == [(2, Fate.SENT)]
+    assert feed(conversation, OK) == [(2, ResultKind.SENT)]
 
 
 def test_a_server_that_refused_the_sender_and_goes_on_gets_not_even_a_dot():
     conversation = Conversation()
     conversation.write(message(1))
-    assert feed(conversation, Reply(451), OK, GO) == [(1, Fate.REFUSED)]
+    assert feed(conversation, Reply(451), OK, GO) == [(1, ResultKind.REFUSED)]
     assert conversation.over
     assert not conversation.owes_body
     assert list(conversation.end("gone")) == []
@@ -100,8 +100,8 @@ def test_a_closing_answer_to_a_body_says_that_nobody_got_it():
     conversation.write(message(1))
     feed(conversation, OK, OK, GO)
     conversation.write(message(2))
-    assert feed(conversation, Reply(421)) == [(1, Fate.NOT_SENT)]
-    assert fates(conversation.end("")) == [(2, Fate.NOT_SENT)]
+    assert feed(conversation, Reply(421)) == [(1, ResultKind.NOT_SENT)]
+    assert kinds(conversation.end("")) == [(2, ResultKind.NOT_SENT)]
 
 
 def test_a_connection_lost_after_a_body_leaves_that_one_unclear():
@@ -109,7 +109,7 @@ def test_a_connection_lost_after_a_body_leaves_that_one_unclear():
     conversation.write(message(1))
     feed(conversation, OK, OK, GO)
     conversation.write(message(2))
-    assert fates(conversation.end("gone")) == [(1, Fate.UNCLEAR), (2, Fate.NOT_SENT)]
+    assert kinds(conversation.end("gone")) == [(1, ResultKind.UNCLEAR), (2, ResultKind.NOT_SENT)]
 
 
 def test_a_body_whose_end_never_left_was_not_taken():
@@ -118,7 +118,7 @@ def test_a_body_whose_end_never_left_was_not_taken():
     feed(conversation, OK, OK, GO)
     body = len(message(1).data)
     conversation.write(message(2))
-    assert fates(conversation.end("gone", body - 1)) == [(1, Fate.NOT_SENT), (2, Fate.NOT_SENT)]
+    assert kinds(conversation.end("gone", body - 1)) == [(1, ResultKind.NOT_SENT), (2, ResultKind.NOT_SENT)]
 
 
 def test_an_answer_that_nobody_asked_for_ends_the_conversation():
@@ -126,7 +126,7 @@ def test_an_answer_that_nobody_asked_for_ends_the_conversation():
     conversation.write(message(1))
     feed(conversation, OK, OK, GO, OK)
     assert conversation.over
-    assert fates(conversation.end("")) == [(1, Fate.NOT_SENT)]
+    assert kinds(conversation.end("")) == [(1, ResultKind.NOT_SENT)]
 
 
 CODES = st.sampled_from([220, 250, 251, 354, 334, 421, 450, 451, 452, 500, 503, 550, 552, 554])
@@ -136,7 +136,7 @@ CODES = st.sampled_from([220, 250, 251, 354, 334, 421, 450, 451, 452, 500, 503, 
 def test_whatever_a_server_says_each_message_has_one_fate(codes: list[int], count: int, partly: bool):
     """And a message is SENT only by a positive answer that came after its own body had left."""
     conversation, waiting, bodies = Conversation(), [message(key) for key in range(count)], []
-    results: list[Result] = []
+    results: list[SmtpResult] = []
     pending, replies = list(waiting), iter(codes)
     while not conversation.over and (pending or conversation.owes_body):
         following = pending.pop(0) if pending else None
@@ -152,8 +152,8 @@ def test_whatever_a_server_says_each_message_has_one_fate(codes: list[int], coun
     begun = [each.key for each in waiting if each not in pending]
     assert sorted(result.message.key for result in results) == begun
     for result in results:
-        assert result.fate is Fate.SENT or result.error
-        if result.fate in (Fate.SENT, Fate.UNCLEAR):
+        assert result.kind is ResultKind.SENT or result.error
+        if result.kind in (ResultKind.SENT, ResultKind.UNCLEAR):
             assert result.message.key in bodies
 
 
@@ -176,13 +176,13 @@ def test_the_usual_replies_taken_at_once_do_what_they_do_one_by_one(data: bytes)
 
     results = [each for reply in ReplyReader().feed(data) if (each := in_turn.take(reply))]
     assert result
-    assert [(result.message.key, result.fate, result.code)] == [
-        (each.message.key, each.fate, each.code) for each in results
+    assert [(result.message.key, result.kind, result.code)] == [
+        (each.message.key, each.kind, each.code) for each in results
     ]
     assert not at_once.is_waiting
     assert not in_turn.is_waiting
     assert at_once.write(None) == in_turn.write(None) == message(2).data
-    assert feed(at_once, OK) == feed(in_turn, OK) == [(2, Fate.SENT)]
+    assert feed(at_once, OK) == feed(in_turn, OK) == [(2, ResultKind.SENT)]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_replies_that_are_not_the_usual_ones_are_left_to_be_taken_one_by_one(dat
     conversation = half_way()
 
     assert conversation.take_all(data) is None
-    assert feed(conversation, OK, OK, OK, GO) == [(1, Fate.SENT)]
+    assert feed(conversation, OK, OK, OK, GO) == [(1, ResultKind.SENT)]
 
 
 def test_the_usual_replies_at_another_moment_are_left_to_be_taken_one_by_one():

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from delivery.contract import DeliveryError
-from delivery.mail.smtp.message import Message, stuff
+from delivery.mail.smtp.outgoing_mail import OutgoingMail, stuff
 from delivery.mail.smtp.pool import Pool
 from tests.delivery.scripted_smtp import CloseError, Moment, ScriptedServer, SilenceError, TakeAndCloseError
 from tests.delivery.wrong_answers import REPLIES, TAKES_NOTHING, once_for, slow
@@ -24,9 +24,9 @@ POOLS: list[Pool] = []
 PEOPLE = [f"p{key}@example.com" for key in range(1, 9)]
 
 
-def message(address: str) -> Message:
+def message(address: str) -> OutgoingMail:
     body = f"To: <{address}>\r\nSubject: Ünïcode\r\n\r\n.dot\r\n..\r\n.\r\nlast\r\n".encode()
-    return Message(PEOPLE.index(address) if address in PEOPLE else 0, "status@acme.example", address, stuff(body))
+    return OutgoingMail(PEOPLE.index(address) if address in PEOPLE else 0, "status@acme.example", address, stuff(body))
 
 
 def open_pool(server: ScriptedServer, *, limit: int = 1, timeout: float = 5) -> Pool:
@@ -53,7 +53,7 @@ def _close_pools() -> Iterator[None]:
 def carry(pool: Pool, people: list[str]) -> dict[str, DeliveryError | None]:
     """What became of each; fails when somebody has none, or two."""
     outcomes: dict[str, DeliveryError | None] = {}
-    for each, error in pool.carry(message(address) for address in people):
+    for each, error in pool.send_all(message(address) for address in people):
         assert each.address not in outcomes
         outcomes[each.address] = error
     assert sorted(outcomes) == sorted(people)
@@ -271,12 +271,12 @@ def test_a_caller_that_leaves_in_the_middle_sends_no_half_message():
         pool = open_pool(server)
         given = []
 
-        def messages() -> Iterator[Message]:
+        def messages() -> Iterator[OutgoingMail]:
             for address in PEOPLE:
                 given.append(address)
                 yield message(address)
 
-        results = pool.carry(messages())
+        results = pool.send_all(messages())
         first, _ = next(results)
         results.close()  # type: ignore[attr-defined]
         time.sleep(0.05)
@@ -285,7 +285,7 @@ def test_a_caller_that_leaves_in_the_middle_sends_no_half_message():
 
 
 def test_a_mistake_while_a_mail_is_made_ends_what_was_under_way():
-    def broken() -> Iterator[Message]:
+    def broken() -> Iterator[OutgoingMail]:
         yield message(PEOPLE[0])
         yield message(PEOPLE[1])
         raise ValueError("no mail")
@@ -293,5 +293,5 @@ def test_a_mistake_while_a_mail_is_made_ends_what_was_under_way():
     with ScriptedServer() as server:
         pool = open_pool(server)
         with pytest.raises(ValueError, match="no mail"):
-            list(pool.carry(broken()))
+            list(pool.send_all(broken()))
         assert set(carry(pool, PEOPLE[2:]).values()) == {None}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from delivery.mail.smtp.message import Message, stuff
+from delivery.mail.smtp.outgoing_mail import OutgoingMail, stuff
 from delivery.mail.smtp.relay import Relay
 from tests.delivery.scripted_smtp import ScriptedServer
 from tests.processes import Process, answers, free_port, short_directory, wait_until
@@ -91,8 +91,8 @@ def test_a_real_relay_takes_mails_pipelined_and_passes_them_on(postfix: Process,
 
     outcomes = {
         message.address: error
-        for message, error in relay.carry(
-            Message(number, "status@acme.example", address, stuff(f"To: <{address}>\r\n{body}".encode()))
+        for message, error in relay.send_all(
+            OutgoingMail(number, "status@acme.example", address, stuff(f"To: <{address}>\r\n{body}".encode()))
             for number, address in enumerate(everybody)
         )
     }

@@ -11,11 +11,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from delivery.channels.email import Email
-from delivery.contract import DeliveryError, Outcome
+from delivery.contract import DeliveryError, SendResult
 from delivery.ledger import compaction, outbox
 from delivery.ledger.claims import claim
 from delivery.ledger.compaction import BUCKET_RATIO, SHORTEST_SECONDS, bucket
-from delivery.ledger.outcomes import record, release, release_expired
+from delivery.ledger.recording import record, release, release_expired
 from delivery.models import Delivery, Notice, Tally
 from delivery.receipt import ChannelReceipt, build_receipt, retry_failed
 from tests.delivery.ledger import assert_ledger_balances, retally
@@ -43,7 +43,7 @@ def turn(*errors: DeliveryError | None) -> None:
     Delivery.objects.pending().update(next_attempt_at=timezone.now() - timedelta(hours=1))
     batch = claim("email", len(errors))
     assert batch
-    record(batch, [Outcome(pk, error) for pk, error in zip(list(batch.recipients), errors, strict=True)])
+    record(batch, [SendResult(pk, error) for pk, error in zip(list(batch.recipients), errors, strict=True)])
 
 
 def tallied() -> dict[tuple[str, str], int]:
@@ -127,7 +127,7 @@ def test_rows_of_a_lost_worker_are_tallied_as_what_becomes_of_them(six: Notice):
     Delivery.objects.filter(state="sending").update(lease_until=timezone.now() - timedelta(seconds=1))
 
     assert release_expired() == 5
-    record(late, [Outcome(pk) for pk in list(late.recipients)])
+    record(late, [SendResult(pk) for pk in list(late.recipients)])
 
     receipt = line(six)
     assert (receipt.unknown, receipt.pending, receipt.retrying, receipt.possible_duplicates) == (1, 5, 4, 5)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from django.db import connections
 
-from delivery.contract import DeliveryError, Outcome
+from delivery.contract import DeliveryError, SendResult
 from delivery.ledger import compaction, outbox
 from delivery.ledger.claims import claim
-from delivery.ledger.outcomes import record
 from delivery.ledger.reconcile import differences
+from delivery.ledger.recording import record
 from delivery.models import Notice, Tally
 from delivery.receipt import build_receipt
 from tests.delivery.ledger import assert_ledger_balances
@@ -46,7 +46,7 @@ def send_all() -> None:
     """One of ten is refused, one of ten is tried again later, until nothing is due."""
     while batch := claim("email", 20):
         errors = {0: DeliveryError("550 no", permanent=True), 1: DeliveryError("450 later")}
-        record(batch, [Outcome(pk, errors.get(pk % 10)) for pk in list(batch.recipients)])
+        record(batch, [SendResult(pk, errors.get(pk % 10)) for pk in list(batch.recipients)])
 
 
 def test_every_sum_is_right_while_all_are_at_it(notice: Notice, add_subscribers: AddSubscribers):

@@ -189,7 +189,7 @@ def test_a_refusal_in_words_that_no_database_takes_is_recorded_like_any_other(no
         sender.drain("webhook", 20)
 
     row = notice.deliveries.get()
-    assert (row.state, row.error) == (Delivery.State.DEAD, "it refuses this (422): no [2J thanks")
+    assert (row.state, row.error) == (Delivery.State.DEAD, "the server refuses this message (422): no [2J thanks")
 
 
 def test_an_address_that_cannot_be_reached_is_tried_again_and_not_in_doubt(notice: Notice, webhook_account: Account):

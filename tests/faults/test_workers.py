@@ -46,7 +46,7 @@ def who_is_sending(workers: list[Grown], relay: ScriptedServer) -> Grown | None:
 
 def says_it_is_late(worker: Grown) -> bool:
     """That its rows are another's by now; or, frozen for longer than a task may last, that its time is up."""
-    return any(words in worker.output for words in ("taken over by another worker", "time limit"))
+    return any(words in worker.output for words in ("after the lease had ended", "time limit"))
 
 
 def holds_rows(pid: int, notice: Notice) -> bool:

@@ -23,8 +23,8 @@ def _fill() -> None:
     from components.models import Component, Group
     from components.status import Status
     from core.pictures import Raster
-    from delivery.contract import Outcome
-    from delivery.ledger import outbox, outcomes
+    from delivery.contract import SendResult
+    from delivery.ledger import outbox, recording
     from delivery.ledger.claims import claim
     from delivery.mail.bounces.events import note
     from delivery.mail.bounces.models import EventKind, MailboxReading
@@ -62,7 +62,7 @@ def _fill() -> None:
     for notice in Notice.objects.filter(expanded_at=None).order_by("pk"):
         outbox.expand(notice.pk)
     if batch := claim("email", 5):
-        outcomes.record(batch, [Outcome(pk) for pk in list(batch.recipients)])
+        recording.record(batch, [SendResult(pk) for pk in list(batch.recipients)])
     note(source="mailgun", event_id="1", kind=EventKind.HARD, address="bob@example.com")
     MailboxReading.objects.note_failure("imap.acme.example: our sign-in is refused.")
     Pause.objects.begin("account:1", "it answered 500")

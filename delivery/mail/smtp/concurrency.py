@@ -1,17 +1,17 @@
-"""How many connections a server bears, found out by trying."""
+"""How many connections to open at once: as many as the server takes without complaint."""
 
 import time
 from collections.abc import Callable
 
-# After a setback, so many messages must pass before one more connection is tried.
+# After a setback, so many messages must be sent before one more connection is tried.
 CALM_MESSAGES = 200
-# Connections that fail together are one setback.
+# Failures within this time count as one setback.
 SETBACK_SECONDS = 1.0
 
 
 class Concurrency:
-    """One connection, and one more after each message handed over, until the server complains; then half
-    as many, and from there on slowly up again."""
+    """Allows one connection at first and one more after each message sent. A setback halves the number; from then on it
+    grows slowly."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.allowed = 1
@@ -28,7 +28,7 @@ class Concurrency:
             self._calm = 0
 
     def setback(self) -> None:
-        """421, 450 and the like, or a connection that broke."""
+        """Count a 421, 450 or similar answer, or a lost connection."""
         self._calm = 0
         self._needed = CALM_MESSAGES
         now = self._clock()
@@ -37,6 +37,6 @@ class Concurrency:
             self.allowed = max(1, self.allowed // 2)
 
     def stay_at(self, connections: int) -> None:
-        """The server did not take one more."""
+        """Open no more than so many, because the server refused one more."""
         self.setback()
         self.allowed = max(1, min(self.allowed, connections))

@@ -1,4 +1,4 @@
-"""Opening a connection to the server of EMAIL_URL, or another. smtplib greets, encrypts and signs in; certificates are checked."""
+"""Opening a connection to an SMTP server. smtplib greets, encrypts and signs in; certificates are checked."""
 
 import smtplib
 import ssl
@@ -13,9 +13,9 @@ from delivery.mail.smtp.replies import Reply
 
 
 def connect(timeout: float, server: SmtpUrl | None = None) -> smtplib.SMTP:
-    """A greeted, encrypted (as its URL says) and signed-in connection. `server`: None is that of EMAIL_URL.
+    """Open a connection, encrypt it if the URL asks for it, and sign in. `server`: None is that of EMAIL_URL.
 
-    Raises DeliveryError(pause=True): nobody can be reached until this works.
+    Raises DeliveryError(pause=True), because without a connection no recipient can be reached.
     """
     try:
         return _connect(timeout, server or _of_settings())

@@ -1,14 +1,14 @@
-"""The bookkeeping of a pipelined SMTP connection (RFC 2920): what to write next, and whose each reply is.
+"""The state of a pipelined SMTP connection (RFC 2920): what to write next, and which command each reply answers.
 
-No socket here: bytes out, replies in, so that every reply to every command can be tried in a test.
+It uses no socket: it gives bytes and takes replies, so that tests can try every reply to every command.
 
 The body of one message and the envelope of the next leave in one write:
 
     we    MAIL 1, RCPT 1, DATA        body 1, MAIL 2, RCPT 2, DATA        body 2, …
     they                  250 250 354                         250 250 250 354
 
-That is one round trip for each message. DATA must end a write, because only its answer says whether a body
-may follow; a message refused on the way costs itself alone and the next one goes on.
+That is one round trip for each message. DATA must end a write, because only its answer says whether a body may follow.
+A refused message does not affect the next one.
 """
 
 import re
@@ -19,30 +19,30 @@ from typing import NamedTuple
 
 from delivery.contract import DeliveryError
 from delivery.mail.smtp import meaning
-from delivery.mail.smtp.message import Message
+from delivery.mail.smtp.outgoing_mail import OutgoingMail
 from delivery.mail.smtp.replies import READY_FOR_BODY, Reply
 
-# What nearly every write is answered with: the body is taken, and the next envelope too. It is read in one look.
-ALL_WELL = re.compile(rb"(?:2\d\d [^\r\n]{0,500}\r\n){3}354 [^\r\n]{0,500}\r\n")
+# The usual answer to a write: the body and the next envelope are accepted. One match reads all four replies.
+ALL_ACCEPTED = re.compile(rb"(?:2\d\d [^\r\n]{0,500}\r\n){3}354 [^\r\n]{0,500}\r\n")
 
 
-class Fate(Enum):
-    """What became of a message on this connection."""
+class ResultKind(Enum):
+    """What happened to a message on this connection."""
 
     SENT = auto()
     REFUSED = auto()
     NOT_SENT = auto()
-    """The connection ended first: nobody has got it, and another connection may try."""
+    """The connection ended before the body: another connection may try."""
     UNCLEAR = auto()
-    """The connection ended after the body, without an answer: it may have been taken (RFC 1047)."""
+    """The connection ended after the body without an answer: the server may have accepted it (RFC 1047)."""
 
 
-class Result(NamedTuple):
-    message: Message
-    fate: Fate
+class SmtpResult(NamedTuple):
+    message: OutgoingMail
+    kind: ResultKind
     error: DeliveryError | None = None
     code: int = 0
-    """The reply's, when one settled it."""
+    """The code of the reply that decided it; 0 when no reply did."""
 
 
 class Step(Enum):
@@ -55,18 +55,19 @@ class Step(Enum):
 
 
 class Conversation:
-    """One connection after EHLO: send what `write()` gives, hand each reply to `take()` while `is_waiting`.
+    """One connection after EHLO: send the bytes of `write()`, and pass each reply to `take()` while `is_waiting`.
 
-    Once `over` says why the connection must not be used any more, `end()` settles what was still on it.
+    When the connection must not be used any more, `over` says why, and `end()` gives the results of the messages that
+    have none yet.
     """
 
     def __init__(self) -> None:
         self.over = ""
-        self._expected: deque[tuple[Step, Message]] = deque()
-        self._opened: Message | None = None  # its body may follow
-        self._refused: Message | None = None  # at MAIL or RCPT; the answer to its DATA is still to come
+        self._expected: deque[tuple[Step, OutgoingMail]] = deque()
+        self._opened: OutgoingMail | None = None  # its body may follow
+        self._refused: OutgoingMail | None = None  # refused at MAIL or RCPT, before the answer to its DATA
         self._sender_refused = False
-        self._emptied: Message | None = None  # was refused, and yet its body is asked for
+        self._emptied: OutgoingMail | None = None  # refused, but the server waits for its body
         self._owes_reset = False
         self._body_size = 0
 
@@ -76,13 +77,13 @@ class Conversation:
 
     @property
     def owes_body(self) -> bool:
-        """The server waits for a body: something must be written even when no message follows."""
+        """Whether the server waits for a body, so that something must be written even when no message follows."""
         return self._opened is not None or self._emptied is not None
 
-    def write(self, following: Message | None) -> bytes:
-        """The next bytes: the body that is owed, then the envelope of the message that follows, if any.
+    def write(self, following: OutgoingMail | None) -> bytes:
+        """The next bytes: the body that is owed, then the envelope of the following message, if any.
 
-        Only while nothing is waited for.
+        Must only be called while `is_waiting` is false.
         """
         body, envelope = self._write_body(), b""
         self._body_size = len(body)
@@ -106,18 +107,20 @@ class Conversation:
             return b".\r\n"
         return b""
 
-    def take_all(self, data: bytes) -> Result | None:
-        """What `data` settles, when it holds the usual replies to a body and an envelope: the same as taking them
-        one by one. None when it holds anything else; then nothing has been taken."""
-        expected = self._expected
-        if len(expected) != 4 or expected[0][0] is not Step.BODY or not ALL_WELL.fullmatch(data):
-            return None
-        settled, self._opened = expected[0][1], expected[3][1]
-        expected.clear()
-        return Result(settled, Fate.SENT, code=int(data[:3]))
+    def take_all(self, data: bytes) -> SmtpResult | None:
+        """Take four replies at once if `data` is exactly the usual answer to a body and an envelope.
 
-    def take(self, reply: Reply) -> Result | None:
-        """What this reply settles, if anything."""
+        Returns the body's result, as `take()` would. Returns None for any other data, without taking anything.
+        """
+        expected = self._expected
+        if len(expected) != 4 or expected[0][0] is not Step.BODY or not ALL_ACCEPTED.fullmatch(data):
+            return None
+        sent, self._opened = expected[0][1], expected[3][1]
+        expected.clear()
+        return SmtpResult(sent, ResultKind.SENT, code=int(data[:3]))
+
+    def take(self, reply: Reply) -> SmtpResult | None:
+        """Take one reply; returns the result of a message if the reply decides it."""
         if not self._expected:
             self.over = f"the SMTP server ends the connection: {reply.say()}"
             return None
@@ -135,13 +138,13 @@ class Conversation:
                 return self._take_body(message, reply)
             case Step.RSET if not reply.is_positive:
                 self._give_up(step, reply)
-        return None  # an empty body is refused as a rule; whatever is said to it changes nothing
+        return None  # the answer to an empty body does not matter: its message was refused before
 
-    def end(self, reason: str, written: int | None = None) -> Iterator[Result]:
-        """The connection is gone: the fate of each message that was still on it.
+    def end(self, reason: str, written: int | None = None) -> Iterator[SmtpResult]:
+        """End the conversation; yields the result of each message that has none yet.
 
-        `written` is how many bytes of the last write left, None for all of them: a body whose end
-        never left was not taken.
+        `written`: how many bytes of the last write were sent, None for all. A body that was not sent to its end was not
+        accepted.
         """
         self.over = reason = self.over or reason
         body_left = written is None or written >= self._body_size
@@ -149,38 +152,38 @@ class Conversation:
             yield not_sent(self._opened, reason)
         for step, message in self._expected:
             if step is Step.BODY and body_left:
-                yield Result(message, Fate.UNCLEAR, DeliveryError(reason, ambiguous=True))
+                yield SmtpResult(message, ResultKind.UNCLEAR, DeliveryError(reason, ambiguous=True))
             elif step in (Step.BODY, Step.DATA) and message is not self._refused:
                 yield not_sent(message, reason)
         self._opened = None
         self._expected.clear()
 
-    def _take_closing(self, step: Step, message: Message, reply: Reply) -> Result | None:
-        """421 may answer anything. In answer to a body it says that the body was not taken."""
+    def _take_closing(self, step: Step, message: OutgoingMail, reply: Reply) -> SmtpResult | None:
+        """421 may answer any command. In answer to a body it means that the body was not accepted."""
         self.over = f"the SMTP server ends the connection: {reply.say()}"
         if step in (Step.DATA, Step.BODY) and message is not self._refused:
             return not_sent(message, self.over, reply.code)
         return None
 
-    def _take_mail(self, message: Message, reply: Reply) -> Result | None:
+    def _take_mail(self, message: OutgoingMail, reply: Reply) -> SmtpResult | None:
         if reply.is_positive:
             return None
         if not reply.is_refusal:
             self._give_up(Step.MAIL, reply)
             return None
         self._refused, self._sender_refused = message, True
-        return Result(message, Fate.REFUSED, meaning.sender_refusal(reply), reply.code)
+        return SmtpResult(message, ResultKind.REFUSED, meaning.sender_refusal(reply), reply.code)
 
-    def _take_rcpt(self, message: Message, reply: Reply) -> Result | None:
+    def _take_rcpt(self, message: OutgoingMail, reply: Reply) -> SmtpResult | None:
         if message is self._refused or reply.is_positive:
             return None
         if not reply.is_refusal:
             self._give_up(Step.RCPT, reply)
             return None
         self._refused, self._sender_refused = message, False
-        return Result(message, Fate.REFUSED, meaning.refusal(reply, message.address), reply.code)
+        return SmtpResult(message, ResultKind.REFUSED, meaning.refusal(reply, message.address), reply.code)
 
-    def _take_data(self, message: Message, reply: Reply) -> Result | None:
+    def _take_data(self, message: OutgoingMail, reply: Reply) -> SmtpResult | None:
         was_refused, self._refused = message is self._refused, None
         if reply.code == READY_FOR_BODY:
             self._open_body(message, was_refused=was_refused)
@@ -191,30 +194,30 @@ class Conversation:
         self._owes_reset = True
         if was_refused:
             return None
-        return Result(message, Fate.REFUSED, meaning.refusal(reply, message.address), reply.code)
+        return SmtpResult(message, ResultKind.REFUSED, meaning.refusal(reply, message.address), reply.code)
 
-    def _open_body(self, message: Message, *, was_refused: bool) -> None:
-        """A server may ask for the body of a message that it refused; a lone dot ends that (RFC 2920 §3.1)."""
+    def _open_body(self, message: OutgoingMail, *, was_refused: bool) -> None:
+        """A server may ask for the body of a refused message; a single dot ends that body (RFC 2920 §3.1)."""
         if not was_refused:
             self._opened = message
         elif self._sender_refused:
-            # It may have kept the recipient: say no more to it, not even a dot.
-            self.over = "the SMTP server refuses our sender and goes on"
+            # The server may have kept the recipient, so even an empty body could be delivered. End the connection.
+            self.over = "the SMTP server refuses our sender but asks for the message"
         else:
             self._emptied = message
 
-    def _take_body(self, message: Message, reply: Reply) -> Result:
+    def _take_body(self, message: OutgoingMail, reply: Reply) -> SmtpResult:
         if reply.is_positive:
-            return Result(message, Fate.SENT, code=reply.code)
+            return SmtpResult(message, ResultKind.SENT, code=reply.code)
         if reply.is_refusal:
-            return Result(message, Fate.REFUSED, meaning.refusal(reply, message.address), reply.code)
+            return SmtpResult(message, ResultKind.REFUSED, meaning.refusal(reply, message.address), reply.code)
         self._give_up(Step.BODY, reply)
-        return Result(message, Fate.UNCLEAR, DeliveryError(self.over, ambiguous=True), reply.code)
+        return SmtpResult(message, ResultKind.UNCLEAR, DeliveryError(self.over, ambiguous=True), reply.code)
 
     def _give_up(self, step: Step, reply: Reply) -> None:
-        """An answer that cannot belong to its command: nothing after it can be trusted. `end()` settles the rest."""
+        """End the connection after an answer that does not fit its command: later ones could be matched wrongly."""
         self.over = f"the SMTP server answers {step.name} with {reply.say()}"
 
 
-def not_sent(message: Message, reason: str, code: int = 0) -> Result:
-    return Result(message, Fate.NOT_SENT, DeliveryError(reason, pause=True), code)
+def not_sent(message: OutgoingMail, reason: str, code: int = 0) -> SmtpResult:
+    return SmtpResult(message, ResultKind.NOT_SENT, DeliveryError(reason, pause=True), code)

@@ -1,4 +1,4 @@
-"""What the answers of an SMTP server mean for the ledger."""
+"""Turns the answers of an SMTP server into DeliveryErrors."""
 
 import re
 
@@ -6,16 +6,16 @@ from delivery.contract import DeliveryError
 from delivery.mail.smtp.replies import Reply
 
 ENHANCED_CODE = re.compile(rb"(\d\.\d{1,3}\.\d{1,3})\b")
-# The recipient's address is not there (RFC 3463): mailbox, domain, syntax, moved, no mail for this domain.
+# The address does not exist (RFC 3463): unknown mailbox or domain, bad syntax, moved, or a domain without mail.
 UNKNOWN_ADDRESS = {b"5.1.1", b"5.1.2", b"5.1.3", b"5.1.6", b"5.1.10"}
-# The server is short of something just now: fewer connections may be what it needs.
+# The server is overloaded for now; fewer connections may help.
 BUSY = {421, 450, 451, 452, 454}
-# Somebody has to change a setting: probe rarely.
+# The wait when staff must change a setting first.
 CONFIGURATION_RETRY_SECONDS = 300.0
 
 
 def refusal(reply: Reply, address: str) -> DeliveryError:
-    """A 4xx or 5xx answer about one recipient or one message."""
+    """The error for a 4xx or 5xx answer about one recipient or one message."""
     if reply.code < 500:
         return DeliveryError(reply.say(address))
     found = ENHANCED_CODE.match(reply.text)
@@ -23,7 +23,7 @@ def refusal(reply: Reply, address: str) -> DeliveryError:
 
 
 def sender_refusal(reply: Reply) -> DeliveryError:
-    """Not this recipient's doing: the server refuses our sender, or everything for now."""
+    """The error for a refusal of our sender, which concerns all recipients."""
     wait = CONFIGURATION_RETRY_SECONDS if reply.code >= 500 else None
     return DeliveryError(f"the SMTP server refuses our sender: {reply.say()}", pause=True, retry_after=wait)
 

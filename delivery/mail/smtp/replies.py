@@ -1,4 +1,4 @@
-"""What an SMTP server says: bytes cut into replies, and nothing that is not a reply let through (RFC 5321 §4.2)."""
+"""Splits the bytes that an SMTP server sends into replies, and refuses anything else (RFC 5321 §4.2)."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 CLOSING = 421
 READY_FOR_BODY = 354
-# Longer than any server's; what exceeds it comes from something that does not speak SMTP.
+# Longer than the lines of any SMTP server; whatever sends longer ones does not speak SMTP.
 LINE_LIMIT = 2_000
 LINES_LIMIT = 100
 TEXT_LIMIT = 150
@@ -14,7 +14,7 @@ LINE = re.compile(rb"([2-5]\d\d)([ -]|$)(.*)", re.DOTALL)
 
 
 class NotSmtpError(Exception):
-    """What came is no reply, or not one that can follow the command."""
+    """The bytes are not an SMTP reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Reply:
 
     @property
     def is_refusal(self) -> bool:
-        """For now (4xx) or for good (5xx)."""
+        """Temporary (4xx) or permanent (5xx)."""
         return self.code >= 400
 
     @property
@@ -37,7 +37,7 @@ class Reply:
         return self.code == CLOSING
 
     def say(self, address: str = "") -> str:
-        """The server's words for staff, without the address, so that equal reasons are counted together."""
+        """The server's text for staff, without the recipient's address, so that equal reasons are counted together."""
         text = " ".join(self.text.decode("utf-8", "replace").split())
         if address:
             text = re.sub(re.escape(address), "the recipient", text, flags=re.IGNORECASE)
@@ -46,7 +46,7 @@ class Reply:
 
 
 class ReplyReader:
-    """Takes bytes as they arrive and gives complete replies."""
+    """Collects bytes as they arrive and returns complete replies."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -54,11 +54,11 @@ class ReplyReader:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing has begun to arrive."""
+        """Whether no part of a reply has arrived."""
         return not self._rest and not self._lines
 
     def feed(self, data: bytes) -> Iterator[Reply]:
-        """The replies that are complete now. Raises NotSmtpError when it gets to what cannot be one."""
+        """Yield the replies that are complete now. Raises NotSmtpError at bytes that cannot be a reply."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if reply := self._add(line):
@@ -67,7 +67,7 @@ class ReplyReader:
             raise NotSmtpError("the SMTP server sends a line without end")
 
     def _add(self, line: bytes) -> Reply | None:
-        """The reply that this line ends, if it ends one."""
+        """Add a line; returns the reply if this line ends it."""
         found = LINE.match(line.rstrip(b"\r"))
         if not found or len(line) > LINE_LIMIT or len(self._lines) >= LINES_LIMIT:
             raise NotSmtpError("the SMTP server sends something that is no SMTP reply")

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from delivery import registry
 from delivery.ledger import outbox
-from delivery.ledger.outcomes import release_expired
+from delivery.ledger.recording import release_expired
 from delivery.ledger.sender import drain
 from delivery.models import Delivery, Notice, Pause
 

@@ -1,4 +1,4 @@
-"""In a worker of threads one channel's sender at a time, and no task that arrives meanwhile is lost."""
+"""In each process one thread sends on a channel, and a task that arrives meanwhile is not lost."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from delivery import tasks
-from delivery.ledger.turns import Turns
+from delivery.ledger.single_sender import SingleSender
 
 
-def test_a_turn_is_held_by_one_and_tells_whether_another_asked() -> None:
-    turns = Turns()
-    assert turns.begin("email")
-    assert turns.begin("x"), "another channel has a turn of its own"
-    assert not turns.begin("email")
-    assert turns.end("email")
-    assert turns.begin("email")
-    assert not turns.end("email")
-    assert not turns.end("x")
+def test_only_one_sender_of_a_channel_begins_and_its_end_says_whether_another_asked() -> None:
+    senders = SingleSender()
+    assert senders.begin("email")
+    assert senders.begin("x"), "another channel has a sender of its own"
+    assert not senders.begin("email")
+    assert senders.end("email")
+    assert senders.begin("email")
+    assert not senders.end("email")
+    assert not senders.end("x")
 
 
-def test_a_slow_channel_keeps_one_thread_and_is_rung_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four tasks for X while it hangs: three are over at once, and one more is sent when it is done."""
+def test_a_slow_channel_occupies_one_thread_and_gets_one_more_task_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four tasks for X while it hangs: three end at once, and one more is queued when X is done."""
     is_stuck, may_go_on = threading.Event(), threading.Event()
     woken: list[tuple[object, ...]] = []
 
@@ -48,7 +48,7 @@ def test_a_slow_channel_keeps_one_thread_and_is_rung_for_again(monkeypatch: pyte
     assert woken == [("delivery.tasks.send", "x")]
 
 
-def test_a_sender_that_fails_gives_its_turn_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sender_that_fails_lets_the_next_one_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(kind: str, seconds: float) -> tuple[Counter[str], bool]:
         raise RuntimeError
 

@@ -1,4 +1,4 @@
-"""A server without PIPELINING: smtplib, one command at a time over one connection."""
+"""A connection to a server without PIPELINING: smtplib sends one command at a time."""
 
 import smtplib
 from collections.abc import Callable
@@ -6,25 +6,25 @@ from contextlib import suppress
 
 from delivery.contract import DeliveryError
 from delivery.mail.smtp import meaning
-from delivery.mail.smtp.message import Message
+from delivery.mail.smtp.outgoing_mail import OutgoingMail
 from delivery.mail.smtp.replies import READY_FOR_BODY, Reply
 
 QUIT_TIMEOUT_SECONDS = 2.0
 
 
 class ConnectionLostError(Exception):
-    """The connection ended before the message was handed over; another one may work."""
+    """The connection ended before the message was sent; another connection may work."""
 
 
-class Stepwise:
-    """Opened anew when the connection was lost: servers close it after a number of messages, or some time."""
+class SequentialConnection:
+    """Reconnects when the connection is lost, since servers close it after some messages or some time."""
 
     def __init__(self, smtp: smtplib.SMTP, connect: Callable[[], smtplib.SMTP]) -> None:
         self._smtp: smtplib.SMTP | None = smtp
         self._connect = connect
 
-    def hand_over(self, message: Message) -> DeliveryError | None:
-        """None when the server has said 250; else why not."""
+    def hand_over(self, message: OutgoingMail) -> DeliveryError | None:
+        """Send one message; returns None when the server accepted it, else the error."""
         try:
             self._try_twice(message)
         except DeliveryError as error:
@@ -41,7 +41,7 @@ class Stepwise:
             smtp.quit()
         smtp.close()
 
-    def _try_twice(self, message: Message) -> None:
+    def _try_twice(self, message: OutgoingMail) -> None:
         for is_last in (False, True):
             try:
                 return self._converse(message)
@@ -52,12 +52,13 @@ class Stepwise:
             except DeliveryError:
                 raise
             except BaseException:
-                # Stopped in mid-conversation, by a time limit perhaps: the next answer would be taken for another's.
+                # Interrupted between command and answer, for example by a time limit: the next answer would be matched
+                # to the wrong command.
                 self._drop()
                 raise
         return None
 
-    def _converse(self, message: Message) -> None:
+    def _converse(self, message: OutgoingMail) -> None:
         smtp = self._smtp = self._smtp or self._connect()
         reply = self._ask(smtp, f"MAIL FROM:<{message.sender}>")
         if not reply.is_positive:
@@ -73,8 +74,8 @@ class Stepwise:
             raise meaning.refusal(reply, message.address)
         self._send_body(smtp, message)
 
-    def _send_body(self, smtp: smtplib.SMTP, message: Message) -> None:
-        """From here on a lost connection is ambiguous: the server may have taken the message (RFC 1047)."""
+    def _send_body(self, smtp: smtplib.SMTP, message: OutgoingMail) -> None:
+        """Send the body. A connection lost from here on is ambiguous: the server may have accepted it (RFC 1047)."""
         try:
             smtp.send(message.data)
             reply = Reply(*smtp.getreply())
@@ -90,7 +91,7 @@ class Stepwise:
             raise meaning.refusal(reply, message.address)
 
     def _ask(self, smtp: smtplib.SMTP, command: str) -> Reply:
-        """Raises ConnectionLostError, also for an answer that no command has."""
+        """Send a command and return its reply. Raises ConnectionLostError, also for a reply that does not fit."""
         try:
             reply = Reply(*smtp.docmd(command))
         except (OSError, smtplib.SMTPException) as error:
@@ -107,7 +108,7 @@ class Stepwise:
             self._drop()
 
     def _drop(self) -> None:
-        """Forget a connection without another word to the server."""
+        """Close the connection without QUIT."""
         smtp, self._smtp = self._smtp, None
         if smtp:
             smtp.close()

@@ -1,6 +1,6 @@
-"""Notices for one: a letter for a person who waits for it, or a test message on an account of ours.
+"""Notices with one recipient: a letter to a person who waits for it, or a test message on one account.
 
-Each is one row of the ledger like any other message. How a channel words a letter is decided when it is sent.
+Each is one row of the ledger like any other message. The text of a letter is written when it is sent.
 """
 
 from datetime import timedelta
@@ -16,16 +16,16 @@ from delivery.models import Account, Delivery, Notice, Tally
 from pages.models import Page
 from subscribers.models import Subscriber
 
-# As long as the log behind the limits of the subscribe form. What comes back by then still finds its delivery.
+# As long as the sign-up log that limits the subscribe form. A bounce that arrives within this time finds its delivery.
 KEPT_FOR = timedelta(days=7)
 PRUNED_AT_ONCE = 1_000
 
 
 def queue_letter(sender: Any, subscriber: Subscriber, code: str, **kwargs: Any) -> None:
-    """Receiver of `subscribers.subscribing.letter_wanted`: stores the letter in the caller's transaction.
+    """Receiver of `subscribers.subscribing.letter_wanted`: store the letter in the caller's transaction.
 
-    `code` becomes the notice's. Whether the address is suppressed is asked when the row is claimed, so a request for
-    such an address costs the same as any other.
+    `code` becomes the notice's code. The suppression list is read when the row is claimed, not here, so that response
+    times do not reveal which addresses are on it.
     """
     notice = _create_notice(
         subscriber.page,
@@ -40,7 +40,7 @@ def queue_letter(sender: Any, subscriber: Subscriber, code: str, **kwargs: Any) 
 
 @transaction.atomic
 def queue_staff_letter(page: Page, kind: str, address: str) -> Notice:
-    """Queue a letter of this kind (delivery/mail/letters.py) to somebody who is no subscriber."""
+    """Queue a letter of this kind (delivery/mail/letters.py) to an address that is not a subscriber's."""
     notice = _create_notice(
         page,
         "email",
@@ -56,7 +56,7 @@ def queue_staff_letter(page: Page, kind: str, address: str) -> Notice:
 
 @transaction.atomic
 def send_test_message(account: Account) -> Notice:
-    """Queue one message on this account alone, which says that it is a test."""
+    """Queue a message on this account that says that it is a test."""
     words = "This is a test of this account. Nothing is wrong."
     notice = _create_notice(
         account.page,
@@ -73,7 +73,7 @@ def send_test_message(account: Account) -> Notice:
 
 
 def _create_notice(page: Page, channel: str, *, code: str, **fields: str) -> Notice:
-    """A notice with one recipient, whose row the caller writes in the same transaction; nothing fans it out."""
+    """Create a notice that needs no fan-out, because the caller inserts its only delivery in the same transaction."""
     notice = Notice.objects.create(
         page=page,
         code=code,
@@ -89,13 +89,13 @@ def _create_notice(page: Page, channel: str, *, code: str, **fields: str) -> Not
 
 
 def _list(notice: Notice, channel: str, **fields: Any) -> None:
-    """The one row of such a notice, and its tally."""
+    """Insert the only delivery of such a notice, and its tally."""
     notice.deliveries.create(channel=channel, **fields)
     notice.tallies.create(channel=channel, outcome=Tally.Outcome.EXPECTED, count=1, created_at=Now())
 
 
 def prune() -> int:
-    """Delete some of those that are older than a week and wait for nothing; how many rows."""
+    """Delete up to PRUNED_AT_ONCE finished notices of this kind that are older than KEPT_FOR; returns how many rows."""
     for_one = Notice.objects.filter(audience__in=(Notice.Audience.ACCOUNT, Notice.Audience.PERSON))
     old = for_one.filter(created_at__lt=timezone.now() - KEPT_FOR)
     finished = old.exclude(deliveries__state__in=Delivery.WAITING).order_by("created_at").values_list("pk", flat=True)

@@ -1,7 +1,7 @@
-"""What becomes of claimed rows: recorded, given back, or taken from a worker that was lost.
+"""Ending a claim: recording results, releasing rows untried, and releasing the rows of lost workers.
 
-Every change is fenced by the claim: a worker that was away longer than its lease finds its rows taken and changes
-nothing.
+Every change is fenced by the claim: a worker that returns after its lease has ended changes nothing, because its rows
+belong to nobody or to another worker.
 """
 
 import json
@@ -17,7 +17,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from delivery import registry
-from delivery.contract import Outcome, Recipient, Remote
+from delivery.contract import Recipient, Remote, SendResult
 from delivery.ledger import moves, retry
 from delivery.ledger.moves import Change
 from delivery.models import Delivery, Notice
@@ -26,48 +26,48 @@ from subscribers.models import Suppression, address_hash
 
 log = logging.getLogger(__name__)
 State = Delivery.State
-LOST = "the worker was lost before it could say what became of this"
+LOST = "the worker was lost before it recorded a result"
 
 
 @dataclass
 class Batch:
-    """Rows of one channel that one worker holds, grouped by notice, longest due first."""
+    """Rows of one channel that one worker has claimed, grouped by notice, longest due first."""
 
     channel: str
     token: str
-    rows: Mapping[int, moves.Standing] = field(default_factory=dict)
-    """By delivery id: how each stood when it was claimed."""
+    rows: Mapping[int, moves.RowValues] = field(default_factory=dict)
+    """By delivery id: the columns of each before it was claimed."""
     recipients: dict[int, Recipient] = field(default_factory=dict)
-    """By delivery id: those still to be recorded."""
+    """By delivery id: those without a recorded result."""
     work: list[tuple[Notice, list[Recipient]]] = field(default_factory=list)
     is_probe: bool = False
-    """A pause stands, and this batch tries whether it can end."""
+    """This batch tries whether a paused channel or account works again."""
 
 
-def record(batch: Batch, outcomes: Iterable[Outcome]) -> Counter[str]:
-    """Write down what became of rows: one UPDATE for each different verdict. Counts by state.
+def record(batch: Batch, results: Iterable[SendResult]) -> Counter[str]:
+    """Record results with one UPDATE for each distinct verdict; returns counts by state.
 
-    Rows that are no longer held by this batch stay as they are.
+    Rows that this batch no longer holds are not changed.
     """
     channel = registry.load(batch.channel)
     verdicts: dict[tuple[retry.Verdict, str], list[int]] = defaultdict(list)  # ids of the other side as JSON
     gone: list[str] = []
-    handed_over = verdicts[retry.HANDED_OVER, "{}"]  # mostly all of them, of which there is nothing to judge
-    for outcome in outcomes:
-        if outcome.error is None and not outcome.remote:
-            handed_over.append(outcome.delivery_id)
+    handed_over = verdicts[retry.HANDED_OVER, "{}"]  # usually all of them, and these need no verdict
+    for result in results:
+        if result.error is None and not result.remote:
+            handed_over.append(result.delivery_id)
             continue
-        recipient = batch.recipients[outcome.delivery_id]
-        verdict = retry.judge(channel, outcome.error, recipient.attempts, was_ambiguous=recipient.ambiguous)
-        verdicts[verdict, json.dumps(outcome.remote) if outcome.remote else "{}"].append(outcome.delivery_id)
-        if outcome.error and outcome.error.gone:
+        recipient = batch.recipients[result.delivery_id]
+        verdict = retry.judge(channel, result.error, recipient.attempts, was_ambiguous=recipient.ambiguous)
+        verdicts[verdict, json.dumps(result.remote) if result.remote else "{}"].append(result.delivery_id)
+        if result.error and result.error.gone:
             gone.append(recipient.address)
     counts: Counter[str] = Counter()
-    with moves.moving() as recording:
+    with moves.moving() as changes:
         for (verdict, remote), ids in verdicts.items():
             change = Change(verdict.state, verdict.error, True if verdict.counts else None, verdict.ambiguous)
             columns = _columns(verdict, json.loads(remote))
-            counts[verdict.state] += len(recording.move(batch.rows, ids, _held(batch), change, **columns))
+            counts[verdict.state] += len(changes.move(batch.rows, ids, _held(batch), change, **columns))
         if gone:
             _suppress(batch.channel, gone)
     recorded = [delivery_id for ids in verdicts.values() for delivery_id in ids]
@@ -79,11 +79,13 @@ def record(batch: Batch, outcomes: Iterable[Outcome]) -> Counter[str]:
 
 def _warn_of_rows_taken(batch: Batch, count: int) -> None:
     if count:
-        log.warning("rows were taken over by another worker: channel=%s rows=%d", batch.channel, count)
+        log.warning(
+            "results came after the lease had ended and were not recorded: channel=%s rows=%d", batch.channel, count
+        )
 
 
 def release(batch: Batch, delivery_ids: Iterable[int], **columns: Any) -> None:
-    """Give rows back untried, with their attempt. Those that are not held stay as they are."""
+    """Return rows to pending untried; the attempt is not counted. Rows that this batch no longer holds stay."""
     ids = list(delivery_ids)
     columns["attempts"] = F("attempts") - 1
     with moves.moving() as releasing:
@@ -94,15 +96,15 @@ def release(batch: Batch, delivery_ids: Iterable[int], **columns: Any) -> None:
 
 
 def renew(batch: Batch) -> None:
-    """Prolong the lease of what is still held."""
+    """Prolong the lease of the rows without a recorded result."""
     _held(batch).filter(pk__any_of=set(batch.recipients)).update(lease_until=Now() + lease(batch.channel))
 
 
 def release_expired() -> int:
-    """Put rows of workers that died or hang back in the queue; how many.
+    """Return rows whose lease has ended, because their worker died or hangs, to pending; returns how many.
 
-    They may have been sent, so they are marked ambiguous; where a repeat would be worse than silence,
-    or after the last attempt, they end as unknown, for staff to decide.
+    They may have been sent, so they are marked ambiguous. After the last attempt, or on a channel with
+    `resend_ambiguous = False`, they become unknown, and staff decide.
     """
     released = sum(_release_expired(kind) for kind in registry.CHANNELS)
     if released:
@@ -111,8 +113,8 @@ def release_expired() -> int:
 
 
 def _release_expired(kind: str) -> int:
-    """A worker that hangs in the middle of a transaction locks its rows: those are stepped over, else the sweep
-    would hang with it. PostgreSQL ends such a transaction after a minute (statuspage/environment.py)."""
+    """Skips locked rows: a worker that hangs in a transaction holds their locks, and the sweep would hang with it.
+    PostgreSQL ends such a transaction after a minute (statuspage/environment.py)."""
     channel = registry.load(kind)
     last_attempt = channel.max_attempts if channel.resend_ambiguous else 0
     sending = Delivery.objects.filter(state=State.SENDING)
@@ -131,7 +133,7 @@ def _held(batch: Batch) -> DeliveryQuerySet:
 
 
 def _columns(verdict: retry.Verdict, remote: Remote) -> dict[str, Any]:
-    """What a verdict writes that no receipt counts."""
+    """The columns that a verdict writes beside the state; receipts do not count them."""
     columns: dict[str, Any] = {}
     if verdict.state == State.SENT:
         columns |= {"sent_at": Now(), "remote": remote}
@@ -143,7 +145,7 @@ def _columns(verdict: retry.Verdict, remote: Remote) -> dict[str, Any]:
 
 
 def _suppress(channel: str, addresses: list[str]) -> None:
-    """Never write again to addresses that do not exist."""
+    """Add addresses that do not exist to the suppression list."""
     Suppression.objects.bulk_create(
         [
             Suppression(
@@ -156,5 +158,5 @@ def _suppress(channel: str, addresses: list[str]) -> None:
 
 
 def lease(kind: str) -> timedelta:
-    """How long a sender may be silent about rows of a channel."""
+    """How long a claim on rows of a channel lasts unless it is renewed."""
     return timedelta(seconds=max(settings.DELIVERY_LEASE_SECONDS, 2 * registry.load(kind).seconds_each))
