@@ -25,7 +25,7 @@ PEERS = {"smtp_source": 0.75, "django_backend": 10.0, "task_per_recipient": 60.0
 
 
 @dataclass(frozen=True)
-class Told:
+class MeasuredRun:
     """One update told to `people`; seconds since staff posted it."""
 
     people: int
@@ -73,7 +73,7 @@ def main(options: Namespace) -> None:
 def _compare(services: Services, options: Namespace) -> None:
     """Our rate beside the others', in turns."""
     page = _page(options.subscribers)
-    ours: list[Told] = []
+    ours: list[MeasuredRun] = []
     rates: dict[str, list[float]] = {name: [] for name in PEERS}
     for _ in range(max(options.rounds, LEAST_ROUNDS)):
         ours.append(_tell(page, options.subscribers, services))
@@ -112,7 +112,7 @@ def _say_spread(name: str, values: list[float], digits: int = 2) -> None:
     say(f"{name}_spread", f"{min(values):.{digits}f}-{max(values):.{digits}f}")
 
 
-def _tell(page: Any, people: int, services: Services) -> Told:
+def _tell(page: Any, people: int, services: Services) -> MeasuredRun:
     """Post one update to so many subscribers through the real path."""
     from delivery.models import Delivery, Notice
     from delivery.receipt import build_receipt
@@ -136,7 +136,7 @@ def _tell(page: Any, people: int, services: Services) -> Told:
     first, expanded, last = (
         (at - notice.created_at).total_seconds() for at in (sent[0], notice.expanded_at, sent.reverse()[0])
     )
-    return Told(people, posting, first, expanded, last, used)
+    return MeasuredRun(people, posting, first, expanded, last, used)
 
 
 def _page(people: int) -> Any:

@@ -12,7 +12,7 @@ from canary.heartbeats import destinations
 from canary.models import Heartbeat, Probe
 from delivery.ledger.pauses import describe, paused
 from delivery.models import Delivery, MailboxReading, Pause
-from delivery.overview import late
+from delivery.overview import late_warnings
 from delivery.registry import CHANNELS
 from pages.models import Page
 
@@ -38,7 +38,7 @@ def look_at_ledger(watching_since: datetime) -> list[Finding]:
     found = [*_missing_heartbeats(watching_since)]
     for destination in destinations():
         found += _missing_arrivals(destination, watching_since)
-    found += [Finding("delivery.late", sentence) for sentence in late()]
+    found += [Finding("delivery.late", sentence) for sentence in late_warnings()]
     if sentences := paused():
         found.append(Finding("delivery.paused", "\n".join(sentences)))
     return [*found, *_unread_bounces(watching_since)]

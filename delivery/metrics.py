@@ -1,6 +1,6 @@
-"""What monitoring reads of the ledger. Names and meaning: docs/api.md.
+"""The metrics of the ledger. Names and meaning: docs/api.md.
 
-Labels are channels, states, accounts and the SHOWN newest notices, so there are never many, however long this runs.
+Labels are channels, states, accounts and the SHOWN newest notices, so the number of series stays small.
 """
 
 from collections import Counter, defaultdict
@@ -30,7 +30,7 @@ def collect_deliveries() -> Iterator[Metric]:
 
 
 def _totals() -> Iterator[Metric]:
-    """Of all notices there ever were: tallies outlive deliveries, so nothing goes back."""
+    """Counts of all notices ever. Tallies outlive deliveries, so pruning does not lower them."""
     totals: dict[str, Counter[str]] = {channel: Counter() for channel in registry.CHANNELS} | counting.totals()
     states = GaugeMetricFamily(
         "statuspage_deliveries", "All deliveries ever, by what became of them.", labels=["channel", "state"]
@@ -73,7 +73,7 @@ def _oldest() -> Metric:
 
 
 def _newest() -> Iterator[Metric]:
-    """The newest notices one by one."""
+    """Counts and lags of each of the newest notices."""
     counts = GaugeMetricFamily(
         "statuspage_notice_deliveries",
         f"Deliveries of the {SHOWN} newest notices, by what became of them.",
@@ -121,7 +121,7 @@ def _pauses() -> Metric:
         labels=["channel", "account"],
     )
     accounts = {account.address: account for account in Account.objects.all()}
-    longest: dict[tuple[str, str], float] = {}  # accounts of two pages may share a name, series may not
+    longest: dict[tuple[str, str], float] = {}  # accounts of two pages may have one name, but a series must be unique
     for pause in Pause.objects.order_by("key"):
         account = accounts.get(pause.key)
         labels = (account.channel, account.name) if account else (pause.key, "")
@@ -146,7 +146,7 @@ def _letters() -> Iterator[Metric]:
 
 
 def _bounce_mailbox() -> Iterator[Metric]:
-    """Without samples where no mailbox is named, or none was tried yet."""
+    """No samples when no mailbox is configured, or it was never tried."""
     failing = GaugeMetricFamily(
         "statuspage_bounce_mailbox_failing_seconds",
         "For how long the bounce mailbox could not be read; 0 when the last try read it.",

@@ -1,4 +1,4 @@
-"""What was told last: the newest notices with what became of them, counted together."""
+"""What the staff overview shows of delivery: the newest notices with their counts, and warnings."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ from delivery import registry
 from delivery.ledger.counting import ChannelCounts, count_channels
 from delivery.ledger.order import waiting_notices
 from delivery.ledger.outbox import unconnected_accounts
-from delivery.ledger.pauses import explain, on_the_way_of
+from delivery.ledger.pauses import explain, pauses_of
 from delivery.mail.bounces.models import BounceEvent, EventKind, MailboxReading
 from delivery.models import Delivery, Notice, Pause
 from delivery.models.deliveries import DeliveryQuerySet
 from pages.models import Page
 from subscribers.models import Suppression
 
-# The sweep comes every few seconds. What is due for longer was found by neither a task nor the sweep.
+# The sweep runs every few seconds, so a delivery that is due for longer was found by neither a task nor the sweep.
 LATE_AFTER = timedelta(seconds=60)
-LATELY = timedelta(hours=24)
-LATE = gettext_lazy(
+RECENT = timedelta(hours=24)
+LATE_WARNING = gettext_lazy(
     "Notifications are late: no worker has taken up what was due a minute ago.\nAre the workers and Redis running? "
     "“manage.py deliver” sends what is due without them."
 )
 
 
 @dataclass(frozen=True)
-class Told:
-    """A notice and its counts; `expected` grows until the fan-out is done."""
+class NoticeCounts:
+    """A notice and the counts of all its channels together; `expected` grows until fan-out is done."""
 
     notice: Notice
     expected: int
@@ -41,14 +41,15 @@ class Told:
     failed: int
     pending: int
     suppressed: int
-    """Not sent on purpose, other than for lack of a connection."""
+    """Suppressed for another reason than an unconnected account."""
     unconnected: int
     to_files: int
-    """Of the sent: mails written to files, for there is no mail server. They reached nobody."""
+    """How many of the sent were written to files, because no mail server is configured. They reached nobody."""
 
     @property
     def tone(self) -> str:
-        """ "bad", "waiting", "doubtful" (not all that was meant to go out did), "good", or "" for nothing sent."""
+        """How the row is coloured: "bad", "waiting", "doubtful" (unconnected, or written to files), "good", or "" when
+        nothing was sent."""
         if self.failed:
             return "bad"
         if self.pending:
@@ -71,7 +72,7 @@ class Told:
         return ", ".join([*self._handed_over(), *(words % {"number": f"{n:,}"} for words, n in others if n)])
 
     def _handed_over(self) -> list[str]:
-        """What was written to files is never called sent."""
+        """How many were sent, and separately how many were written to files."""
         numbers = {
             "number": f"{self.to_files:,}",
             "sent": f"{self.sent - self.to_files:,}",
@@ -83,16 +84,16 @@ class Told:
         return [_("%(sent)s of %(all)s sent") % numbers, *files]
 
 
-def recently_told(limit: int) -> list[Told]:
+def recent_notices(limit: int) -> list[NoticeCounts]:
     """The newest notices of all pages, newest first; three queries, or two when nobody waits."""
     notices = list(Notice.objects.for_people().select_related("page")[:limit])
     lines = count_channels(notices)
-    return [_told(notice, lines[notice.pk]) for notice in notices]
+    return [_count_notice(notice, lines[notice.pk]) for notice in notices]
 
 
-def _told(notice: Notice, lines: list[ChannelCounts]) -> Told:
+def _count_notice(notice: Notice, lines: list[ChannelCounts]) -> NoticeCounts:
     left_out = sum(line.left_out for line in lines)
-    return Told(
+    return NoticeCounts(
         notice=notice,
         expected=sum(line.expected for line in lines),
         sent=sum(line.sent for line in lines),
@@ -105,22 +106,22 @@ def _told(notice: Notice, lines: list[ChannelCounts]) -> Told:
 
 
 @dataclass(frozen=True)
-class Lately:
-    """So many rows of the last 24 hours that are alike."""
+class RecentCount:
+    """How many rows of one kind were made in the last 24 hours."""
 
     label: str
     count: int
     query: str
-    """Shows just these in the admin's list of them."""
+    """The query string that filters the admin's list to these rows."""
 
 
-def suppressed_lately() -> list[Lately]:
-    """Why addresses were suppressed, most first; without those that staff suppressed. One query."""
-    since = timezone.now() - LATELY
+def recent_suppressions() -> list[RecentCount]:
+    """Recently suppressed addresses by reason, most first, without those that staff suppressed. One query."""
+    since = timezone.now() - RECENT
     found = Suppression.objects.filter(created_at__gte=since).exclude(reason=Suppression.Reason.MANUAL)
     counts = found.values_list("reason").annotate(count=Count("pk")).order_by("-count", "reason")
     return [
-        Lately(
+        RecentCount(
             label=str(Suppression.Reason(reason).label),
             count=count,
             query=urlencode({"reason__exact": reason, "created_at__gte": since.isoformat()}),
@@ -129,21 +130,21 @@ def suppressed_lately() -> list[Lately]:
     ]
 
 
-def unreadable_lately() -> list[Lately]:
-    """What mail providers reported and nobody could read; none or one. One query."""
-    since = timezone.now() - LATELY
+def recent_unreadable_reports() -> list[RecentCount]:
+    """Recent posts of mail providers that could not be read: one entry, or none. One query."""
+    since = timezone.now() - RECENT
     count = BounceEvent.objects.filter(noted_at__gte=since, kind=EventKind.UNREADABLE).count()
     query = urlencode({"kind__exact": EventKind.UNREADABLE.value, "noted_at__gte": since.isoformat()})
-    return [Lately(label=_("Reports of mail providers"), count=count, query=query)] if count else []
+    return [RecentCount(label=_("Reports of mail providers"), count=count, query=query)] if count else []
 
 
-def troubles_of(page: Page, channels: Iterable[str]) -> list[str]:
-    """Sentences for whoever is about to post: what keeps that update from people on these channels."""
+def posting_warnings(page: Page, channels: Iterable[str]) -> list[str]:
+    """Sentences for the posting screen: what will keep the update from people on these channels."""
     unconnected = [f"{sentence}." for sentence in unconnected_accounts(page)]
-    return [*explain(on_the_way_of(page)), *unconnected, *registry.warnings(list(channels))]
+    return [*explain(pauses_of(page)), *unconnected, *registry.warnings(list(channels))]
 
 
-# Sentences of apps above this one, which it cannot name.
+# Functions that apps above this one register to add sentences, since this app cannot import them.
 more_warnings: list[Callable[[], list[str]]] = []
 
 
@@ -151,11 +152,18 @@ def delivery_warnings(pages: Iterable[Page]) -> list[str]:
     """Sentences on what keeps messages from reaching people, the worst first."""
     others = [sentence for warn in more_warnings for sentence in warn()]
     pauses = explain(Pause.objects.order_by("since"))
-    return [*others, *late(), *miscounted(), *pauses, *unread_bounces(), *_unusual(pages)]
+    return [
+        *others,
+        *late_warnings(),
+        *receipt_warnings(),
+        *pauses,
+        *bounce_mailbox_warnings(),
+        *_channel_warnings(pages),
+    ]
 
 
-def miscounted() -> list[str]:
-    """A sentence when a receipt was wrong as it was last compared with the deliveries; else none."""
+def receipt_warnings() -> list[str]:
+    """A sentence if a receipt was wrong when it was last compared with its deliveries; else none."""
     wrong = list(Notice.objects.filter(miscounted__gt=0).order_by("pk")[:100])
     if not wrong:
         return []
@@ -170,19 +178,19 @@ def miscounted() -> list[str]:
     return [wrong_by + " " + _("“manage.py reconcile --repair” corrects it; please report this.")]
 
 
-def unread_bounces() -> list[str]:
-    """What is wrong with the reading of the bounce mailbox, and what to do; else none."""
+def bounce_mailbox_warnings() -> list[str]:
+    """A sentence if the bounce mailbox cannot be read, with what to do; else none."""
     reading = MailboxReading.objects.current()
     return [reading.trouble] if reading and reading.trouble else []
 
 
-def late() -> list[str]:
-    """A sentence when what is due waits for too long; else none."""
+def late_warnings() -> list[str]:
+    """A sentence if deliveries or notices are due for longer than LATE_AFTER and no worker has taken them; else none."""
     since = timezone.now() - LATE_AFTER
-    unheard = Notice.objects.filter(expanded_at=None, cancelled_at=None, created_at__lt=since).exists()
+    is_unexpanded = Notice.objects.filter(expanded_at=None, cancelled_at=None, created_at__lt=since).exists()
     pauses = list(Pause.objects.all())
     closed = [pause.key for pause in pauses if pause.probe_at > timezone.now()]
-    # What a pause holds back is due again with its next probe.
+    # Deliveries of a paused channel or account are not late: its next probe sends them.
     held_back = {pause.key for pause in pauses if pause.probe_at >= since}
     waiting = {
         kind: Delivery.objects.due(kind, closed)
@@ -191,31 +199,31 @@ def late() -> list[str]:
         for kind in registry.CHANNELS
         if kind not in held_back
     }
-    return (
-        [str(LATE)] if unheard or any(_stands_still(kind, waiting[kind], since) for kind in _with_rows(waiting)) else []
-    )
+    is_late = is_unexpanded or any(_is_stuck(kind, waiting[kind], since) for kind in _with_rows(waiting))
+    return [str(LATE_WARNING)] if is_late else []
 
 
 def _with_rows(waiting: Mapping[str, DeliveryQuerySet]) -> list[str]:
-    """The channels whose query finds something, asked in one query however many channels there are."""
+    """The channels whose query finds a row. All are combined in one query."""
     if not waiting:
         return []
     has_rows = Notice.objects.order_by("pk").values_list(*(Exists(rows) for rows in waiting.values())).first()
     return [kind for kind, found in zip(waiting, has_rows or (), strict=False) if found]
 
 
-def _stands_still(channel: str, waiting: DeliveryQuerySet, since: datetime) -> bool:
-    """Something was due at `since`, and nobody is at it. A large fan-out, or a relay's limit, takes its time."""
+def _is_stuck(channel: str, waiting: DeliveryQuerySet, since: datetime) -> bool:
+    """Whether rows were due at `since` and no worker is sending on this channel. A large notice, or a slow relay, also
+    lets rows wait, but then a worker holds rows or has sent some since."""
     longest = waiting.values_list("notice", flat=True).first()
     if longest is None:
         return False
     mine = Delivery.objects.filter(channel=channel)
     is_held = mine.filter(state=Delivery.State.SENDING, lease_until__gt=Now()).exists()
-    # A newer incident goes first (delivery/ledger/order.py): while it is being sent, nothing stands still.
+    # A newer incident goes first (delivery/ledger/order.py), so its recent deliveries prove that the channel works.
     concerned = {longest, *waiting_notices(channel)}
     return not is_held and not mine.filter(notice__in=concerned, state=Delivery.State.SENT, sent_at__gte=since).exists()
 
 
-def _unusual(pages: Iterable[Page]) -> list[str]:
+def _channel_warnings(pages: Iterable[Page]) -> list[str]:
     warnings = [f"{sentence}." for page in pages for sentence in unconnected_accounts(page)]
     return [*warnings, *registry.warnings()]

@@ -1,6 +1,6 @@
-"""The receipt of a notice: how many of how many, on which channel, how late, and what went wrong.
+"""The receipt of a notice: how many were sent of how many, by channel, with lags and errors.
 
-All its counts are sums of tallies (counting.py), also when the deliveries are deleted (retention.py).
+All its counts are sums of tallies (counting.py), so it stays when the deliveries are deleted (retention.py).
 """
 
 from dataclasses import dataclass, fields
@@ -18,33 +18,33 @@ from delivery.models import Delivery, Notice, Pause
 from subscribers.models import Suppression
 
 State = Delivery.State
-# A task that arrives starts the fan-out at once; past this, staff should know that none arrived.
-UNHEARD_AFTER = timedelta(seconds=5)
-UNHEARD = gettext_lazy(
+# A task starts fan-out at once. If a notice is not expanded after this time, staff are told that no worker took it up.
+NOT_EXPANDED_AFTER = timedelta(seconds=5)
+NOT_EXPANDED = gettext_lazy(
     "Notifications are waiting: no worker has taken them up yet, perhaps because the broker is down. "
     "They go out as soon as one does; “manage.py deliver” sends them without."
 )
-# Among more failures than these nobody looks for addresses that do not exist: that costs a hash for each.
+# With more failures than this, addresses that do not exist are not looked up, because that costs a hash for each.
 MOST_LOOKED_UP = 1_000
 PRUNED = gettext_noop("Its deliveries are deleted because of their age, so nobody can be told again. The counts stay.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelReceipt(ChannelCounts):
-    """A channel's counts, and what staff should know beside them."""
+    """A channel's counts with its name, and its pause if it has one."""
 
     label: str = ""
     retryable: int = 0
-    """Those that failed and may succeed when they are tried again: not those whose address does not exist."""
+    """How many failed ones staff can retry: all whose address is not on the suppression list."""
     paused: str | None = None
-    """Why nobody on this channel can be reached now."""
+    """Why the channel, or an account on it, is paused; None if it is not."""
     what_follows: str = ""
-    """Of the pause: when it is tried again."""
+    """A sentence that says when the pause ends or is probed; "" without a pause."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """A part of the bar: where it starts and how wide it is, in percent of all, as SVG writes numbers."""
+    """One part of the receipt's bar. `start` and `width` are percent of the whole, as text for SVG."""
 
     kind: str
     label: str
@@ -59,23 +59,23 @@ class Receipt(Counts):
 
     channels: list[ChannelReceipt]
     is_finished: bool
-    """Every recipient has a row, and none of them waits."""
+    """Whether fan-out is done and no delivery waits."""
     notes: list[str]
-    """Sentences that staff should read first."""
+    """Sentences that the screen shows first."""
 
     @property
     def diverted(self) -> int:
-        """Part of the sent: written to files, for there is no mail server. They reached nobody."""
+        """How many of the sent were written to files, because no mail server is configured. They reached nobody."""
         return sum(each.diverted for each in self.channels)
 
     @property
     def handed_over(self) -> int:
-        """What another side has taken."""
+        """How many the other side accepted."""
         return self.sent - self.diverted
 
     @property
     def shares(self) -> list[Share]:
-        """What became of all recipients, side by side; only what is not zero. Mail in files is not called sent."""
+        """The parts of the bar that are not zero. Mail written to files is not part of “sent”."""
         unconnected = sum(each.suppressed - each.left_out for each in self.channels)
         counts = (
             ("sent", _("sent"), self.handed_over),
@@ -97,7 +97,7 @@ class Receipt(Counts):
 
 
 def build_receipt(notice: Notice) -> Receipt:
-    """What became of a notice, as things stand now, in a few queries however many it tells of."""
+    """The receipt as of now, in a number of queries that does not depend on the number of deliveries."""
     pauses = {pause.key: pause for pause in Pause.objects.all()}
     channels = [_channel_receipt(notice, line, pauses) for line in count_channels_in_detail(notice)]
     totals = {each.name: sum(getattr(channel, each.name) for channel in channels) for each in fields(Counts)}
@@ -106,9 +106,9 @@ def build_receipt(notice: Notice) -> Receipt:
 
 
 def retry_failed(notice: Notice, channel: str) -> int:
-    """Put what failed, or ended without an answer, back in the queue; how many. The caller audits it.
+    """Put dead and unknown deliveries of a channel back to pending; returns how many. The caller writes the audit log.
 
-    None of a pruned notice: see PRUNED.
+    Those of a pruned notice stay: see PRUNED.
     """
     return requeue(notice.deliveries.filter(channel=channel).exclude(address__in=_gone(notice, channel)))
 
@@ -126,8 +126,7 @@ def _channel_receipt(notice: Notice, line: ChannelCounts, pauses: dict[str, Paus
 
 
 def _gone(notice: Notice, channel: str) -> list[str]:
-    """Addresses of failed deliveries that are on the suppression list by now, such as those that do not exist:
-    trying again would not write to them."""
+    """Addresses of dead deliveries that are on the suppression list now: a retry would not write to them."""
     dead = notice.deliveries.filter(channel=channel, state=State.DEAD, account=None)
     addresses = list(dead.values_list("address", flat=True)[: MOST_LOOKED_UP + 1])
     if not addresses or len(addresses) > MOST_LOOKED_UP:
@@ -147,6 +146,6 @@ def _notes(notice: Notice) -> list[str]:
     notes = [_(PRUNED)] if notice.pruned_at else []
     if notice.cancelled_at:
         return [*notes, _("Cancelled: whoever had not been told yet will not be.")]
-    if notice.expanded_at is None and timezone.now() - notice.created_at > UNHEARD_AFTER:
-        return [str(UNHEARD)]
+    if notice.expanded_at is None and timezone.now() - notice.created_at > NOT_EXPANDED_AFTER:
+        return [str(NOT_EXPANDED)]
     return notes

@@ -17,7 +17,7 @@ from core.languages import STAFF_PATHS, href
 from core.sub_path import sub_path
 from pages.models import Page
 from public.document_urls import in_every_language
-from public.documents.days import Told, add_quiet_days, fold_recent
+from public.documents.days import ListedDay, add_quiet_days, fold_recent
 from public.documents.page import build_agenda, build_sections, name_affected
 from public.documents.sitemap import sitemap as build_sitemap
 from public.search import build_search_form
@@ -123,7 +123,7 @@ class Month:
     earlier: date | None
     later: date | None
     days: list[Day]
-    told: list[Told]
+    told: list[ListedDay]
     """These days, and the quiet ones between them."""
 
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from components.models import Component
 from components.status import Impact
-from delivery.overview import delivery_warnings, recently_told, suppressed_lately, unreadable_lately
+from delivery.overview import delivery_warnings, recent_notices, recent_suppressions, recent_unreadable_reports
 from incidents.models import Draft, Incident
 from pages.models import Page
 from pages.rights import require_right
@@ -40,11 +40,11 @@ def build_overview() -> dict[str, Any]:
         "pages_without_components": [page for page in pages if not page.is_set_up],  # type: ignore[attr-defined]  # annotated
         "open": sorted([*rows.unresolved(), *rows.active_maintenance()], key=_worst_first),
         "scheduled": list(rows.upcoming().order_by("scheduled_for")),
-        "sent": recently_told(SHOWN),
+        "sent": recent_notices(SHOWN),
         "drafts": list(Draft.objects.select_related("page", "incident", "author")),
         "warnings": delivery_warnings(pages),
-        "suppressed": suppressed_lately(),
-        "unreadable": unreadable_lately(),
+        "suppressed": recent_suppressions(),
+        "unreadable": recent_unreadable_reports(),
     }
 
 

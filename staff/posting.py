@@ -20,7 +20,7 @@ from components.status import Impact, Status
 from core.local_time import DOUBLED, in_zone
 from core.text import BODY_LIMIT, TITLE_LIMIT, clean_text
 from delivery.ledger.outbox import count_audience
-from delivery.overview import troubles_of
+from delivery.overview import posting_warnings
 from delivery.registry import label_of
 from incidents.effects import effects_after, holds_components
 from incidents.models import Affected, Incident, Kind, Phase, Post, StaleUpdateError, Template, Update
@@ -283,7 +283,7 @@ class PostForm(forms.Form):
     @property
     def unreachable(self) -> list[str]:
         """What keeps this update from people, in sentences."""
-        return troubles_of(self.page, [kind for kind, count in self._counts.items() if count])
+        return posting_warnings(self.page, [kind for kind, count in self._counts.items() if count])
 
     @cached_property
     def _counts(self) -> dict[str, int]:

@@ -37,7 +37,7 @@ def explain(pauses: Iterable[Pause]) -> list[str]:
     return [f"{describe(pause).rstrip('.')}. {what_follows(pause)}" for pause in pauses]
 
 
-def on_the_way_of(page: Page) -> list[Pause]:
+def pauses_of(page: Page) -> list[Pause]:
     """The pauses that delay a page's updates: those of channels, and those of the page's accounts."""
     accounts = [account.address for account in page.accounts.for_people()]
     return list(Pause.objects.filter(key__in=[*registry.CHANNELS, *accounts]).order_by("since"))

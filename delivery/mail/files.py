@@ -1,4 +1,4 @@
-"""Mail into files, until an SMTP server is configured: one .eml per message, in the order they were made."""
+"""Writes mail to files while no SMTP server is configured: one .eml for each message, named in order of time."""
 
 import os
 import time
@@ -11,13 +11,13 @@ from delivery.mail.smtp.outgoing_mail import OutgoingMail
 
 
 class MailFolder:
-    """Writes complete files or none. Writing the same name again replaces the file: a repeat is no second mail."""
+    """Writes each file completely or not at all. A repeat has the same name, so it replaces the file."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def send_all(self, messages: Iterable[OutgoingMail]) -> Iterator[tuple[OutgoingMail, DeliveryError | None]]:
-        """Each message comes back with its error or None: a full disk, a directory that cannot be written."""
+        """Write many mails; yields each with its error, such as a full disk, or None."""
         for message in messages:
             try:
                 self._write(message)
@@ -31,7 +31,7 @@ class MailFolder:
         replace_file(self.directory / f"{message.name}.eml", message.mail, is_synced=False)
 
     def prune(self, before: float, seconds: float) -> int:
-        """Delete files last written before a moment (seconds since 1970), for so many seconds at most; how many."""
+        """Delete files last written before `before` (seconds since 1970), for at most so many seconds; returns how many."""
         until = time.monotonic() + seconds
         pruned = 0
         try:
@@ -43,8 +43,8 @@ class MailFolder:
                     if time.monotonic() >= until:
                         break
         except FileNotFoundError:
-            return pruned  # no mail was written yet, or somebody tidies beside us
+            return pruned  # no mail was written yet, or another process deleted a file first
         return pruned
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no file is kept open."""

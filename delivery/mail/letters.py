@@ -1,6 +1,6 @@
-"""Letters to people who are no subscribers. What one says is decided by the app that sends it, when it is sent.
+"""Letters to people who are not subscribers. The app that queues a letter registers the function that writes it.
 
-Their links are made then, too, and stored nowhere.
+The function is called when the letter is sent, so that links in it are made then and never stored.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from pages.models import Page
 from subscribers.letters import Letter
 
 WriteLetter = Callable[[Page, str], Letter | None]
-"""Given the page and the address, the letter; None when it is not to be sent any more."""
+"""Takes the page and the address; returns the letter, or None when it must not be sent any more."""
 _writers: dict[str, WriteLetter] = {}
 
 
 def writes(kind: str) -> Callable[[WriteLetter], WriteLetter]:
-    """Register who writes the letters of one kind (`Notice.letter`). Call it as the app gets ready."""
+    """Register the decorated function for letters of one kind (`Notice.letter`). Its app imports it in `ready()`."""
 
     def register(write: WriteLetter) -> WriteLetter:
         _writers[kind] = write
@@ -26,6 +26,6 @@ def writes(kind: str) -> Callable[[WriteLetter], WriteLetter]:
 
 
 def write_letter(kind: str, page: Page, address: str) -> Letter | None:
-    """None also for a kind that nobody writes any more."""
+    """Write a letter; None when it must not be sent, or when no function is registered for its kind."""
     write = _writers.get(kind)
     return write(page, address) if write else None

@@ -18,13 +18,13 @@ from functools import lru_cache
 from delivery.mail.smtp.outgoing_mail import END
 
 SOFT_BREAK = b"=\r\n"
-# What may be put into a slot of a body without encoding it again; no dot at the start, which SMTP would want doubled.
+# A value that can stand in a slot of a body unchanged. It must not begin with a dot, which SMTP requires to be doubled.
 SLOT_VALUE = re.compile(rb"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,69}")
 NOT_ALLOWED = "not allowed in a mail header or link"
 
 
 class SlotNames:
-    """Marks to write into templates. They are drawn anew for each mail, so that no text can contain one."""
+    """Marks for slots in templates. They are random and new for each mail, so that no text can contain one."""
 
     def __init__(self) -> None:
         self._nonce = secrets.token_hex(8)
@@ -40,21 +40,21 @@ class SlotNames:
 
 @dataclass(frozen=True, slots=True)
 class PrebuiltMail:
-    """The fixed headers, then the body in pieces: those at odd places are names of slots."""
+    """The fixed headers, and the body in pieces: bytes and names of slots in turn."""
 
     headers: bytes
     body: tuple[bytes | str, ...]
 
     def stuffed(self) -> "PrebuiltMail":
-        """The same, to be filled as it follows DATA (delivery/mail/smtp/outgoing_mail.py): each slot follows a line that
-        is not empty, so all dots that can start a line are in the pieces."""
+        """The same mail in the form that follows DATA (delivery/mail/smtp/outgoing_mail.py). A slot's value never begins
+        with a dot, and the piece behind it begins with a line break, so all dots to be doubled are inside pieces."""
         stuffed = (each if isinstance(each, str) else each.replace(b"\r\n.", b"\r\n..") for each in self.body)
         return PrebuiltMail(self.headers, (*stuffed, END))
 
     def fill(self, headers: Mapping[str, str], slots: Mapping[str, str]) -> bytes:
         """The whole mail, with CRLF line ends.
 
-        Raises ValueError for a value that could break out of its place, KeyError for a missing slot.
+        Raises ValueError for a value that could start a header or change the body, KeyError for a missing slot.
         """
         own = "".join([f"{name}: {value}\r\n" for name, value in headers.items()]).encode("ascii")
         if not _header_lines(len(headers)).fullmatch(own):
@@ -66,7 +66,7 @@ class PrebuiltMail:
 
 @lru_cache(maxsize=16)
 def _header_lines(count: int) -> re.Pattern[bytes]:
-    """So many lines and no more, of printable ASCII: no value can start another header, whatever it holds."""
+    """Matches exactly `count` lines of printable ASCII, so that no value can start another header."""
     return re.compile(rb"(?:[\x20-\x7e]{0,950}\r\n){%d}" % count)
 
 
@@ -99,7 +99,7 @@ def prebuild(headers: Mapping[str, str], text: str, html: str, names: SlotNames 
 
 
 def _append(pieces: list[bytes | str], more: bytes) -> None:
-    """Add to the last piece, which is never a slot's name."""
+    """Append to the last piece, which is never the name of a slot."""
     last = pieces[-1]
     assert isinstance(last, bytes)  # noqa: S101 (holds by construction; for the type checker)
     pieces[-1] = last + more
@@ -117,7 +117,7 @@ def _fixed_headers(headers: Mapping[str, str]) -> bytes:
     message = EmailMessage(policy=SMTP)
     written = b""
     for name, value in headers.items():
-        if "=?" in value:  # would read as encoded already
+        if "=?" in value:  # the library would take it for an encoded value
             encoded = Header(_one_line(value), "utf-8", header_name=name).encode(linesep="\r\n")
             written += f"{name}: {encoded}\r\n".encode()
         else:

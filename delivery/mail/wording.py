@@ -1,5 +1,5 @@
-"""What a notice says in the active language. What staff wrote stays as they wrote it; a notice stores our own words in
-the page's language."""
+"""The words of a notice in the active language. Text by staff is not translated; our own words are stored in the page's
+language and translated here."""
 
 from datetime import datetime
 from html import escape
@@ -13,12 +13,12 @@ from delivery.models import Notice
 
 
 def status_words(notice: Notice) -> str:
-    """Such as “Identified”: stored in English, which is what translations are looked up by."""
+    """Such as “Identified”. It is stored in English, under which the catalogue has its translation."""
     return gettext(notice.status_label) if notice.status_label else ""
 
 
 def body_html(notice: Notice) -> str:
-    """The body; the line that says when announced maintenance will be is in the active language."""
+    """The body as HTML, with the line about the time of announced maintenance in the active language."""
     start, end = (notice.incident.get(name) for name in ("scheduled_for", "scheduled_until"))
     if not start or not end:
         return notice.body_html

@@ -19,12 +19,12 @@ class QuietDays:
     last: date
 
 
-Told = Day | QuietDays
+ListedDay = Day | QuietDays
 
 
-def fold_recent(days: Iterable[Day], today: date) -> list[Told]:
+def fold_recent(days: Iterable[Day], today: date) -> list[ListedDay]:
     """The front page's days, newest first. Today and a single quiet day keep a line of their own."""
-    found: list[Told] = []
+    found: list[ListedDay] = []
     for is_quiet, run in groupby(days, key=lambda day: is_quiet_day(day) and day.date != today):
         row = list(run)
         found += [QuietDays(row[-1].date, row[0].date)] if is_quiet and len(row) > 1 else row
@@ -37,7 +37,7 @@ def is_quiet_day(day: Day) -> bool:
 
 def add_quiet_days(
     days: list[Day], incidents: list[PublicIncident], first: date, last: date, zone: ZoneInfo
-) -> list[Told]:
+) -> list[ListedDay]:
     """`days` with what lies between them, newest first: the days from `first` to `last` that no incident touched.
 
     A day that an incident only went on in is neither told by itself nor quiet.
@@ -62,5 +62,5 @@ def list_dates(first: date, last: date) -> list[date]:
     return [first + ONE_DAY * number for number in range((last - first).days + 1)]
 
 
-def _last_date(told: Told) -> date:
+def _last_date(told: ListedDay) -> date:
     return told.last if isinstance(told, QuietDays) else told.date

@@ -105,7 +105,7 @@ def test_the_others_of_the_batch_count_and_the_provider_need_not_come_again(
     assert suppressed() == {"person0001@example.com", "person0002@example.com"}
     [(source, reason)] = unreadable()
     assert (source, reason.partition(":")[0]) == (provider, "1 of 3 events")
-    assert f"a bounce webhook of {provider} cannot be read whole: 1 of 3" in caplog.text
+    assert f"some events of a bounce webhook of {provider} cannot be read: 1 of 3" in caplog.text
     assert "person" not in reason + caplog.text
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from delivery.ledger import claims, outbox
 from delivery.models import Account, Delivery
-from delivery.overview import recently_told
+from delivery.overview import recent_notices
 from tests.delivery.ledger import assert_ledger_balances
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_staff_see_no_heartbeat_among_what_was_told(make_notice: MakeNotice, adm
     make_notice(audience="canary", title="A heartbeat")
     shown = make_notice()
 
-    assert [each.notice for each in recently_told(5)] == [shown]
+    assert [each.notice for each in recent_notices(5)] == [shown]
     for address in ("/staff/", "/admin/delivery/notice/", "/admin/delivery/delivery/", "/admin/delivery/account/"):
         assert "A heartbeat" not in admin_client.get(address).text
 

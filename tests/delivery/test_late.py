@@ -11,7 +11,7 @@ from django.utils import timezone
 from delivery.contract import SendResult
 from delivery.ledger import claims, outbox, recording
 from delivery.models import Delivery, Pause
-from delivery.overview import LATE, late
+from delivery.overview import LATE_WARNING, late_warnings
 
 if TYPE_CHECKING:
     from delivery.models import Account, Notice
@@ -31,40 +31,40 @@ def backlog(notice: Notice, add_subscribers: AddSubscribers) -> Notice:
 
 
 def test_what_nobody_takes_up_is_late(backlog: Notice):
-    assert late() == [LATE]
+    assert late_warnings() == [LATE_WARNING]
 
 
 def test_what_a_worker_is_at_is_not_late(backlog: Notice):
     assert claims.claim("email", 3)
 
-    assert late() == []
+    assert late_warnings() == []
 
 
 def test_what_leaves_slowly_is_not_late_until_it_stops(backlog: Notice):
     batch = claims.claim("email", 3)
     assert batch
     recording.record(batch, [SendResult(pk) for pk in list(batch.recipients)])
-    assert late() == []
+    assert late_warnings() == []
 
     backlog.deliveries.filter(state="sent").update(sent_at=timezone.now() - timedelta(minutes=2))
-    assert late() == [LATE]
+    assert late_warnings() == [LATE_WARNING]
 
 
 def test_a_worker_that_holds_on_beyond_its_lease_is_no_excuse(backlog: Notice):
     assert claims.claim("email", 3)
     Delivery.objects.filter(state="sending").update(lease_until=timezone.now() - timedelta(seconds=1))
 
-    assert late() == [LATE]
+    assert late_warnings() == [LATE_WARNING]
 
 
 def expect_a_minute_from_the_probe_on(key: str) -> None:
     """Between the probe's time and the probe itself no worker is at it, however well all of them are."""
-    assert late() == [LATE]
+    assert late_warnings() == [LATE_WARNING]
     Pause.objects.begin(key, "no server")
     Pause.objects.update(probe_at=timezone.now() - timedelta(seconds=4))
-    assert late() == []
+    assert late_warnings() == []
     Pause.objects.update(probe_at=timezone.now() - timedelta(seconds=61))
-    assert late() == [LATE]
+    assert late_warnings() == [LATE_WARNING]
 
 
 def test_a_paused_channel_is_not_late_when_its_probe_is_due(backlog: Notice):

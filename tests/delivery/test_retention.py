@@ -16,7 +16,7 @@ from delivery.ledger.claims import claim
 from delivery.ledger.counting import count_channels
 from delivery.ledger.recording import record
 from delivery.models import Account, Delivery, Notice
-from delivery.overview import recently_told
+from delivery.overview import recent_notices
 from delivery.receipt import PRUNED, Receipt, build_receipt, retry_failed
 from tests.delivery.ledger import retally
 
@@ -247,7 +247,7 @@ def test_time_that_runs_out_leaves_a_receipt_that_balances(
         assert notice.deliveries.count() == left
         after = fresh(notice)
         assert (after.expected, after.sent, after.failed) == (before.expected, before.sent, before.failed)
-        assert recently_told(1)[0].summary == "6 of 9 written to files, 2 failed, 1 not sent on purpose"
+        assert recent_notices(1)[0].summary == "6 of 9 written to files, 2 failed, 1 not sent on purpose"
     assert retention.delete_rows(notice.pk, monotonic() + 9) == 0
 
 
@@ -275,8 +275,8 @@ def test_finished_receipts_cost_the_overview_two_queries(
     add_subscribers(4)
     for number in range(3):
         finish(make_notice(thread=f"incident000{number}"), age=LONG_AGO)
-    counted = [told.summary for told in recently_told(3)]
+    counted = [told.summary for told in recent_notices(3)]
     tidy()
 
     with django_assert_num_queries(2):
-        assert [told.summary for told in recently_told(3)] == counted
+        assert [told.summary for told in recent_notices(3)] == counted

@@ -19,7 +19,7 @@ from delivery.ledger.claims import claim
 from delivery.ledger.forgetting import blank_address
 from delivery.ledger.recording import record
 from delivery.models import Delivery, Notice
-from delivery.overview import recently_told
+from delivery.overview import recent_notices
 from delivery.receipt import build_receipt, retry_failed
 from tests.delivery.ledger import assert_ledger_balances, retally
 from tests.faults.conftest import database_url
@@ -83,7 +83,7 @@ def assert_whole(notice: Notice, expected: int) -> None:
     receipt = build_receipt(Notice.objects.get(pk=notice.pk))
     settled = receipt.sent + receipt.suppressed + receipt.dead + receipt.unknown
     assert (receipt.expected, settled + receipt.pending) == (expected, expected)
-    told = next(each for each in recently_told(9) if each.notice.pk == notice.pk)
+    told = next(each for each in recent_notices(9) if each.notice.pk == notice.pk)
     assert (told.expected, told.sent + told.suppressed + told.failed + told.pending) == (expected, expected)
 
 

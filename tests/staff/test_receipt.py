@@ -11,7 +11,7 @@ from django.utils import timezone
 from delivery.ledger import compaction
 from delivery.ledger.outbox import expand
 from delivery.models import Account, Delivery, Notice, Pause
-from delivery.overview import recently_told
+from delivery.overview import recent_notices
 from delivery.receipt import PRUNED
 from incidents.models import Phase, Post
 from pages.models import AuditEntry
@@ -248,11 +248,11 @@ def test_an_unknown_notice_is_not_found(signed_in, db):
 
 
 def test_the_overview_says_in_one_line_what_became_of_each_notice(signed_in, notice, settings):
-    assert recently_told(5)[0].summary == "0 of 10 sent, 10 waiting"
+    assert recent_notices(5)[0].summary == "0 of 10 sent, 10 waiting"
     settings.MAIL_DIR = None
     settle(notice, 8, State.SENT)
     settle(notice, 2, State.DEAD)
-    assert recently_told(5)[0].summary == "8 of 10 sent, 2 failed"
+    assert recent_notices(5)[0].summary == "8 of 10 sent, 2 failed"
     assert row_of(signed_in) == ("bad", "8 of 10 sent, 2 failed")
 
 
@@ -288,7 +288,7 @@ def test_the_overview_counts_all_notices_in_three_queries(notice, incident, djan
     for _ in range(3):
         incident.post(Post("More.", Phase.IDENTIFIED))
     with django_assert_num_queries(3):
-        assert len(recently_told(4)) == 4
+        assert len(recent_notices(4)) == 4
 
 
 def test_the_overview_warns_of_what_keeps_messages_from_people(signed_in, acme, notice):

@@ -1,4 +1,4 @@
-"""What does not fit together in the settings for what comes back: providers' webhooks, and a mailbox."""
+"""System checks of the settings for bounces: providers' webhooks and the mailbox."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""The one way in for what comes back: bounces, complaints and opt-outs, from a mailbox or a provider's webhooks.
+"""Stores bounces, complaints and opt-outs, from the mailbox or a provider's webhooks, and acts on them.
 
-Every event may be told often, late, or in any order. What follows from each: docs/delivery.md.
+An event may be reported repeatedly, late, or in any order. docs/delivery.md says what follows from each.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from subscribers.addresses import normalise_address
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, address_hash, address_hashes
 
 EMAIL = "email"
-# Anybody can write to it, so what it says counts only with a Message-ID that we signed.
+# Anybody can write to the mailbox, so its reports count only with a Message-ID that we signed.
 MAILBOX = "mailbox"
 SOFT_IN_A_ROW = 5
 SOFT_FOR = timedelta(days=3)
@@ -39,7 +39,7 @@ SUPPRESSION = {
 
 @dataclass(frozen=True)
 class _Mail:
-    """Whom an event is about, and which of our mails if that is known."""
+    """The address that an event is about, and the delivery if that is known."""
 
     address: str
     """Normalised."""
@@ -47,11 +47,12 @@ class _Mail:
 
 
 def note(*, source: str, event_id: str, kind: EventKind, address: str, message_id: str = "", reason: str = "") -> bool:
-    """Store an event and do what follows from it, in one transaction; True when it was new.
+    """Store an event and act on it, in one transaction; True when it was new.
 
-    What nobody vouches for, a mailbox's without a signed Message-ID, is not even stored.
-    `source`: at most 40 characters. `address`: of the recipient, as it came, or "" for the one that the mail went to.
-    `message_id`: of our mail, with or without <>; "" when it was not told. `reason`: for staff; addresses are taken out.
+    A report from the mailbox without a signed Message-ID may be forged and is not stored.
+
+    `source`: at most 40 characters. `address`: the recipient's as reported, or "" for the one that the mail went to.
+    `message_id`: of our mail, with or without <>; "" when it was not reported. `reason`: for staff; addresses are removed.
     """
     named = _normalised(address)
     mail = _mail_named(message_id, named)
@@ -61,7 +62,7 @@ def note(*, source: str, event_id: str, kind: EventKind, address: str, message_i
     hashes = address_hashes(EMAIL, mail.address if mail else named)
     key = {"source": source, "event_id": _short(event_id), "kind": kind}
     with transaction.atomic():
-        _take_turns(hashes[0])
+        _lock_address(hashes[0])
         if BounceEvent.objects.filter(**key, address_hash__in=hashes).exists():
             return False
         now = timezone.now()
@@ -83,9 +84,9 @@ def note(*, source: str, event_id: str, kind: EventKind, address: str, message_i
 
 
 def note_unreadable(source: str, body: bytes, why: str) -> None:
-    """For staff to see: of what a provider posted, something cannot be read. Once, however often it is posted.
+    """Store for staff that a part of a provider's post cannot be read; once, however often it is posted.
 
-    `why`: such as "2 of 50 events: KeyError"; nothing of the body itself, which names people.
+    `why`: such as "2 of 50 events: KeyError". It must contain nothing of the body, which names people.
     """
     BounceEvent.objects.get_or_create(
         source=source,
@@ -97,21 +98,22 @@ def note_unreadable(source: str, body: bytes, why: str) -> None:
 
 
 def prune() -> int:
-    """Delete some of the events that are older than 90 days; how many."""
+    """Delete up to PRUNED_AT_ONCE events that are older than KEPT_FOR; returns how many."""
     old = BounceEvent.objects.filter(noted_at__lt=timezone.now() - KEPT_FOR)
     return BounceEvent.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])).delete()[0]
 
 
-def _take_turns(hashed: str) -> None:
-    """Until the transaction ends, nobody else notes anything of this address: what is not committed cannot be
-    counted. No row is locked for it, since others lock rows in orders of their own. SQLite takes turns anyway."""
+def _lock_address(hashed: str) -> None:
+    """Until the transaction ends, no other transaction stores an event of this address, because soft bounces that are not
+    committed could not be counted. An advisory lock cannot deadlock with row locks. SQLite runs one writer at a time."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int(hashed[:15], 16)])
 
 
 def _normalised(address: str) -> str:
-    """As subscribers' addresses are stored. One that is none of those only so that it can be hashed and compared."""
+    """The address as subscribers' addresses are stored; for one that is not valid, a text that can be hashed and
+    compared."""
     try:
         return normalise_address(address)
     except ValidationError:
@@ -125,7 +127,7 @@ def _short(event_id: str) -> str:
 
 
 def _mail_named(message_id: str, named: str) -> _Mail | None:
-    """The mail of that signed Message-ID, unless it went to somebody else than `named`."""
+    """The mail with that signed Message-ID; None if it went to another address than `named`."""
     ours = message_ids.read(message_id)
     if ours is None:
         return None
@@ -134,7 +136,7 @@ def _mail_named(message_id: str, named: str) -> _Mail | None:
 
 
 def _of_delivery(pk: int) -> _Mail | None:
-    """None for a heartbeat's, and for one whose address was forgotten: nobody writes there again."""
+    """The mail of a delivery; None for a heartbeat's, and for one whose address was erased."""
     delivery = Delivery.objects.filter(pk=pk, channel=EMAIL).of_subscribers().first()
     return _Mail(delivery.address, delivery) if delivery and "@" in delivery.address else None
 
@@ -144,7 +146,7 @@ def _person(address: str) -> _Mail | None:
 
 
 def _subscribers(address: str) -> SubscriberQuerySet:
-    """On any page. The pages are named because the index of addresses begins with the page."""
+    """The subscribers with this address on any page. The query lists all pages, because the index begins with the page."""
     pages = list(Page.objects.values_list("pk", flat=True))
     return Subscriber.objects.filter(page__in=pages, channel=EMAIL, address=address)
 
@@ -165,7 +167,7 @@ def _follow(event: BounceEvent, mail: _Mail, now: datetime) -> Outcome:
 
 
 def _unsubscribe(mail: _Mail, now: datetime) -> Outcome:
-    """From the page whose mail it was; from all pages when that is not known."""
+    """Unsubscribe the address from the mail's page; from all pages when the mail is not known."""
     people = _subscribers(mail.address)
     if mail.delivery:
         people = people.filter(page=mail.delivery.notice.page_id)
@@ -174,16 +176,17 @@ def _unsubscribe(mail: _Mail, now: datetime) -> Outcome:
 
 
 def _mark_bounced(delivery: Delivery) -> None:
-    """Once, however often it comes back."""
+    """Mark and tally a delivery as bounced; once, however often it comes back."""
     with moves.moving() as marking:
         marked = Delivery.objects.filter(pk=delivery.pk, bounced_at=None).update(bounced_at=timezone.now())
         marking.count(delivery.notice_id, delivery.channel, Tally.Outcome.BOUNCED, marked)
 
 
 def _fails_for_days(event: BounceEvent, address: str) -> bool:
-    """Whether the latest mails to this address all came back, and what was counted is used up by that.
+    """Whether the last SOFT_IN_A_ROW mails to this address, over at least SOFT_FOR, all came back. If so, the counted
+    events are marked, so that they do not count again.
 
-    By when the mails went out, so that the order in which they come back does not matter.
+    The mails are ordered by when they were sent, so that the order of the reports does not matter.
     """
     soft = BounceEvent.objects.filter(
         address_hash__in=address_hashes(EMAIL, address), kind=EventKind.SOFT, outcome=Outcome.NOTED
@@ -199,7 +202,7 @@ def _fails_for_days(event: BounceEvent, address: str) -> bool:
 
 
 def _got_through(address: str, since: datetime, until: datetime) -> bool:
-    """Whether a mail that went out in between did not come back."""
+    """Whether a mail that was sent in between did not come back."""
     notices = Notice.objects.filter(created_at__gt=since - SOFT_FOR, created_at__lte=until)
     sent = Delivery.objects.filter(notice__in=notices, channel=EMAIL, address=address, state=Delivery.State.SENT)
     return sent.filter(sent_at__gt=since, sent_at__lt=until, bounced_at=None).exists()

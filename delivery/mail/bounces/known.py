@@ -1,15 +1,16 @@
-"""The providers whose webhooks are read, named as in their addresses here."""
+"""The mail providers whose webhooks we read, by their names in /bounces/PROVIDER."""
 
 from typing import NamedTuple
 
 
 class Known(NamedTuple):
     view: str
-    """Within anymail.webhooks."""
+    """Its view's path within anymail.webhooks."""
     key: str = ""
-    """What django-anymail calls the key that this provider signs with; without that key nothing is taken."""
+    """django-anymail's name for the key that this provider signs with; "" if it does not sign. Without a value for it in
+    BOUNCE_WEBHOOK_KEYS nothing is accepted."""
     needs: str = ""
-    """A library besides django-anymail."""
+    """A library that must be installed beside django-anymail."""
 
 
 KNOWN = {

@@ -1,6 +1,6 @@
-"""What came back after a mail was handed over, and how the mailbox was read that it comes to.
+"""Bounces and complaints about mails, and whether the bounce mailbox can be read.
 
-Addresses are kept as hashes only, and for 90 days.
+Addresses are stored as hashes only, and for 90 days.
 """
 
 from datetime import datetime, timedelta
@@ -25,9 +25,9 @@ class EventKind(models.TextChoices):
 
 
 class BounceEvent(models.Model):
-    """One thing that a mailbox or a provider told us of one recipient, once, however often it is told.
+    """One report of the mailbox or a provider about one recipient; stored once, however often it is reported.
 
-    Or one post of a provider's of which something could not be read; that names nobody.
+    A row of the kind UNREADABLE is one post of a provider that could not be read whole; it names nobody.
     """
 
     class Outcome(models.TextChoices):
@@ -70,12 +70,12 @@ class MailboxReadingQuerySet(models.QuerySet["MailboxReading"]):
         )
 
     def current(self) -> "MailboxReading | None":
-        """None when settings name no mailbox, or nobody has tried to read it yet."""
+        """None when no mailbox is configured, or it was never tried."""
         return self.first() if settings.BOUNCE_MAILBOX else None
 
 
 class MailboxReading(models.Model):
-    """How the bounce mailbox was read last: the only row."""
+    """The last attempts to read the bounce mailbox. The table has one row."""
 
     ONLY = 1
 
@@ -94,14 +94,14 @@ class MailboxReading(models.Model):
 
     @property
     def in_trouble_since(self) -> datetime | None:
-        """Since when nobody could read it, or nobody did; None while all is well."""
+        """Since when reading has failed, or was not tried; None when neither is so."""
         if self.failing_since or self.read_at is None:
             return self.failing_since
         return self.read_at if timezone.now() - self.read_at > NOT_READ_AFTER else None
 
     @property
     def trouble(self) -> str:
-        """A sentence on what is wrong and one on what to do; "" while all is well."""
+        """A sentence on what is wrong and one on what to do; "" when nothing is wrong."""
         if self.in_trouble_since is None:
             return ""
         at = timezone.localtime(self.in_trouble_since)

@@ -1,7 +1,7 @@
-"""The views of django-anymail that read what each provider posts, made safe against what cannot be read.
+"""The views of django-anymail that read what each provider posts, changed so that unreadable posts do no harm.
 
-Imported only when django-anymail is installed. Its views alone answer 400 to a wrong secret, 500 to what has another
-shape than expected, and Amazon's confirms by itself whatever subscription it is asked to.
+Imported only when django-anymail is installed. Unchanged, its views answer 400 to a wrong secret and 500 to a post of an
+unexpected shape, and Amazon's view confirms every subscription that it is asked to.
 """
 
 import json
@@ -31,11 +31,11 @@ tracking.connect(take, dispatch_uid="delivery.mail.bounces")
 
 
 class MalformedError(Exception):
-    """What was posted is not what this provider posts. The text is a word for staff, with nothing of the post."""
+    """A post does not have this provider's form. The message is for staff and contains nothing of the post."""
 
 
 def find_view(name: str) -> View | None:
-    """None for a provider that is not known, or lacks its key or its library."""
+    """The view of a provider; None if the provider is unknown, or its key or library is missing."""
     known = KNOWN.get(name)
     key = settings.BOUNCE_WEBHOOK_KEYS.get(name, "")
     if known is None or bool(known.key) != bool(key) or (known.needs and not find_spec(known.needs)):
@@ -46,14 +46,14 @@ def find_view(name: str) -> View | None:
 @cache
 def _make_view(name: str, secret: str, key: str) -> View:
     theirs = import_string(f"anymail.webhooks.{KNOWN[name].view}")
-    ours: Any = type(f"Careful{theirs.__name__}", (_Careful, theirs), {"provider": name})
+    ours: Any = type(f"Tolerant{theirs.__name__}", (_TolerantView, theirs), {"provider": name})
     options = {"webhook_secret": secret} | ({KNOWN[name].key: key} if key else {})
     view: View = ours.as_view(**options)
     return view
 
 
-def _pieces(provider: str, body: bytes) -> list[bytes]:
-    """Each event of a batch as a post of its own; what is no batch, as it is."""
+def _split_batch(provider: str, body: bytes) -> list[bytes]:
+    """A post for each event of a batch; a post that is not a batch stays as it is."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):  # a form
@@ -68,8 +68,8 @@ def _pieces(provider: str, body: bytes) -> list[bytes]:
     return [json.dumps(post).encode() for post in posts]
 
 
-class _Careful:
-    """In front of a view of django-anymail."""
+class _TolerantView:
+    """Mixed in before a view of django-anymail."""
 
     provider: str
     webhook_secret: str | None = None  # has to be here for as_view() to take it
@@ -81,14 +81,14 @@ class _Careful:
             super().run_validators(request)  # type: ignore[misc]
         except ForgedError:
             raise
-        except Exception as error:  # strangers' data in code of others: whatever it raises
+        except Exception as error:  # django-anymail may raise anything for unexpected data
             raise MalformedError(type(error).__name__) from error
 
     def parse_events(self, request: HttpRequest) -> list[Any]:
-        """Those events of the batch that can be read. The others would be no better the next time that they are
-        posted, and the good ones are not to wait for them: such a batch is taken, and staff are told."""
+        """The events of the batch that can be read. The batch is accepted without the others and staff are told, because
+        a repeat of the post would be no more readable."""
         body, events, errors = request.body, list[Any](), list[MalformedError]()
-        pieces = _pieces(self.provider, body)
+        pieces = _split_batch(self.provider, body)
         for piece in pieces:
             try:
                 events += self._parse(request, piece)
@@ -98,7 +98,7 @@ class _Careful:
             raise errors[0]
         if errors:
             why = f"{len(errors)} of {len(pieces)} events: {errors[0]}"
-            log.warning("a bounce webhook of %s cannot be read whole: %s", self.provider, why)
+            log.warning("some events of a bounce webhook of %s cannot be read: %s", self.provider, why)
             note_unreadable(self.provider, body, why)
         return events
 
@@ -110,10 +110,12 @@ class _Careful:
             raise MalformedError(type(error).__name__) from error
 
     def auto_confirm_sns_subscription(self, message: dict[str, Any]) -> None:
-        """Amazon asks whether a topic may post here. django-anymail would call Amazon, in the region that the request
-        names and with the credentials of this machine; a person who looks at the topic answers instead."""
+        """Log Amazon's question whether a topic may post here, so that a person can answer it. django-anymail would
+        confirm any topic, with this machine's credentials."""
         topic, address = str(message.get("TopicArn"))[:256], str(message.get("SubscribeURL"))[:1024]
         host = urlsplit(address).hostname or ""
         if not address.startswith("https://sns.") or not host.endswith((".amazonaws.com", ".amazonaws.com.cn")):
             address = "(not an address of Amazon)"
-        log.warning("Amazon asks whether topic %r may report bounces. If it is yours, open %r", topic, address)
+        log.warning(
+            "Amazon asks whether its topic %r may report bounces. If the topic is yours, open %r", topic, address
+        )

@@ -1,4 +1,4 @@
-"""One round through the mailbox that bounces go to."""
+"""Reading the mailbox that bounces go to."""
 
 import logging
 import time
@@ -17,9 +17,9 @@ MOST_AT_ONCE = 200
 
 
 def read_mailbox(seconds: float) -> Counter[str]:
-    """Act on what came back, for so many seconds at most; how many mails of which kind.
+    """Act on the mails in the mailbox, for at most so many seconds; returns how many there were of each kind.
 
-    Reports about our mails are deleted once they are acted on, all others flagged: people may look at them.
+    Reports about our mails are then deleted. All others are flagged and stay, so that people can read them.
     """
     counts: Counter[str] = Counter()
     if settings.BOUNCE_MAILBOX is None:
@@ -44,11 +44,11 @@ def read_mailbox(seconds: float) -> Counter[str]:
 
 
 def _handle(mail: Mail) -> str:
-    """What it was: a kind of event, "noted" (of ours, without consequence) or "left" (not of ours)."""
+    """Returns a kind of event, "noted" (about our mail, without consequence) or "left" (not about our mail)."""
     try:
         report = reports.read(mail.message)
-    except Exception:  # whatever a stranger's mail does to the parser, the next one is to be read
-        log.warning("a mail in the bounce mailbox could not be understood: uid=%d", mail.uid)
+    except Exception:  # a stranger's mail may break the parser, and the next one must still be read
+        log.warning("a mail in the bounce mailbox could not be parsed and was left there: uid=%d", mail.uid)
         return "left"
     if report is None or message_ids.read(report.message_id) is None:
         return "left"
@@ -59,7 +59,8 @@ def _handle(mail: Mail) -> str:
 
 
 def _note_failure(report: reports.MailReport, failure: reports.Failure) -> str:
-    """The kind of a new event, else "". Behind a list's address others may be gone: note() passes those over."""
+    """The kind of a new event, else "". If the mail went to a list, the report may name its members; note() ignores
+    those."""
     if failure.is_about_us:
         return ""
     kind = EventKind.HARD if failure.is_gone else EventKind.SOFT
@@ -68,6 +69,6 @@ def _note_failure(report: reports.MailReport, failure: reports.Failure) -> str:
 
 
 def _note(report: reports.MailReport, kind: EventKind, address: str, reason: str) -> bool:
-    """A mail can come back once of each kind, whoever says so and however often."""
+    """Store the event. The Message-ID is its id, so that a mail counts once for each kind, however often it is reported."""
     about = report.message_id
     return note(source=MAILBOX, event_id=about, kind=kind, address=address, message_id=about, reason=reason)

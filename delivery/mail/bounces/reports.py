@@ -1,7 +1,7 @@
-"""What a mail in the bounce mailbox says: delivery reports (RFC 3464) and complaints (RFC 5965).
+"""Parses mails in the bounce mailbox: delivery reports (RFC 3464) and complaints (RFC 5965).
 
-Everything in it was written by strangers. What counts is the Message-ID in the headers they return, and only when it
-is one that we signed.
+Strangers write these mails. The caller must trust a report only if the Message-ID in the returned headers is one that we
+signed.
 """
 
 import re
@@ -17,10 +17,10 @@ from delivery.mail.bounces.severity import is_gone, is_policy
 STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
 RETURNED_PARTS = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
 FEEDBACK_PART = "message/feedback-report"
-# More parts than any report has, and blocks than any of our mails has recipients.
+# Limits above the number of parts in any report, and of recipients of any of our mails.
 MOST_PARTS = 30
 MOST_BLOCKS = 20
-# Of a feedback report: those that say that the reader does not want our mails.
+# The types of a feedback report that say that the recipient does not want our mails.
 COMPLAINTS = ("abuse", "fraud", "virus", "other")
 OPT_OUTS = ("opt-out", "opt-out-list")
 AN_ADDRESS = re.compile(r"[^\s<>;,:\"'()]+@[A-Za-z0-9.-]+")
@@ -28,10 +28,10 @@ AN_ADDRESS = re.compile(r"[^\s<>;,:\"'()]+@[A-Za-z0-9.-]+")
 
 @dataclass(frozen=True)
 class Failure:
-    """One recipient that the report calls failed."""
+    """One recipient that the report names as failed."""
 
     recipients: frozenset[str]
-    """In lower case: the one we wrote to, and the one that it became on the way."""
+    """In lower case: the address that we wrote to, and the one that it was forwarded to."""
     status: str
     diagnostic: str
 
@@ -41,7 +41,7 @@ class Failure:
 
     @property
     def is_about_us(self) -> bool:
-        """Refused for a policy, such as a block list that we are on: no fault of the address."""
+        """Whether a policy about us, such as a block list, is the reason, and not the address."""
         return not self.is_gone and is_policy(self.status, self.diagnostic)
 
     @property
@@ -52,7 +52,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Complaint:
-    """Somebody pressed “spam”, or asked to be let go, in a mail program whose provider tells us."""
+    """A report by a mail provider that its user marked our mail as spam, or unsubscribed."""
 
     feedback_type: str
 
@@ -64,20 +64,20 @@ class Complaint:
 @dataclass(frozen=True)
 class MailReport:
     message_id: str
-    """Of the mail that was returned; "" when it was not."""
+    """The Message-ID of the returned mail; "" when the report does not contain it."""
     failures: list[Failure]
-    """Empty for what is delayed, relayed or delivered."""
+    """Empty when the mail was delayed, relayed or delivered."""
     complaint: Complaint | None = None
 
 
 def without_addresses(text: str) -> str:
-    """One printable line of at most 255 characters."""
+    """`text` as one printable line of at most 255 characters, with all mail addresses replaced."""
     line = " ".join(AN_ADDRESS.sub("the recipient", text).split())
     return "".join(character for character in line if character.isprintable())[:255]
 
 
 def read(mail: Message) -> MailReport | None:
-    """None for a mail that is no report."""
+    """Parse a mail; None when it is not a report."""
     parts = _parts(mail)
     status = next((part for part in parts if part.get_content_type() in STATUS_PARTS), None)
     feedback = next((part for part in parts if part.get_content_type() == FEEDBACK_PART), None)
@@ -91,7 +91,8 @@ def read(mail: Message) -> MailReport | None:
 
 
 def _parts(mail: Message) -> list[Message]:
-    """The parts of the report itself, not those inside a returned mail. Some senders label the whole wrongly."""
+    """The parts of the report itself, not those inside a returned mail. The content type of the whole is not read,
+    because some senders set a wrong one."""
     payload: Any = mail.get_payload()
     if not mail.is_multipart() or not isinstance(payload, list):
         return [mail]
@@ -110,7 +111,7 @@ def _returned_id(part: Message) -> str:
 
 
 def _headers_in(part: Message) -> Message:
-    """The headers that are a part's text, whatever it is encoded with."""
+    """The headers that a part contains as text, decoded."""
     content = part.get_payload(decode=True)
     text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(part.get_payload())
     return message_from_string(text.lstrip())
@@ -131,7 +132,8 @@ def _failures(part: Message) -> Iterator[Failure]:
 
 
 def _blocks(part: Message) -> list[Message]:
-    """One for the mail, then one for each recipient. The library knows one of the two content types."""
+    """The field blocks of a delivery status: one for the mail, then one for each recipient. The library splits only one
+    of the two content types into blocks."""
     payload: Any = part.get_payload()
     if isinstance(payload, list) and len(payload) > 1:
         return payload
@@ -142,12 +144,12 @@ def _blocks(part: Message) -> list[Message]:
 
 
 def _address(field: str) -> str:
-    """Of “rfc822; <jane@example.com>”."""
+    """The address in a field such as “rfc822; <jane@example.com>”."""
     return parseaddr(field.partition(";")[2].strip() or field)[1].lower()
 
 
 def _complaint(part: Message) -> Complaint | None:
-    """None for the types that complain of nothing, such as “not-spam”."""
+    """None for a type that is not a complaint, such as “not-spam”."""
     payload: Any = part.get_payload()
     fields: Any = payload[0] if isinstance(payload, list) and payload else _headers_in(part)
     if not fields.keys():

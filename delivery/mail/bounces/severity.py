@@ -1,18 +1,18 @@
-"""Whether a mail that came back says that the address does not exist, or only that this mail did not arrive.
+"""Whether a bounce means that the address does not exist, or only that this mail did not arrive.
 
-A report of class 5 is final for that mail. That the address is gone is said by few of its codes only: the others mean
-full mailboxes, policies, and above all ourselves on somebody's block list, which must not suppress half a provider.
+A code of class 5 is final for that mail, but only few codes mean that the address does not exist. The others mean a full
+mailbox, a policy, or that our server is on a block list, and those must not suppress all addresses of a provider.
 """
 
 import re
 
 from delivery.mail.smtp.meaning import UNKNOWN_ADDRESS
 
-# Besides what the server of EMAIL_URL says at once: a mailbox that is switched off (RFC 3463).
+# Also a disabled mailbox (RFC 3463), which our own relay does not report at once.
 GONE = {code.decode() for code in UNKNOWN_ADDRESS} | {"5.2.1"}
 ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 BASIC = re.compile(r"(?<![\d.])(55[013])(?![\d.])")
-# Servers that know no codes, such as an Exim that calls everything 5.0.0.
+# Texts of servers without useful codes, such as an Exim that reports 5.0.0 for everything.
 SAYS_GONE = re.compile(
     r"user unknown|unknown (user|recipient|local part|address)|no such (user|person|recipient|mailbox|address)"
     r"|(user|recipient|mailbox|address|account)\b.{0,60}\b(does not|doesn't) exist|unroute?able address"
@@ -23,7 +23,7 @@ UNSAID = "0.0"
 
 
 def is_gone(status: str, diagnostic: str = "") -> bool:
-    """`status`: such as "5.1.1", or "". `diagnostic`: the words of the server that refused the mail."""
+    """`status`: such as "5.1.1", or "". `diagnostic`: the text of the server that refused the mail."""
     codes = _codes(status, diagnostic)
     if codes:
         return codes[0] in GONE
@@ -33,7 +33,7 @@ def is_gone(status: str, diagnostic: str = "") -> bool:
 
 
 def is_policy(status: str, diagnostic: str = "") -> bool:
-    """Refused for what we are or do, not for what the address is: x.7.y (RFC 3463)."""
+    """Whether the mail was refused because of a policy about us, not because of the address: x.7.y (RFC 3463)."""
     codes = _codes(status, diagnostic)
     return bool(codes) and codes[0].split(".")[1] == "7"
 

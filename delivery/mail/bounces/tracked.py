@@ -1,5 +1,5 @@
-"""What an event of django-anymail means here. Its `event_type` is the same for all providers; whether a bounce is for
-good, and where the Message-ID of our mail stands, is in each provider's own words (`esp_event`)."""
+"""Translates an event of django-anymail to ours. Its `event_type` is common to all providers; whether a bounce is final,
+and where the Message-ID of our mail is, differs between providers (`esp_event`)."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ from delivery.mail.bounces.events import note
 from delivery.mail.bounces.models import EventKind
 from delivery.mail.bounces.severity import ENHANCED, GONE, UNSAID, is_gone, is_policy
 
-# Refused by the provider itself, because of what it knows about the address. "blocked" and "other" are about us.
+# Reasons of the provider itself that are about the address. "blocked" and "other" are about us.
 REFUSED = {
     "invalid": EventKind.HARD,
     "bounced": EventKind.HARD,
@@ -21,7 +21,7 @@ WORD = re.compile(r"[^a-z0-9_.]+")
 
 
 def take(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
-    """The receiver of django-anymail's signal `tracking`."""
+    """Receiver of django-anymail's signal `tracking`."""
     source = WORD.sub("_", esp_name.lower())
     kind = kind_of(source, event)
     if kind is None or not isinstance(event.recipient, str):
@@ -37,7 +37,7 @@ def take(sender: object, event: Any, esp_name: str, **kwargs: Any) -> None:
 
 
 def kind_of(source: str, event: Any) -> EventKind | None:
-    """None for what has no consequence: deliveries, delays, opened mails, refusals that are not the address's fault."""
+    """None for an event without consequence: a delivery, a delay, an opened mail, a refusal because of us."""
     match source, event.event_type, event.esp_event:
         case "amazon_ses", "complained", {"complaint": {"complaintFeedbackType": "not-spam"}}:
             return None
@@ -46,7 +46,7 @@ def kind_of(source: str, event: Any) -> EventKind | None:
         case "mailgun", "bounced", {"event-data": {"reason": "suppress-unsubscribe"}}:
             return EventKind.UNSUBSCRIBE
         case "sparkpost", "rejected", _:
-            return None  # of classes that say what the receiver's server thought of the text
+            return None  # these classes are about the text of the mail
         case "postal", "failed", _:
             said = str(event.mta_response or "")
             return None if is_policy("", said) else EventKind.HARD if is_gone("", said) else EventKind.SOFT
@@ -63,12 +63,12 @@ def kind_of(source: str, event: Any) -> EventKind | None:
 
 def _kind_of_bounce(source: str, raw: Any, event: Any) -> EventKind | None:
     if is_policy("", str(event.mta_response or "")) or event.reject_reason in ("blocked", "spam"):
-        return None  # what the receiver's server holds of us
+        return None  # the receiving server refuses us, not the address
     return EventKind.HARD if _is_final(source, raw) and not _says_otherwise(event.mta_response) else EventKind.SOFT
 
 
 def _is_final(source: str, raw: Any) -> bool:
-    """Whether the provider holds the address to be gone."""
+    """Whether the provider reports that the address does not exist."""
     match source, raw:
         case (
             ("amazon_ses", {"bounce": {"bounceType": "Permanent"}})
@@ -87,13 +87,14 @@ def _is_final(source: str, raw: Any) -> bool:
 
 
 def _says_otherwise(response: object) -> bool:
-    """The receiving server's own code, where there is one, weighs more: providers call policies final as well."""
+    """Whether the receiving server's code contradicts the provider. The code counts more, because providers report policy
+    refusals as final, too."""
     codes = [code for code in ENHANCED.findall(str(response or "")) if not code.endswith(UNSAID)]
     return bool(codes) and codes[0] not in GONE
 
 
 def message_id_of(source: str, raw: Any) -> str:
-    """The Message-ID that the provider got from us by SMTP; "" where it does not say."""
+    """The Message-ID of our mail; "" where the provider does not report it."""
     match source, raw:
         case (
             ("amazon_ses", {"mail": {"commonHeaders": {"messageId": str(found)}}})
@@ -111,19 +112,22 @@ def message_id_of(source: str, raw: Any) -> str:
 
 
 def id_of(source: str, event: Any) -> str:
-    """The same for each time that a provider reports the same: 64 hexadecimal digits."""
+    """An id of 64 hexadecimal digits, the same each time that the provider reports this event."""
     match source, event.esp_event:
         case "mailgun", {"event-data": {"id": str(given), "timestamp": timestamp}}:
-            parts = [given, timestamp]  # its signature's token, which anymail takes, may be new at each try
+            parts = [
+                given,
+                timestamp,
+            ]  # django-anymail's id is the signature's token, which may change with each repeat
         case _ if event.event_id:
             parts = [event.event_id]
-        case _:  # of Brevo, Mailjet and Postmark's complaints
+        case _:  # Brevo, Mailjet, and complaints of Postmark
             parts = [event.message_id, event.timestamp and event.timestamp.isoformat()]
     text = "\n".join(str(each) for each in (*parts, event.event_type, event.recipient))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def reason_of(event: Any) -> str:
-    """Such as "bounced 5.1.1": no words of servers, which repeat the address."""
+    """Such as "bounced 5.1.1". The server's text is left out, because it repeats the address."""
     codes = ENHANCED.findall(str(event.mta_response or ""))
     return " ".join([event.event_type, *codes[:1]])

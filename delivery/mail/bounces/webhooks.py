@@ -1,7 +1,7 @@
-"""Where mail providers report bounces and complaints: /bounces/PROVIDER, read by django-anymail.
+"""The address at which mail providers report bounces and complaints: /bounces/PROVIDER, read by django-anymail.
 
-There only with BOUNCE_WEBHOOK_SECRET set and django-anymail installed. Who sends the secret is believed; what they
-send is still held to be anything at all.
+It exists only when BOUNCE_WEBHOOK_SECRET is set and django-anymail is installed. A request with the secret is trusted,
+but its body may have any form.
 """
 
 import logging
@@ -26,7 +26,7 @@ def is_installed() -> bool:
 
 
 def is_secret(text: str) -> bool:
-    """Whether it can be sent as the user and password of basic authentication, and nobody guesses it."""
+    """Whether the text has the form user:password of basic authentication and is long enough not to be guessed."""
     user, _, password = text.partition(":")
     return bool(user and password) and len(text) >= LEAST_SECRET_LENGTH
 
@@ -35,8 +35,8 @@ def is_secret(text: str) -> bool:
 @require_POST
 @never_cache
 def receive(request: HttpRequest, provider: str) -> HttpResponseBase:
-    """200 once all is stored that can be read. 401, 413 or 400 for what is forged, too long or not understood at all;
-    500, and with it another try of the provider's, only when we are at fault."""
+    """Answers 200 when everything readable is stored; 401, 413 or 400 for a post that is forged, too long or not readable
+    at all. Only an error of ours gives 500, after which the provider posts again."""
     secret = settings.BOUNCE_WEBHOOK_SECRET
     if not is_secret(secret) or not is_installed():
         raise Http404("There is no such address.")
@@ -50,11 +50,11 @@ def receive(request: HttpRequest, provider: str) -> HttpResponseBase:
     body = request.read(LIMIT_BYTES + 1)
     if len(body) > LIMIT_BYTES:
         return _refuse(413, "This is more than any provider sends.")
-    request._body = body  # of forms, and so of Django's `body`, only a quarter of this is taken
+    request._body = body  # Django's own `body` would refuse more than a quarter of this
     try:
         return view(request)
     except providers.ForgedError:
-        log.warning("a bounce webhook of %s is not signed as it should be", provider)
+        log.warning("a bounce webhook of %s has a wrong signature; check its key in BOUNCE_WEBHOOK_KEYS", provider)
         return _refuse(401, "This is not signed with the key of BOUNCE_WEBHOOK_KEYS.")
     except providers.MalformedError as error:
         log.warning("a bounce webhook of %s cannot be read: %s", provider, error)

@@ -1,4 +1,4 @@
-"""Send what is due without any broker or worker: the tool for the day on which those are down, too."""
+"""Send what is due without a broker or worker, for when those are down."""
 
 import time
 from argparse import ArgumentParser
@@ -14,7 +14,7 @@ from delivery.ledger.sender import drain
 from delivery.models import Delivery, Notice, Pause
 
 State = Delivery.State
-TURN_SECONDS = 600.0
+SECONDS_PER_CHANNEL = 600.0
 WATCH_SECONDS = 2.0
 
 
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--watch", action="store_true", help="Go on until stopped by Ctrl-C.")
+        parser.add_argument("--watch", action="store_true", help="Repeat until stopped by Ctrl-C.")
 
     def handle(self, *args: Any, watch: bool, **options: Any) -> None:
         if watch:
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         return None
 
     def _watch(self) -> None:
-        self.stdout.write("Delivering what becomes due. Stop with Ctrl-C.")
+        self.stdout.write("Sending whatever becomes due. Stop with Ctrl-C.")
         try:
             while True:
                 self._print(deliver())
@@ -58,15 +58,15 @@ class Command(BaseCommand):
 
 
 def deliver() -> dict[str, Counter[str]]:
-    """One turn over everything that is due; what became of it, by channel and state."""
+    """Expand and send everything that is due, once; returns counts by channel and state."""
     release_expired()
     for notice_id in Notice.objects.filter(expanded_at=None).order_by("pk").values_list("pk", flat=True):
         outbox.expand(notice_id)
-    return {channel: drain(channel, TURN_SECONDS)[0] for channel in registry.CHANNELS}
+    return {channel: drain(channel, SECONDS_PER_CHANNEL)[0] for channel in registry.CHANNELS}
 
 
 def count_waiting() -> int:
-    """Deliveries that nobody has been able to send, and notices without rows yet."""
+    """How many deliveries wait, and notices that are not expanded."""
     deliveries = Delivery.objects.waiting().count()
     return deliveries + Notice.objects.filter(expanded_at=None).count()
 

@@ -1,4 +1,4 @@
-"""Compare the receipts with the deliveries, as the clock does once a day."""
+"""Compare the receipts with the deliveries, as beat does once a day."""
 
 from argparse import ArgumentParser
 from typing import Any
