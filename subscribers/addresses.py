@@ -1,8 +1,8 @@
-"""Which e-mail addresses are taken, and the one form in which each is stored.
+"""Which e-mail addresses are accepted, and the form in which they are stored.
 
-Stricter than RFC 5322 on purpose: what no mail service hands out (quoted local parts, IP literals) is far
-more often an attack on mail headers than an address. The whole address becomes lower case; local parts that
-differ in case alone exist on paper only, and one mailbox must not get two subscriptions.
+The rules are stricter than RFC 5322: quoted local parts and IP literals are given out by no mail service, and are usually
+an attack on mail headers. The whole address becomes lower case, so that one mailbox cannot get two subscriptions. In
+practice no two mailboxes differ in case only.
 """
 
 import re
@@ -11,7 +11,7 @@ import idna
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
-TOTAL_LIMIT = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets
+TOTAL_LIMIT = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
 LOCAL_LIMIT = 64
 LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -36,10 +36,10 @@ def normalise_address(text: str) -> str:
 
 
 def mailbox(address: str) -> str:
-    """What counts as one mailbox for limits: without “+tag” and dots before the @.
+    """The address under which limits are counted: without “+tag” and without dots before the @.
 
-    Too coarse for some services, on which two people then share a limit; without it anybody could have
-    one mailbox flooded by spelling it in a hundred ways.
+    Otherwise anybody could flood one mailbox by writing its address in a hundred ways. On some services two people share
+    a limit because of it.
     """
     local, _, domain = address.rpartition("@")
     return f"{local.split('+')[0].replace('.', '')}@{domain}"
@@ -55,7 +55,7 @@ def _ascii_domain(domain: str) -> str:
 
 
 def _is_domain(domain: str) -> bool:
-    """Two labels at least, and not an IP address."""
+    """Whether it has at least two labels and is not an IP address."""
     labels = domain.split(".")
     return len(labels) > 1 and all(LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
 

@@ -1,4 +1,4 @@
-"""Letting go of people: at their own wish, and when nothing needs their address any more."""
+"""Deleting people's data: at their own request, and when it is no longer needed."""
 
 from datetime import datetime, timedelta
 
@@ -9,8 +9,8 @@ from django.dispatch import Signal
 from pages.models import record_audit
 from subscribers.models import Confirmation, Subscriber, SubscriberQuerySet
 
-# Sent inside the transaction that deletes, with `page`, `channel` and `address`: whoever else stored the
-# address takes it out of its own rows. This app cannot name them; imports run the other way.
+# Sent inside the transaction that deletes, with `page`, `channel` and `address`. Apps above this one, which it cannot
+# import, erase the address from their rows.
 address_forgotten = Signal()
 
 PENDING_FOR = timedelta(days=7)
@@ -18,9 +18,9 @@ LEFT_FOR = timedelta(days=30)
 
 
 def forget(subscriber: Subscriber, *, actor: str = "subscriber") -> None:
-    """Delete all that is known of this address on its page. A suppression stays: it is a hash only.
+    """Delete everything stored about this address on its page. A suppression stays, because it is only a hash.
 
-    The audit log keeps that it happened, and for which code, but not the address.
+    The audit log records the deletion and the subscriber's code, but not the address.
     """
     with transaction.atomic():
         record_audit(subscriber.page, actor, "subscriber.forget", subscriber.code)
@@ -29,10 +29,11 @@ def forget(subscriber: Subscriber, *, actor: str = "subscriber") -> None:
 
 
 def prune(now: datetime) -> dict[str, int]:
-    """Delete requests nobody confirmed for a week, people who left a month ago, and the mail log behind the limits.
+    """Delete unconfirmed requests after PENDING_FOR, unsubscribed people after LEFT_FOR, and old entries of the log
+    behind the limits.
 
-    Returns how many of each: {"pending": 3, "left": 1, "confirmations": 12}. Those who left can undo for an
-    hour, and a link in an old mail works without a row, so nothing needs the address longer.
+    Returns how many of each: {"pending": 3, "left": 1, "confirmations": 12}. Nothing needs the addresses longer:
+    unsubscribing can be undone for an hour, and the unsubscribe link in an old mail works without a row.
     """
     asked_lately = Confirmation.objects.filter(subscriber_id=OuterRef("pk"), requested_at__gte=now - PENDING_FOR)
     pending = Q(state=Subscriber.State.PENDING, created_at__lt=now - PENDING_FOR) & ~Exists(asked_lately)
@@ -40,13 +41,13 @@ def prune(now: datetime) -> dict[str, int]:
     log = Confirmation.objects.filter(requested_at__lt=now - PENDING_FOR)
     return {
         "pending": _delete(Subscriber.objects.filter(pending)),
-        "left": sum(_let_go(subscriber) for subscriber in Subscriber.objects.filter(left).select_related("page")),
+        "left": sum(_delete_left(subscriber) for subscriber in Subscriber.objects.filter(left).select_related("page")),
         "confirmations": log.delete()[0],
     }
 
 
-def _let_go(subscriber: Subscriber) -> int:
-    """Delete one who left; 0 when they came back at this moment."""
+def _delete_left(subscriber: Subscriber) -> int:
+    """Delete an unsubscribed subscriber; 0 if it has subscribed again meanwhile."""
     with transaction.atomic():
         gone = _delete(Subscriber.objects.filter(pk=subscriber.pk, state=Subscriber.State.UNSUBSCRIBED))
         if gone:

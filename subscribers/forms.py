@@ -1,4 +1,4 @@
-"""What a visitor can choose. The fields are drawn by templates/subscribers/_choice.html."""
+"""The forms of subscribers. templates/subscribers/_choice.html draws their fields."""
 
 from collections.abc import Mapping
 from itertools import groupby
@@ -17,25 +17,25 @@ from subscribers.models import Subscriber
 from subscribers.subscribing import check_incident_code
 
 Scope = tuple[str, Any]
-"""A value and its words, translated when they are shown."""
+"""A value and its label, which is translated when it is shown."""
 EVERYTHING, CHOSEN, INCIDENT = "everything", "chosen", "incident"
 SCOPES: tuple[Scope, ...] = ((EVERYTHING, _("Everything")), (CHOSEN, _("Only what I choose")))
 
 
 def group_components(page: Page) -> list[tuple[str, list[Component]]]:
-    """Public components by group name, in the page's order; those outside a group come first, under ""."""
+    """Public components by the name of their group, in the page's order; those without a group come first, under ""."""
     rows = page.components.public().labelled().in_page_order()
     return [(group.name if group else "", list(members)) for group, members in groupby(rows, attrgetter("group"))]
 
 
 def scope_field(*scopes: Scope) -> forms.ChoiceField:
-    """The first of `scopes` (value, label) is chosen at the start."""
+    """A choice between `scopes`, of which the first is chosen at first."""
     missing = _("Choose what you want to hear about.")
     return forms.ChoiceField(choices=scopes, initial=scopes[0][0], error_messages={"required": missing})
 
 
 class ChoiceForm(forms.Form):
-    """About what: everything, or at least one of the page's public components."""
+    """What to follow: everything, or at least one of the page's public components."""
 
     scope = scope_field(*SCOPES)
 
@@ -66,7 +66,7 @@ class ChoiceForm(forms.Form):
 
 
 class ManageForm(ChoiceForm):
-    """The same for a subscriber; where the page has more languages than one, also the language of mails."""
+    """What a subscriber follows and, if there are several languages, the language of mails."""
 
     def __init__(self, page: Page, data: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         super().__init__(page, data, **kwargs)
@@ -77,13 +77,13 @@ class ManageForm(ChoiceForm):
 
     @property
     def language(self) -> str | None:
-        """ "" for the page's own; None when none was chosen."""
+        """The chosen language, "" for the page's own; None if the form has no such choice."""
         chosen: str | None = self.cleaned_data.get("language") or None
         return "" if chosen == own_language() else chosen
 
     @classmethod
     def of(cls, subscriber: Subscriber) -> "ManageForm":
-        """The form as the subscriber left it last."""
+        """The form filled with what the subscriber chose."""
         codes = [component.code for component in subscriber.public_components]
         scope = CHOSEN if subscriber.choices.exists() else EVERYTHING
         return cls(
@@ -93,12 +93,14 @@ class ManageForm(ChoiceForm):
 
 
 class SubscribeForm(ChoiceForm):
-    """The same for somebody new; with the code of an incident there is a third choice, that one alone. With the code of
-    a public component, that one is ticked."""
+    """What a new subscriber follows, and the address.
+
+    `incident`: a code adds a third choice, only this incident. `component`: the code of a public component ticks it.
+    """
 
     email = forms.CharField(max_length=320, error_messages={"required": _("Write your e-mail address.")})
     incident = forms.CharField(required=False)
-    # Invisible, and named so that programs fill it in; people leave it empty.
+    # An invisible field that programs fill in and people leave empty.
     website = forms.CharField(required=False)
 
     def __init__(

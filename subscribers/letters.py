@@ -1,8 +1,8 @@
-"""The two mails of the subscribe form. delivery sends them; what they say is decided here.
+"""Writes the two letters of the subscribe form; delivery sends them.
 
-Templates: templates/subscribers/email/<confirm|manage>.<subject.txt|txt|html>. Context: `page` (Page), `url`
-(the confirm or manage link), `hours` (how long a confirm link works). Nothing in them was written by the
-person who filled in the form, so that nobody can have a text of theirs sent to a stranger.
+Templates: templates/subscribers/email/<confirm|manage>.<subject.txt|txt|html>. Context: `page` (Page), `url` (the confirm
+or manage link), `hours` (how long a confirm link works). Letters contain no text from the form, so that nobody can send a
+text of their own to a stranger.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from subscribers.signing import AGES, Purpose, confirm_url, manage_url
 
 @dataclass(frozen=True)
 class Letter:
-    """Goes to `subscriber.address` as multipart/alternative, `text` first. `subject` is one line."""
+    """The content of a letter, sent as multipart/alternative with `text` first. `subject` is one line."""
 
     subject: str
     text: str
@@ -27,8 +27,8 @@ class Letter:
 
 
 def build_letter(subscriber: Subscriber) -> Letter:
-    """The link to confirm; for somebody who is active already, the link to manage the subscription. In the language of
-    the subscriber's mails."""
+    """The letter with the link to confirm, or to manage the subscription if it is active already; in the language of the
+    subscriber's mails."""
     kind = Purpose.MANAGE if subscriber.is_active else Purpose.CONFIRM
     url = manage_url(subscriber) if subscriber.is_active else confirm_url(subscriber)
     age = AGES[Purpose.CONFIRM]

@@ -1,4 +1,4 @@
-"""Who asked to be told, about what; and who must never be told again."""
+"""Subscribers, the components that they chose, the log of sign-ups, and suppressed addresses."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -20,17 +20,17 @@ CONFIRMATION_SLOT_SECONDS = 15 * 60
 
 
 def address_hash(channel: str, address: str) -> str:
-    """Keyed hash of a normalised address: it can be compared, but not read back (64 hex digits)."""
+    """A keyed hash of a normalised address, 64 hex digits: it can be compared, but the address cannot be read from it."""
     return _keyed(settings.SECRET_KEY).hexdigest(f"{channel}:{address}")
 
 
 def address_hashes(channel: str, address: str) -> list[str]:
-    """The hash under today's key and under each retired one, so that a suppression outlives a key rotation."""
+    """The hashes under the current key and each retired one, so that suppressions stay valid after a key rotation."""
     return [_keyed(key).hexdigest(f"{channel}:{address}") for key in secret_keys()]
 
 
 def visitor_hash(visitor: str) -> str:
-    """The same of a visitor's network address; "" stays ""."""
+    """A keyed hash of a visitor's network address; "" for ""."""
     return address_hash("visitor", visitor) if visitor else ""
 
 
@@ -44,7 +44,7 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         return self.filter(state=Subscriber.State.ACTIVE)
 
     def matching(self, words: str) -> "SubscriberQuerySet":
-        """Those with this part of an address, and the one with this code; all of them for ""."""
+        """Subscribers whose address contains `words` or whose code it is; all of them for ""."""
         return self.filter(Q(address__icontains=words) | Q(code=words)) if words else self
 
     def unsubscribe(self, page: Page, now: datetime) -> list[str]:
@@ -68,12 +68,12 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         return codes
 
     def following(self, page: Page, incident_code: str) -> "SubscriberQuerySet":
-        """Active subscribers of a page who hear of this one incident alone."""
-        # Written twice, so that SQLite too sees that the index of those with a code will do.
+        """Active subscribers of a page who follow only this incident."""
+        # The second condition lets SQLite use the partial index.
         return self.active().filter(page=page, incident_code=incident_code, incident_code__gt="")
 
     def about(self, page: Page, component_codes: list[str], incident_code: str) -> "SubscriberQuerySet":
-        """Active subscribers of a page who want to hear of these components or of this incident ("" for one
+        """Active subscribers of a page who follow all components, one of these components, or this incident ("" for one
         that nobody can follow yet)."""
         choices = Choice.objects.filter(subscriber_id=OuterRef("pk"))
         chosen = choices.filter(component__code__in=component_codes)
@@ -134,19 +134,19 @@ class Subscriber(models.Model):
 
     @property
     def public_components(self) -> QuerySet[Component]:
-        """What was chosen, less what is hidden or gone by now."""
+        """The chosen components that are public now."""
         return Component.objects.public().filter(pk__in=self.choices.values("component_id")).labelled()
 
     def accepts_confirm(self, made_at: datetime) -> bool:
-        """Whether a confirm link of that time still stands: not one from before the last leaving."""
+        """Whether a confirm link made at that time is valid: not after unsubscribing since."""
         return self.is_active or self.unsubscribed_at is None or made_at > self.unsubscribed_at
 
     def accepts_manage(self, made_at: datetime) -> bool:
         return self.is_active and (self.links_since is None or made_at >= self.links_since)
 
     def ask(self, components: Iterable[Component], language: str = "") -> None:
-        """Take a request that nobody has confirmed. An active subscriber stays as it is: anybody can type
-        an address into the form. Until the mail's link is used, the latest request counts."""
+        """Store an unconfirmed request; the latest one counts until the link in the mail is used. An active subscriber is
+        not changed, because anybody can write any address into the form."""
         if self.is_active:
             return
         self.state, self.confirmed_at, self.language = self.State.PENDING, None, language
@@ -154,20 +154,20 @@ class Subscriber(models.Model):
         self.choose(components)
 
     def choose(self, components: Iterable[Component]) -> None:
-        """Hear only of these; of everything when there are none."""
+        """Follow only these components; all of them if the list is empty."""
         with transaction.atomic():
             self.choices.all().delete()
             Choice.objects.bulk_create(Choice(subscriber=self, component=each) for each in components)
 
-    def read_in(self, language: str) -> None:
-        """Get mails in this language from now on; "" for the page's own."""
+    def set_language(self, language: str) -> None:
+        """Set the language of mails; "" for the page's own."""
         self.language = language
         self.save(update_fields=["language"])
 
     def confirm(self, now: datetime) -> bool:
-        """Become active; False when that was already so. A link scanner never gets here: POST only.
+        """Become active; False if it was active already. Links made before this moment stop working.
 
-        Consent given anew starts with new links: those of an earlier time stop working.
+        Only called for POST requests, because programs that scan mails open every link.
         """
         changed = (
             Subscriber.objects.filter(pk=self.pk)
@@ -178,9 +178,9 @@ class Subscriber(models.Model):
         return bool(changed)
 
     def unsubscribe(self, now: datetime) -> bool:
-        """Leave the page with every subscription of this address; False when that was already so.
+        """End all subscriptions of this address on the page; False if they had ended already.
 
-        All of them, because one click in a mail must end the mails, whichever subscription sent it.
+        It ends all of them because one click in any mail must end the mails.
         """
         changed = (
             self.same_address()
@@ -191,9 +191,9 @@ class Subscriber(models.Model):
         return bool(changed)
 
     def undo_unsubscribe(self, now: datetime) -> bool:
-        """Take the last leaving back, for an hour; False when it is too late, or was never confirmed.
+        """Undo the last unsubscribing within UNDO_FOR; False if it is too late, or the address was never confirmed.
 
-        Later than that an old link must not be enough: a new subscription asks for consent again.
+        Later than that an old link must not be enough, and a new subscription asks for consent again.
         """
         left = self.same_address().filter(unsubscribed_at=self.unsubscribed_at, confirmed_at__isnull=False)
         recent = left.filter(state=self.State.UNSUBSCRIBED, unsubscribed_at__gte=now - UNDO_FOR)
@@ -206,7 +206,7 @@ class Subscriber(models.Model):
         return self.state == self.State.UNSUBSCRIBED and self.confirmed_at is not None and recent
 
     def renew_links(self, now: datetime) -> None:
-        """Void every manage link made so far, such as one in a mail that was passed on."""
+        """Make all manage links invalid that were made so far, for example after a mail was passed on."""
         self.links_since = now
         self.save(update_fields=["links_since"])
 
@@ -215,8 +215,8 @@ class Subscriber(models.Model):
 
 
 class Choice(models.Model):
-    """A component that a subscriber picked. It outlives the component: who picked one thing that is
-    gone has picked nothing else, and must not hear of everything all at once."""
+    """A component that a subscriber chose. It stays when the component is deleted: a subscriber without choices would
+    follow all components."""
 
     subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="choices")
     component = models.ForeignKey(Component, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -229,15 +229,15 @@ class Choice(models.Model):
 
 
 def current_slot() -> int:
-    """The number of the present quarter hour since 1970."""
+    """The number of the current quarter of an hour since 1970."""
     return int(timezone.now().timestamp()) // CONFIRMATION_SLOT_SECONDS
 
 
 class Confirmation(models.Model):
-    """That somebody asked for a mail in the subscribe form: the log behind the limits. delivery sends the mail.
+    """One request for a mail in the subscribe form: the log by which the limits count. delivery sends the mail.
 
-    The row keeps no address of its own but a hash, so that the limits hold after a subscriber is deleted. `slot`
-    makes two requests of the same moment meet in a unique constraint instead of both passing a count.
+    It stores a hash of the address, so that the limits hold after the subscriber is deleted. Of two simultaneous requests,
+    both of which may pass the count, the unique constraint on `slot` refuses one.
     """
 
     subscriber = models.ForeignKey(Subscriber, null=True, on_delete=models.SET_NULL, related_name="confirmations")
@@ -261,7 +261,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
         return bool(self.among(channel, [address]))
 
     def among(self, channel: str, addresses: Iterable[str]) -> set[str]:
-        """Those of `addresses` (normalised) that must not be written to, in one query."""
+        """Those of `addresses` (normalised) that are suppressed, in one query."""
         keys = [_keyed(key) for key in secret_keys()]
         by_hash = {key.hexdigest(f"{channel}:{address}"): address for address in addresses for key in keys}
         found = self.filter(channel=channel, address_hash__any_of=by_hash).values_list("address_hash", flat=True)
@@ -269,7 +269,7 @@ class SuppressionQuerySet(models.QuerySet["Suppression"]):
 
 
 class Suppression(models.Model):
-    """An address that must not be written to. Only a hash, so it may outlive the subscriber."""
+    """An address that must not be written to. It is stored as a hash, so it may stay when the subscriber is deleted."""
 
     class Reason(models.TextChoices):
         HARD_BOUNCE = "hard_bounce", _("The address does not exist")
@@ -286,7 +286,7 @@ class Suppression(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["channel", "address_hash"], name="one_suppression"),)
-        indexes = (models.Index(fields=["created_at"]),)  # the overview asks for those of the last day
+        indexes = (models.Index(fields=["created_at"]),)  # for the overview's query for the last day
 
     def __str__(self) -> str:
         return f"{self.channel} {self.address_hash[:8]} ({self.reason})"

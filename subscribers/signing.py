@@ -1,15 +1,14 @@
-"""Links that act for a subscriber: confirm, manage, unsubscribe.
+"""Signed links by which a subscriber confirms, manages or ends a subscription.
 
-A token is "<subscriber's code>.<when it was made>.<signature>". Nothing is stored for it, so a million
-mails can carry one each. The signature (HMAC-SHA-256, 128 bits, in hex because mail programs cut “-” off
-the end of a link) covers the purpose, so that one kind never passes for another; retired keys in
-SECRET_KEY_FALLBACKS still verify. What voids a token that is well signed:
+A token is "<subscriber's code>.<when it was made>.<signature>". It is not stored, so each of a million mails can have its
+own. The signature (HMAC-SHA-256, 128 bits, in hex because mail programs cut “-” off the end of a link) covers the purpose,
+so that a token is valid for one purpose only. Retired keys in SECRET_KEY_FALLBACKS are accepted. A signed token expires:
 
-    confirm       48 hours, or leaving after it was made
-    manage        90 days, a newer set of links (`Subscriber.links_since`), or leaving
-    unsubscribe   nothing: a link in an old mail must always work, and all it can do is end the mails
+    confirm       after 48 hours, or by unsubscribing after it was made
+    manage        after 90 days, by asking for new links (`Subscriber.links_since`), or by unsubscribing
+    unsubscribe   never: a link in an old mail must always work, and it can only end mails
 
-The second half of that needs the row: `Subscriber.accepts_confirm()` and `.accepts_manage()`.
+`read` checks signature and age. `Subscriber.accepts_confirm()` and `.accepts_manage()` check the rest.
 """
 
 import time
@@ -33,7 +32,7 @@ TIME_LENGTH = 13  # hex digits of microseconds since 1970: enough for another ce
 
 
 class BadLinkError(Exception):
-    """The link was not made here, is for another purpose, or is too old. Its message is for visitors."""
+    """The link is not signed by us, is for another purpose, or has expired. Its message is for visitors."""
 
 
 class Purpose(StrEnum):
@@ -65,12 +64,12 @@ def manage_url(subscriber: Subscriber) -> str:
 
 
 def manage_token(code: str) -> str:
-    """Its address is `page.absolute_url(PATHS[Purpose.MANAGE] + token)`."""
+    """The token of the URL `page.absolute_url(PATHS[Purpose.MANAGE] + token)`."""
     return sign(Purpose.MANAGE, code)
 
 
 def unsubscribe_token(code: str) -> str:
-    """Like the one above, with `Purpose.UNSUBSCRIBE`."""
+    """The token of the URL `page.absolute_url(PATHS[Purpose.UNSUBSCRIBE] + token)`."""
     return sign(Purpose.UNSUBSCRIBE, code)
 
 
@@ -79,7 +78,7 @@ def _url(subscriber: Subscriber, purpose: Purpose) -> str:
 
 
 def link_prefix(page: Page, purpose: Purpose, language: str) -> str:
-    """The address without the token, of the page in the language of a subscriber's mails."""
+    """The URL without the token, in the language of the subscriber's mails."""
     return page.absolute_url(prefix_of(served_language(language)) + PATHS[purpose])
 
 
@@ -88,7 +87,7 @@ def sign(purpose: Purpose, code: str) -> str:
 
 
 def signer(purpose: Purpose) -> Callable[[str], str]:
-    """`sign` for mails in bulk: a subscriber's code to a token, under today's key."""
+    """A function from a subscriber's code to a token. It prepares the current key once, for mails in bulk."""
     keyed = _keyed(purpose, settings.SECRET_KEY)
 
     def sign_code(code: str) -> str:
@@ -99,7 +98,7 @@ def signer(purpose: Purpose) -> Callable[[str], str]:
 
 
 def read(purpose: Purpose, token: str) -> Link:
-    """Whose link this is and when it was made. Raises BadLinkError."""
+    """Check a token; returns the subscriber's code and when it was made. Raises BadLinkError."""
     value, _, signature = token.rpartition(".")
     code, _, made = value.rpartition(".")
     if not any(constant_time_compare(signature, good) for good in _signatures(purpose, value)):

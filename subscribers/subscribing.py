@@ -1,9 +1,9 @@
-"""The one way to ask for mails: from the form, and from POST /api/v2/subscribers.json.
+"""Takes requests to subscribe, from the form and from POST /api/v2/subscribers.json.
 
-The caller learns nothing: a new, a known and a suppressed address run through the same steps, and the only
-answer is the mail itself. Somebody who subscribed long ago gets a link to manage that subscription instead,
-and nothing about them changes. The confirmation mail is what an attacker would flood a stranger with, so
-there are limits per mailbox, per visitor and for the whole deployment; a request past them is dropped silently.
+The caller learns nothing about an address: a new, a known and a suppressed one take the same steps, and only the mail
+answers. An active subscriber gets a link to manage the subscription, and nothing about it changes. Because an attacker
+could flood a stranger with confirmation mails, there are limits for each mailbox, each visitor and the whole deployment;
+a request beyond them is dropped silently.
 """
 
 import logging
@@ -32,8 +32,8 @@ from subscribers.models import (
 
 log = logging.getLogger(__name__)
 
-# Sent inside the transaction that stores a request, with `subscriber` and `code`: delivery writes the letter. This app
-# cannot name it; imports run the other way.
+# Sent inside the transaction that stores a request, with `subscriber` and `code`. The app delivery, which this one cannot
+# import, queues the letter.
 letter_wanted = Signal()
 
 PAUSE = timedelta(seconds=CONFIRMATION_SLOT_SECONDS)
@@ -50,12 +50,13 @@ def request_subscription(
     visitor: str = "",
     language: str = "",
 ) -> None:
-    """Store a pending subscriber and the confirmation mail to send, in one transaction.
+    """Store a pending subscriber and queue the confirmation mail, in one transaction.
 
-    No `component_codes` means all components. `visitor` is the network address that asks
-    (core/visitor.py); "" is held to no limit of its own. `language` is that of the mails, "" the page's own. Raises ValidationError, with a text for visitors, for an
-    address that cannot be mailed, for codes of which none is a public component of the page, and for an
-    incident code of the wrong form. Returns None whatever is known about the address.
+    `component_codes`: none means all components. `visitor`: the network address of the request (core/visitor.py), ""
+    for no limit on it. `language`: that of the mails, "" for the page's own.
+
+    Returns None whatever is known about the address. Raises ValidationError, with a text for visitors, for an address
+    that cannot be mailed, for codes without any public component of the page, and for a malformed incident code.
     """
     address = normalise_address(email)
     components = find_components(page, component_codes)
@@ -72,7 +73,7 @@ def request_subscription(
 
 
 def find_components(page: Page, codes: Iterable[str]) -> list[Component]:
-    """The public components among `codes`; raises ValidationError when codes were given and none is one."""
+    """The public components with these codes. Raises ValidationError when codes were given but none was found."""
     wanted = {clean_text(code, multiline=False) for code in codes}
     found = list(page.components.public().filter(code__in=wanted)) if wanted else []
     if wanted and not found:
@@ -81,16 +82,17 @@ def find_components(page: Page, codes: Iterable[str]) -> list[Component]:
 
 
 def check_incident_code(code: str) -> None:
-    """Only the form: this app cannot see incidents, and a subscription to one that is not there hears nothing."""
+    """Raises ValidationError for a malformed code. Whether the incident exists is not checked, because this app cannot
+    import incidents; a subscription to a missing one gets no mail."""
     if code and not INCIDENT_CODE.fullmatch(code):
         raise ValidationError(gettext("This incident does not exist."), code="incident")
 
 
 def queue_mail(subscriber: Subscriber, now: datetime, visitor: str = "") -> bool:
-    """Ask for the mail that subscribers.letters builds; False when a limit forbids one more.
+    """Queue the letter that subscribers.letters writes; False when a limit forbids one more.
 
-    A suppressed address is treated like any other, so that nobody can time the difference: delivery leaves it out
-    when the mail is about to be sent.
+    The suppression list is not read here, so that response times do not reveal who is on it; delivery reads it just before
+    it sends.
     """
     hashes = address_hashes("email", mailbox(subscriber.address))
     recent = Confirmation.objects.filter(address_hash__in=hashes)
@@ -113,16 +115,20 @@ def queue_mail(subscriber: Subscriber, now: datetime, visitor: str = "") -> bool
 
 
 def _is_below_hourly_limit(now: datetime) -> bool:
-    """Counted without a lock: requests of the same instant may pass it by a few."""
+    """Counts without a lock, so simultaneous requests may exceed the limit by a few."""
     limit: int = settings.CONFIRMATIONS_PER_HOUR
     used = Confirmation.objects.filter(requested_at__gt=now - timedelta(hours=1)).count()
     if used + 1 == limit:
-        log.warning("hourly limit of confirmation mails reached, further requests are dropped: limit=%d", limit)
+        log.warning(
+            "hourly limit of confirmation mails reached, further requests are dropped; CONFIRMATIONS_PER_HOUR raises it: "
+            "limit=%d",
+            limit,
+        )
     return used < limit
 
 
 def _is_below_visitors_limit(visitor: str, now: datetime) -> bool:
-    """So that one visitor cannot use up the hour of all others. Counted without a lock, too."""
+    """A limit for each visitor, so that none can use up the hourly limit of all. Counts without a lock as well."""
     if not visitor:
         return True
     asked = Confirmation.objects.filter(visitor_hash=visitor_hash(visitor), requested_at__gt=now - timedelta(hours=1))

@@ -1,11 +1,10 @@
-"""The pages behind the links in mails, and the form that starts it all.
+"""The subscribe form, and the pages that links in mails lead to.
 
-All of them answer without a cookie. They are exempt from Django's CSRF check on purpose: that check guards
-requests which carry a visitor's session, and here is none. The subscribe form does what anybody may do for
-any address, and its limits are in subscribing.py; everywhere else the signed token in the address is the
-right to act, and another site does not have it.
+No view uses a cookie. All are exempt from Django's CSRF check, which protects requests with a session, and there is none.
+Anybody may use the subscribe form for any address, within the limits of subscribing.py. Every other view requires the
+signed token in its URL, which another site does not have.
 
-GET and HEAD never change anything, because mail gateways open every link in a mail. Only POST does.
+Only POST changes anything, because mail gateways open every link in a mail with GET or HEAD.
 """
 
 from collections.abc import Callable
@@ -28,13 +27,13 @@ from subscribers.signing import BadLinkError, Link, Purpose, manage_token, read,
 from subscribers.subscribing import INCIDENT_CODE, find_components, queue_mail, request_subscription
 
 View = Callable[..., HttpResponse]
-# A refused form. Browsers and screen readers treat it like any page; programs see that nothing was stored.
+# The status of a refused form: browsers show the page, and programs see that nothing was stored.
 UNPROCESSABLE = 422
 
 
 def private(view: View) -> View:
-    """Hand the view its page; keep addresses with a token in them out of caches, Referer headers and search
-    engines; explain a bad link."""
+    """Decorates a view: passes it the page, keeps the URL with its token out of caches, Referer headers and search engines,
+    and shows a bad link's reason."""
 
     @csrf_exempt
     @wraps(view)
@@ -80,7 +79,7 @@ def subscribe(request: HttpRequest, page: Page) -> HttpResponse:
 @private
 @require_safe
 def sent(request: HttpRequest, page: Page) -> HttpResponse:
-    """“Check your mail”: the same words for a new, a known and a suppressed address."""
+    """The page “Check your mail”, the same for a new, a known and a suppressed address."""
     return _show(request, page, "sent")
 
 
@@ -109,7 +108,7 @@ def manage(request: HttpRequest, page: Page, token: str) -> HttpResponse:
 
 
 def _act(request: HttpRequest, page: Page, subscriber: Subscriber) -> HttpResponse:
-    """Do what the pressed button of the manage page says."""
+    """Do the action of the manage page's button."""
     action = request.POST.get("action")
     if action == "leave":
         subscriber.unsubscribe(timezone.now())
@@ -128,16 +127,16 @@ def _act(request: HttpRequest, page: Page, subscriber: Subscriber) -> HttpRespon
         return _show(request, page, "manage", status=UNPROCESSABLE, subscriber=subscriber, form=form)
     subscriber.choose(find_components(page, form.component_codes))
     if form.language is not None:
-        subscriber.read_in(form.language)
+        subscriber.set_language(form.language)
     return _show(request, page, "manage", subscriber=subscriber, form=ManageForm.of(subscriber), saved=True)
 
 
 @private
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, page: Page, token: str) -> HttpResponse:
-    """RFC 8058: a POST with `List-Unsubscribe=One-Click` leaves at once, from a mail program or our button.
+    """RFC 8058: a POST with `List-Unsubscribe=One-Click`, from a mail program or our button, unsubscribes at once.
 
-    It answers 200 however often it comes, also when the subscriber was deleted: what was asked is the case.
+    A repeat, or a request for a deleted subscriber, also answers 200, because the address gets no more mails.
     """
     _, subscriber = _open(page, Purpose.UNSUBSCRIBE, token)
     one_click = request.method == "POST" and request.POST.get("List-Unsubscribe", "").strip() == "One-Click"
@@ -163,7 +162,7 @@ def undo(request: HttpRequest, page: Page, token: str) -> HttpResponse:
 
 
 def _open(page: Page, purpose: Purpose, token: str) -> tuple[Link, Subscriber | None]:
-    """The link and whose it is; None when that subscriber was deleted. BadLinkError for another page's link."""
+    """The link and its subscriber; None if the subscriber was deleted. Raises BadLinkError for another page's link."""
     link = read(purpose, token)
     subscriber = Subscriber.objects.select_related("page").filter(code=link.code).first()
     if subscriber and subscriber.page_id != page.pk:

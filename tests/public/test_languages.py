@@ -285,7 +285,7 @@ def test_no_page_about_a_subscription_is_left_in_english(client: Client, reader:
 @pytest.mark.parametrize("language", [LONGER, FROM_THE_RIGHT])
 def test_mails_say_nothing_in_english(reader: Subscriber, outage: Incident, language: str) -> None:
     outage.post(Post("Rolling back.", Phase.IDENTIFIED))
-    reader.read_in(language)
+    reader.set_language(language)
     letters = [build_letter(reader)]
     reader.confirm(timezone.now())
     letters.append(build_letter(reader))
@@ -393,7 +393,7 @@ def test_the_language_of_mails_can_be_chosen(client: Client, reader: Subscriber)
 
 def test_who_has_no_choice_of_languages_keeps_the_language_of_mails(client: Client, reader: Subscriber) -> None:
     reader.confirm(timezone.now())
-    reader.read_in("de")
+    reader.set_language("de")
     answer = client.post(manage_url(reader), {"action": "save", "scope": "everything"})
     assert "<select" not in answer.content.decode()
     assert Subscriber.objects.get().language == "de"

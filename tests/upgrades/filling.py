@@ -51,7 +51,7 @@ def _fill() -> None:
     )
     for name in ("ann", "bob", "cem"):
         person = Subscriber.objects.create(page=page, address=f"{name}@example.com", state=Subscriber.State.ACTIVE)
-    person.read_in("de")
+    person.set_language("de")
     person.choose([chat])
     request_subscription(page, "dan@example.com", component_codes=[chat.code])
     opened = Incident.open(page, "Errors", Post("We see **errors**.", components={chat: Status.MAJOR_OUTAGE}))
