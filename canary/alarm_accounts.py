@@ -1,7 +1,7 @@
-"""Where alarms go: accounts on the channels of delivery/, as settings name them.
+"""The accounts that alarms are sent to, built from settings; each is on a channel of delivery/.
 
-None is stored, and what is told on them takes no way through the ledger: both must work while the database, the broker
-or the workers are what is wrong. The channel's class, its options and its checks are those of every other account.
+They are not stored, and alarms do not use the ledger, because alarms must be sent while the database, the broker or the
+workers do not work. Channel class, options and checks are the same as for stored accounts.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ NO_MAIL_SERVER = "there is no mail server: set ALARM_EMAIL_URL or EMAIL_URL"
 
 
 def configured() -> list[Account]:
-    """Those that settings name, the one that wakes people first."""
+    """The accounts in the settings, the one that wakes people first."""
     accounts = []
     if settings.ALARM_PAGERDUTY_KEY:
         secrets = {"key": settings.ALARM_PAGERDUTY_KEY}
@@ -48,25 +48,25 @@ def _account(channel: str, secrets: Any, **options: str) -> Account:
 
 
 def whole_site() -> Page:
-    """What an alarm is about: no page, but all of them. Not stored."""
+    """The page of an alarm's notice. An alarm is about all pages, so this one is made up and never stored."""
     host = urlsplit(settings.PUBLIC_URL).netloc
     return Page(name=host or "status page", url=settings.PUBLIC_URL.rstrip("/"), host=host)
 
 
 def mistakes(account: Account) -> list[str]:
-    """Why its channel would not take such options; no secret is repeated."""
+    """Why the channel's form refuses the account's options; secrets are not repeated."""
     form = registry.load(account.channel).Options({**account.options, **account.credentials})
     return [f"{form.fields[name].label}: {words}" for name, errors in form.errors.items() for words in errors]
 
 
-def tell(account: Account, notice: Notice) -> None:
-    """Hand it over, now and in this process. Raises DeliveryError."""
+def send_alarm(account: Account, notice: Notice) -> None:
+    """Send a notice on an account, now and in this process. Raises DeliveryError."""
     if not account.is_connected:
         raise DeliveryError(account.refusal or "not connected", skip=True)
     channel = registry.load(account.channel)()
     try:
-        (outcome,) = channel.send_many(notice, [Recipient(0, account.address, account=account)])
+        (result,) = channel.send_many(notice, [Recipient(0, account.address, account=account)])
     finally:
         channel.close()
-    if outcome.error:
-        raise outcome.error
+    if result.error:
+        raise result.error

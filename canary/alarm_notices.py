@@ -1,4 +1,4 @@
-"""What is told of an alarm: a notice like any other, for staff on call. It is never stored."""
+"""Builds the notice of an alarm, for staff on call. It is never stored."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ from delivery.models import Notice
 from pages.models import Page
 
 TITLE_LIMIT = 200
-# What may mean something in Markdown: an alarm names settings and addresses, which are to arrive as they are.
+# The characters of Markdown: an alarm names settings and addresses, which must be shown unchanged.
 MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
 
 
@@ -37,8 +37,10 @@ STAGES = {
 
 
 def build_notice(page: Page, finding: Finding, since: datetime, stage: AlarmStage, told_at: str) -> Notice:
-    """`told_at`: when this account heard of it last, "" for never: a repeat of one telling has the same code, the next
-    telling another."""
+    """The notice for one account. `told_at`: when the account last got this alarm, "" for never.
+
+    `told_at` is part of the code, so that a repeated attempt has the same code and the next reminder another one.
+    """
     headline, *more = finding.text.splitlines()
     lines = [*more, f"Since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC."]
     return Notice(
@@ -58,7 +60,7 @@ def build_notice(page: Page, finding: Finding, since: datetime, stage: AlarmStag
 
 
 def staff_link() -> str:
-    """The staff's overview, which says more; "" when nobody knows its address."""
+    """The URL of the staff overview, which shows more; "" when PUBLIC_URL is not set."""
     return f"{settings.PUBLIC_URL.rstrip('/')}/staff/" if settings.PUBLIC_URL else ""
 
 

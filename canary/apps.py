@@ -6,8 +6,8 @@ class CanaryConfig(AppConfig):
 
     def ready(self) -> None:
         from canary import checks  # noqa: F401  # registers them
-        from canary.alarms import open_sentences
+        from canary.alarms import alarm_sentences
         from delivery.overview import more_warnings
 
-        if open_sentences not in more_warnings:
-            more_warnings.append(open_sentences)
+        if alarm_sentences not in more_warnings:
+            more_warnings.append(alarm_sentences)

@@ -1,4 +1,4 @@
-"""What does not fit together in the canary's settings, each with a hint. `manage.py check` shows them."""
+"""System checks of the canary's settings."""
 
 from typing import Any
 

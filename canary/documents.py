@@ -1,6 +1,6 @@
-"""Reads public documents as visitors do, from outside, and compares their generation with the page's own.
+"""Reads public documents over HTTP, as visitors do, and compares their generation with the page's.
 
-Each read has a connection of its own, so that with several web processes every one of them is met sooner or later.
+Each read opens a new connection, so that with several web processes each of them is read sooner or later.
 """
 
 import logging
@@ -29,17 +29,17 @@ PATHS = ("/", "/history.atom", "/api/v2/summary.json", "/api/banner.json")
 READS_OF_EACH = 2
 SECONDS = 10.0
 LIMIT_BYTES = 8 * 1024 * 1024
-# One process of several may hide for a round or two.
+# Several rounds count, because the reads of one round may miss one of several processes.
 ROUNDS_JUDGED = 3
-# Far more than a round takes when nothing answers: the reading itself hangs.
+# Longer than a round takes when nothing answers: after it the reading thread is taken to hang.
 SILENCE_SECONDS = 90.0
-LOOK_AT_CACHES = (
-    "One of several web processes may be cut off from the database, or a cache in front keeps too long. Starting the web "
-    "server again helps against the first."
+CACHES_HINT = (
+    "One of several web processes may have lost the database: start the web server again. Or a cache in front keeps "
+    "documents for too long."
 )
-LOOK_AT_SERVERS = (
-    "Look at the web server, at the proxy in front, at DNS and the certificate. If visitors can read the page, only the "
-    "watch cannot: CANARY_READ_URLS names another address for it."
+SERVERS_HINT = (
+    "Look at the web server, the proxy in front, DNS and the certificate. If visitors can read the page and only the watch "
+    "cannot, set CANARY_READ_URLS to an address that the watch can reach."
 )
 FAILED = "The watch could not read it; its log says why."
 GENERATION, AGE = "x-edition-generation", "x-edition-age"
@@ -47,23 +47,23 @@ GENERATION, AGE = "x-edition-generation", "x-edition-age"
 
 @dataclass(frozen=True)
 class DocumentRead:
-    """What one read of one document showed; `error` is "" when it could be read."""
+    """The result of reading one document; `error` is "" when it could be read."""
 
     path: str
     generation: int = 0
     age_seconds: int = 0
-    """For how long its process could have nothing newer."""
+    """For how long its web process could not ask the database for a newer edition."""
     error: str = ""
 
 
 def addresses() -> list[str]:
-    """Where documents are read: settings' addresses, without a path."""
+    """The URLs, without a path, at which documents are read."""
     has_canary = bool(settings.CANARY_MAIL_TO or settings.CANARY_WEBHOOK_URL)
     return settings.CANARY_READ_URLS or ([settings.PUBLIC_URL] if has_canary and settings.PUBLIC_URL else [])
 
 
-def read(base: str) -> list[DocumentRead]:
-    """All of them at once: a process that hangs must not hold up the others' reads."""
+def read_documents(base: str) -> list[DocumentRead]:
+    """Read all documents at once, so that a web process that hangs does not delay the other reads."""
     paths = PATHS * READS_OF_EACH
     with ThreadPoolExecutor(len(paths)) as threads:
         return list(threads.map(lambda path: _read(base, path), paths))
@@ -89,14 +89,18 @@ def _read(base: str, path: str) -> DocumentRead:
     return DocumentRead(path, int(generation), int(age) if age.isdecimal() else 0)
 
 
-def describe(readings: list[DocumentRead], expected: int) -> str:
-    """What is wrong with them, and in a second line where to look; "" when nothing is."""
-    patience = settings.CANARY_READ_SECONDS
+def describe_problems(readings: list[DocumentRead], expected: int) -> str:
+    """What is wrong with the readings, and in a second line where to look; "" when nothing is."""
+    allowed_seconds = settings.CANARY_READ_SECONDS
     failed: dict[str, set[str]] = {}
     for each in readings:
         if each.error:
             failed.setdefault(each.error, set()).add(each.path)
-    old = [each for each in readings if not each.error and (each.generation < expected or each.age_seconds > patience)]
+    old = [
+        each
+        for each in readings
+        if not each.error and (each.generation < expected or each.age_seconds > allowed_seconds)
+    ]
     parts = []
     if old:
         paths = ", ".join(sorted({each.path for each in old}))
@@ -106,50 +110,51 @@ def describe(readings: list[DocumentRead], expected: int) -> str:
         parts.append(f"Could not be read: {'; '.join(errors)}.")
     if not parts:
         return ""
-    return f"{' '.join(parts)}\n{LOOK_AT_CACHES if old else LOOK_AT_SERVERS}"
+    return f"{' '.join(parts)}\n{CACHES_HINT if old else SERVERS_HINT}"
 
 
 def page_at(base: str) -> Page | None:
     return Page.objects.for_host(urlsplit(base).netloc)
 
 
-class Reader:
-    """Reads one address round after round, and keeps what the last rounds showed."""
+class DocumentReader:
+    """Reads the documents at one URL again and again, and keeps the results of the last ROUNDS_JUDGED rounds."""
 
     def __init__(self, base: str) -> None:
         self.base = base
         self._wrong: deque[str] = deque(maxlen=ROUNDS_JUDGED)
         self._is_raised = False
         self._known: deque[tuple[float, int]] = deque(maxlen=100)
-        """Generations of the page and when, by the monotonic clock, each was seen."""
-        self._looked_at = time.monotonic()
+        """Generations of the page with the monotonic time at which each was read."""
+        self._round_ended_at = time.monotonic()
 
     def start(self) -> None:
         threading.Thread(target=self._run, name=f"reader {self.base}", daemon=True).start()
 
     def _run(self) -> None:
         while True:
-            self.look()
+            self.run_round()
             time.sleep(settings.CANARY_WATCH_SECONDS)
 
-    def look(self) -> None:
-        """One round."""
+    def run_round(self) -> None:
+        """Read all documents once and keep the result."""
         try:
             expected = self._expected()
-            wrong = describe(read(self.base), expected)
-        except Exception:  # a mistake in one round must not end the reading, nor pass for a good one
-            log.exception("reading documents failed")
+            wrong = describe_problems(read_documents(self.base), expected)
+        except Exception:  # a bug must not end the thread, and the round must not count as good
+            log.exception("a bug in reading documents; the next round tries again")
             wrong = FAILED
         self._wrong.append(wrong)
-        self._looked_at = time.monotonic()
+        self._round_ended_at = time.monotonic()
 
     @property
-    def is_sure(self) -> bool:
-        """It has looked, and nothing was wrong lately: not even what is too little for an alarm."""
+    def is_healthy(self) -> bool:
+        """Whether at least one round has ended and none of the last ones found anything, not even too little for an
+        alarm."""
         return bool(self._wrong) and not any(self._wrong) and not self._silence()
 
     def finding(self) -> Finding | None:
-        """Wrong in two rounds of the last three; well again after three that were good."""
+        """A finding after two bad rounds of the last three, until three good ones follow."""
         if self._silence():
             return self._describe(self._silence())
         wrong = [each for each in self._wrong if each]
@@ -160,8 +165,8 @@ class Reader:
         return self._describe(wrong[-1])
 
     def _silence(self) -> str:
-        """What was seen last says nothing any more when no round has ended for so long; "" while they do."""
-        seconds = time.monotonic() - self._looked_at
+        """A sentence when no round has ended for SILENCE_SECONDS, after which old results mean nothing; else ""."""
+        seconds = time.monotonic() - self._round_ended_at
         return (
             f"Reading it has hung for {seconds:.0f} seconds; start the watch again."
             if seconds > SILENCE_SECONDS
@@ -174,17 +179,17 @@ class Reader:
         )
 
     def _expected(self) -> int:
-        """The generation that every document must show by now; 0 when nobody knows."""
+        """The generation that every document must have reached by now; 0 when it is unknown."""
         try:
             page = page_at(self.base)
-        except DatabaseError:  # the watch says so
+        except DatabaseError:  # the watch raises the alarm
             connection.close()
             return 0
         if page is None:
             return 0
         now = time.monotonic()
         self._known.append((now, page.generation))
-        patience = timedelta(seconds=settings.CANARY_READ_SECONDS)
-        if page.updated_at < timezone.now() - patience:
+        allowed = timedelta(seconds=settings.CANARY_READ_SECONDS)
+        if page.updated_at < timezone.now() - allowed:
             return page.generation
-        return max((each for at, each in self._known if at < now - patience.total_seconds()), default=0)
+        return max((each for at, each in self._known if at < now - allowed.total_seconds()), default=0)

@@ -1,4 +1,4 @@
-"""What is wrong right now, in sentences: heartbeats that did not arrive or were never sent, delivery that stands still."""
+"""Findings of the watch from the database: heartbeats that did not arrive or were never sent, and late deliveries."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ from delivery.registry import CHANNELS
 from pages.models import Page
 
 State = Delivery.State
-# All of the messages of so many heartbeats in a row must have arrived for all to be well again.
+# All messages of so many heartbeats in a row must arrive before an alarm ends.
 JUDGED = 3
 SHARE_OF = 20
 STUCK_AFTER_PERIODS = 1.5
-# What came back waits in the mailbox: nobody needs to get up for a server that is away for a moment.
-BOUNCES_PATIENCE = timedelta(minutes=10)
+# A mailbox that cannot be read for a moment wakes nobody, because bounces wait in it.
+BOUNCES_GRACE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`key` stays the same while the fault lasts; `text` may change from one look to the next."""
+    """A fault. `key` is the same while it lasts; `text` may differ from round to round."""
 
     key: str
     text: str
 
 
-def look_at_ledger(watching_since: datetime) -> list[Finding]:
-    """What the database shows. `watching_since`: before it nobody waited for a heartbeat."""
+def check_ledger(watching_since: datetime) -> list[Finding]:
+    """The faults that the database shows. `watching_since`: when the watch started; earlier heartbeats do not count."""
     found = [*_missing_heartbeats(watching_since)]
     for destination in destinations():
         found += _missing_arrivals(destination, watching_since)
@@ -47,13 +47,13 @@ def look_at_ledger(watching_since: datetime) -> list[Finding]:
 def _unread_bounces(watching_since: datetime) -> list[Finding]:
     reading = MailboxReading.objects.current()
     since = reading.in_trouble_since if reading else None
-    if reading is None or since is None or timezone.now() - max(since, watching_since) < BOUNCES_PATIENCE:
+    if reading is None or since is None or timezone.now() - max(since, watching_since) < BOUNCES_GRACE:
         return []
     return [Finding("delivery.bounces", reading.trouble)]
 
 
 def _missing_heartbeats(watching_since: datetime) -> list[Finding]:
-    """The clock, the broker or the worker of the first queue stands still: nothing is even published."""
+    """A finding if no heartbeat is published: beat, the broker or the worker of the default queue does not work."""
     if not destinations() or not Page.objects.exists():
         return []
     last = Heartbeat.objects.exclude(slot=None).aggregate(last=Max("published_at"))["last"]
@@ -86,13 +86,13 @@ def _missing_arrivals(destination: Probe.Destination, watching_since: datetime) 
         Finding(
             f"arrival.{destination}",
             f"{len(missing)} of the last {len(probes)} heartbeats by {destination.label.lower()} {what} "
-            f"(within {settings.CANARY_DEADLINE_SECONDS} s).\n{_share(destination)}\n{explain(destination, missing)}",
+            f"(within {settings.CANARY_DEADLINE_SECONDS} s).\n{_share(destination)}\n{explain_missing(destination, missing)}",
         )
     ]
 
 
 def _not_sent_at_all(destination: Probe.Destination) -> Finding:
-    """Nothing is missing where nothing is sent; it must not pass for all being well."""
+    """A finding of its own, because no message is missing where none is sent."""
     return Finding(
         f"arrival.{destination}",
         f"No heartbeat goes out by {destination.label.lower()}, although the watch's settings say so.\nThe workers have "
@@ -106,8 +106,8 @@ def _share(destination: Probe.Destination) -> str:
     return f"Of the last {whole}, {arrived} have arrived by now ({100 * arrived // max(whole, 1)} %)."
 
 
-def explain(destination: Probe.Destination, missing: list[Probe]) -> str:
-    """What the ledger knows of those that are missing, and where to look."""
+def explain_missing(destination: Probe.Destination, missing: list[Probe]) -> str:
+    """What the ledger knows of the missing messages, and where to look."""
     rows = Delivery.objects.filter(notice__code__in=[probe.code for probe in missing], channel=destination)
     states = Counter(rows.order_by().values_list("state", flat=True))
     errors = sorted(set(rows.exclude(error="").order_by().values_list("error", flat=True)))[:3]
@@ -116,15 +116,17 @@ def explain(destination: Probe.Destination, missing: list[Probe]) -> str:
     if destination == Probe.Destination.MAIL and settings.MAIL_DIR:
         parts.append("There is no mail server (EMAIL_URL): mail goes to files.")
     elif states[State.SENT]:
-        parts.append(f"{states[State.SENT]} were taken by the other side, so look behind it: relay, filters, mailbox.")
+        parts.append(
+            f"{states[State.SENT]} were accepted by the other side: look at the relay, spam filters and the mailbox."
+        )
     pauses = list(Pause.objects.filter(key__in={destination.value, *rows.values_list("address", flat=True)}))
     if waiting:
         where = "" if pauses else f": look at the worker of the queue “{CHANNELS[destination].queue}”"
         parts.append(f"{waiting} wait to be sent{where}.")
     if failed := states[State.DEAD] + states[State.UNKNOWN] + states[State.SUPPRESSED]:
         parts.append(f"{failed} were not sent.")
-    if (unheard := len(missing) - states.total()) > 0:
-        parts.append(f"{unheard} have not met a worker yet: look at Redis and the worker of the queue “default”.")
+    if (unexpanded := len(missing) - states.total()) > 0:
+        parts.append(f"{unexpanded} wait for a worker: look at Redis and the worker of the queue “default”.")
     reasons = {pause.reason for pause in pauses}
     parts += [f"{describe(pause).rstrip('.')}." for pause in pauses]
     parts += [f"Reason: {error}." for error in errors if error not in reasons]

@@ -1,4 +1,4 @@
-"""Publishes heartbeats: notices that take the way of every other one, to destinations of the canary's own."""
+"""Publishes heartbeats: notices that are delivered like all others, but to the canary's own destinations."""
 
 import base64
 import hmac
@@ -19,7 +19,7 @@ from pages.models import Page
 from subscribers.addresses import normalise_address
 
 ACCOUNT_NAME = "Canary (heartbeats)"
-# What has not left by then says nothing new when it does; it must not pile up while nobody sends.
+# A heartbeat that is not sent by then is cancelled, so that heartbeats do not pile up while nothing is sent.
 GIVE_UP_AFTER = timedelta(minutes=10)
 NOTICES_KEPT = timedelta(hours=1)
 HEARTBEATS_KEPT = timedelta(days=1)
@@ -28,7 +28,7 @@ MOST_PRUNED = 500
 
 
 def destinations() -> list[Probe.Destination]:
-    """Where heartbeats go, as settings have it; none means that there is no canary."""
+    """The destinations of heartbeats in the settings; with none the canary is off."""
     wanted = {
         Probe.Destination.MAIL: settings.CANARY_MAIL_TO,
         Probe.Destination.WEBHOOK: settings.CANARY_WEBHOOK_URL,
@@ -37,15 +37,19 @@ def destinations() -> list[Probe.Destination]:
 
 
 def beat() -> Heartbeat | None:
-    """What the clock does each period. Two clocks that tick together make one heartbeat; a slot is half a period, so
-    that a tick that comes early or late is none too few."""
+    """Publish the heartbeat of this period; called by beat.
+
+    The slot is unique, so two beats at the same time publish one heartbeat. A slot is half a period, so that an early or
+    late call does not fall into the slot of the one before.
+    """
     prune()
     return publish(slot=int(time.time() * 2 / settings.CANARY_PERIOD_SECONDS))
 
 
 @transaction.atomic
 def publish(*, slot: int | None = None) -> Heartbeat | None:
-    """Store a heartbeat with its notices and wake a worker; None without a page or a destination, or when the slot has one."""
+    """Store a heartbeat with its notices and wake a worker. None if there is no page or destination, or the slot is
+    taken."""
     page = Page.objects.order_by("pk").first()
     wanted = destinations()
     if page is None or not wanted:
@@ -83,7 +87,7 @@ def _notice(page: Page, code: str) -> Notice:
 
 
 def _prepare(page: Page) -> None:
-    """Make the canary's destinations accounts of the page, as its settings have them now."""
+    """Make the accounts of the canary equal to the destinations in the settings."""
     kept = [_prepare_account(page, destination).pk for destination in destinations()]
     Account.objects.filter(audience=Notice.Audience.CANARY).exclude(pk__in=kept).delete()
 
@@ -93,7 +97,7 @@ def _prepare_account(page: Page, destination: Probe.Destination) -> Account:
     if destination == Probe.Destination.MAIL:
         wanted["options"] = {"address": normalise_address(settings.CANARY_MAIL_TO)}
     else:
-        wanted["credentials"] = {"url": settings.CANARY_WEBHOOK_URL, "secret": hook_secret()}
+        wanted["credentials"] = {"url": settings.CANARY_WEBHOOK_URL, "secret": webhook_secret()}
     account, _ = Account.objects.get_or_create(
         page=page,
         channel=destination.value,
@@ -106,16 +110,16 @@ def _prepare_account(page: Page, destination: Probe.Destination) -> Account:
     return account
 
 
-def hook_secret() -> str:
-    """What heartbeats by webhook are signed with; known to this deployment alone."""
+def webhook_secret() -> str:
+    """The secret that signs heartbeats by webhook, derived from SECRET_KEY."""
     key = hmac.digest(settings.SECRET_KEY.encode(), b"canary.hook", "sha256")
     return f"whsec_{base64.b64encode(key).decode()}"
 
 
 def prune() -> None:
-    """Call off what waited too long, and delete what says nothing any more.
+    """Cancel heartbeats that have waited for GIVE_UP_AFTER, and delete old heartbeats and alarms.
 
-    A notice goes only when none of its deliveries waits: a worker may hold them, beside others' mail.
+    A notice is deleted only when none of its deliveries waits, because a worker may have claimed them.
     """
     mine = Notice.objects.filter(audience=Notice.Audience.CANARY)
     waiting = mine.filter(Q(expanded_at=None) | Q(deliveries__state__in=Delivery.WAITING), cancelled_at=None)

@@ -1,4 +1,4 @@
-"""What was sent to see whether it arrives, what arrived, and which alarms that has raised."""
+"""Heartbeats, their messages with the times of arrival, and alarms."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,18 +13,18 @@ from core.text import new_code
 
 
 def new_heartbeat_code() -> str:
-    """One character shorter than a notice's code: a heartbeat's notices add their number."""
+    """A code one character shorter than a notice's: each notice of the heartbeat appends its number."""
     return new_code()[:-1]
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
     def due(self) -> "HeartbeatQuerySet":
-        """Those that must have arrived by now, newest first."""
+        """Heartbeats that must have arrived by now, newest first."""
         return self.filter(published_at__lte=Now() - deadline()).order_by("-pk")
 
 
 class Heartbeat(models.Model):
-    """A handful of notices told to the canary's destinations together: one lost message of many is seen as well."""
+    """Several notices to the canary's destinations at once, so that a relay that loses some mails is noticed as well."""
 
     code = models.CharField(max_length=11, unique=True, default=new_heartbeat_code)
     slot = models.BigIntegerField(
@@ -46,7 +46,7 @@ class ProbeQuerySet(models.QuerySet["Probe"]):
 
 
 class Probe(models.Model):
-    """One message of a heartbeat, on its way to one destination."""
+    """One message of a heartbeat to one destination."""
 
     class Destination(models.TextChoices):
         MAIL = "email", _("Mail")
@@ -71,13 +71,13 @@ class AlarmQuerySet(models.QuerySet["Alarm"]):
         return self.filter(cleared_at=None)
 
     def claim(self, pk: int, lasting: timedelta) -> bool:
-        """Take it to tell of it; False when another watcher has it."""
+        """Claim an alarm in order to send it; False when another watch has claimed it."""
         free = Q(claimed_until=None) | Q(claimed_until__lte=Now())
         return self.filter(free, pk=pk).update(claimed_until=Now() + lasting) == 1
 
 
 class Alarm(models.Model):
-    """Something is wrong that somebody must hear of. Raised once, told of again each hour, cleared once."""
+    """A fault that staff are told of: once when it is raised, again every hour, and once when it is cleared."""
 
     key = models.CharField(max_length=64, help_text=_("What is wrong; one open alarm each."))
     text = models.TextField(help_text=_("What is wrong now, in sentences."))

@@ -1,4 +1,4 @@
-"""Where heartbeats come back: our own webhook receiver, and the address that an inbound mail provider calls."""
+"""Receives heartbeats: our own webhook, and mails that an inbound mail provider posts."""
 
 import json
 from typing import Any
@@ -11,8 +11,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from canary.arrivals import find_codes, record
-from canary.heartbeats import hook_secret
+from canary.arrivals import find_codes, record_arrivals
+from canary.heartbeats import webhook_secret
 from canary.models import Probe
 
 
@@ -20,13 +20,13 @@ from canary.models import Probe
 @require_POST
 @never_cache
 def hook(request: HttpRequest) -> HttpResponse:
-    """204 for a heartbeat that we signed, however often it comes; 401 for anything else."""
+    """Answers 204 to a heartbeat that we signed, also to a repeat; 401 to anything else."""
     try:
-        content = Webhook(hook_secret()).verify(request.body, dict(request.headers))
+        content = Webhook(webhook_secret()).verify(request.body, dict(request.headers))
         code = _code(content)
     except (WebhookVerificationError, ValueError):
         return HttpResponse("This is not signed by us.\n", status=401, content_type="text/plain")
-    record(Probe.Destination.WEBHOOK, [code])
+    record_arrivals(Probe.Destination.WEBHOOK, [code])
     return HttpResponse(status=204)
 
 
@@ -41,8 +41,8 @@ def _code(content: Any) -> str:
 @require_POST
 @never_cache
 def mail(request: HttpRequest, secret: str) -> HttpResponse:
-    """Takes a mail in whatever form a provider posts it: JSON, a form, or the message itself."""
+    """Takes a mail in any form in which a provider posts it: JSON, form data, or the message itself."""
     if not settings.CANARY_MAIL_SECRET or not constant_time_compare(secret, settings.CANARY_MAIL_SECRET):
         raise Http404("There is no such address.")
-    found = record(Probe.Destination.MAIL, find_codes(request.body.decode("utf-8", "replace")))
+    found = record_arrivals(Probe.Destination.MAIL, find_codes(request.body.decode("utf-8", "replace")))
     return HttpResponse(json.dumps({"arrived": found}), content_type="application/json")

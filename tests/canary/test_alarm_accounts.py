@@ -14,7 +14,7 @@ from pytest_django import Settings
 from standardwebhooks import Webhook as Signer
 from standardwebhooks import WebhookVerificationError
 
-from canary.alarm_accounts import configured, mistakes, tell
+from canary.alarm_accounts import configured, mistakes, send_alarm
 from canary.alarm_notices import AlarmStage, build_notice
 from canary.findings import Finding
 from delivery.contract import DeliveryError
@@ -134,8 +134,8 @@ def test_an_alarm_and_its_end_are_taken(kind: str, rigs):
     with rigs[kind](None) as rig:
         assert rig.account.channel == kind
         assert mistakes(rig.account) == []
-        tell(rig.account, notice(rig.account))
-        tell(rig.account, notice(rig.account, AlarmStage.CLEAR))
+        send_alarm(rig.account, notice(rig.account))
+        send_alarm(rig.account, notice(rig.account, AlarmStage.CLEAR))
 
     assert len(rig.texts()) == 2
     assert "5 of 12 did not arrive" in rig.texts()[0]
@@ -147,7 +147,7 @@ def test_an_alarm_and_its_end_are_taken(kind: str, rigs):
 @pytest.mark.parametrize("kind", ["slack", "email"])
 def test_names_of_settings_arrive_as_they_are(kind: str, rigs):
     with rigs[kind](None) as rig:
-        tell(rig.account, notice(rig.account))
+        send_alarm(rig.account, notice(rig.account))
 
     assert "Look at the relay of CANARY_MAIL_TO_ORG." in rig.texts()[0]
     assert "Since 2026-11-21 04:00 UTC." in rig.texts()[0]
@@ -156,7 +156,7 @@ def test_names_of_settings_arrive_as_they_are(kind: str, rigs):
 @pytest.mark.parametrize("answer", [Reply(400, b"no_service"), Reply(302, b"", {"Location": "/x"}), Reply(500)])
 def test_a_refusal_is_an_error(answer: Reply, kind: str, rigs):
     with rigs[kind](answer) as rig, pytest.raises(DeliveryError) as caught:
-        tell(rig.account, notice(rig.account))
+        send_alarm(rig.account, notice(rig.account))
 
     assert str(caught.value)
     for secret in (SECRET, KEY, WEBHOOK_SECRET):
@@ -167,13 +167,13 @@ def test_silence_is_an_error_after_a_while(kind: str, rigs, monkeypatch: pytest.
     monkeypatch.setattr("delivery.channels.posting.SECONDS", 0.2)
 
     with rigs[kind](Reply(seconds=1)) as rig, pytest.raises(DeliveryError):
-        tell(rig.account, notice(rig.account))
+        send_alarm(rig.account, notice(rig.account))
 
 
 def test_pagerduty_resolves_what_it_triggered(rigs):
     with rigs["pagerduty"](None) as rig:
-        tell(rig.account, notice(rig.account))
-        tell(rig.account, notice(rig.account, AlarmStage.CLEAR))
+        send_alarm(rig.account, notice(rig.account))
+        send_alarm(rig.account, notice(rig.account, AlarmStage.CLEAR))
 
     trigger, resolve = map(json.loads, rig.texts())
     assert (trigger["event_action"], resolve["event_action"]) == ("trigger", "resolve")
@@ -186,20 +186,20 @@ def test_pagerduty_resolves_what_it_triggered(rigs):
 )
 def test_pagerduty_has_the_alarm_whatever_the_body_of_its_answer_is(answer: Reply, rigs):
     with rigs["pagerduty"](answer) as rig:
-        tell(rig.account, notice(rig.account))
+        send_alarm(rig.account, notice(rig.account))
     assert len(rig.texts()) == 1
 
 
 def test_slack_takes_200_without_ok_for_a_failure(rigs):
     with rigs["slack"](Reply(200, b"<html>a proxy's page</html>")) as rig, pytest.raises(DeliveryError):
-        tell(rig.account, notice(rig.account))
+        send_alarm(rig.account, notice(rig.account))
 
 
 def test_a_webhook_can_tell_an_alarm_from_an_incident_and_a_repeat_from_a_reminder(rigs):
     """Who acts on incidents must not take an alarm for one."""
     with rigs["webhook"](None) as rig:
         for stage, told_at in ((AlarmStage.RAISED, ""), (AlarmStage.RAISED, ""), (AlarmStage.REMINDER, "04:10")):
-            tell(rig.account, notice(rig.account, stage, told_at))
+            send_alarm(rig.account, notice(rig.account, stage, told_at))
 
     first, again, reminder = map(json.loads, rig.texts())
     assert first["type"] == "notice.alarm"
@@ -211,7 +211,7 @@ def test_mail_has_no_server_to_go_through(settings: Settings):
     (account,) = configured()
 
     with pytest.raises(DeliveryError, match="ALARM_EMAIL_URL"):
-        tell(account, notice(account))
+        send_alarm(account, notice(account))
 
 
 def test_each_address_is_told_by_itself(settings: Settings):
@@ -220,8 +220,8 @@ def test_each_address_is_told_by_itself(settings: Settings):
         settings.ALARM_EMAIL_URL = f"smtp://{server.host}:{server.port}"
         gone, there = configured()
         with pytest.raises(DeliveryError):
-            tell(gone, notice(gone))
-        tell(there, notice(there))
+            send_alarm(gone, notice(gone))
+        send_alarm(there, notice(there))
 
     assert [gone.name, there.name] == ["E-mail to gone@acme.example", "E-mail to oncall@acme.example"]
     assert server.recipients == ["oncall@acme.example"]
@@ -233,7 +233,7 @@ def test_the_mail_server_for_alarms_is_asked_and_not_that_of_subscribers(setting
         settings.ALARM_EMAILS = ["oncall@acme.example"]
         settings.ALARM_EMAIL_URL = f"smtp://{server.host}:{server.port}"
         (account,) = configured()
-        tell(account, notice(account))
+        send_alarm(account, notice(account))
 
     assert (len(server.messages), len(ordinary.messages)) == (1, 0)
 

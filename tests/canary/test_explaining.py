@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from canary import alarms, heartbeats
-from canary.findings import explain
+from canary.findings import explain_missing
 from canary.models import Alarm, Probe
 from delivery.ledger import outbox
 from delivery.models import Delivery, Notice, Pause
@@ -31,7 +31,7 @@ def missing(page: Page, wires: Wires) -> list[Probe]:
 
 
 def test_the_queue_whose_worker_takes_nothing_up_is_named(missing: list[Probe]):
-    assert explain(MAIL, missing) == "4 wait to be sent: look at the worker of the queue “delivery.email”."
+    assert explain_missing(MAIL, missing) == "4 wait to be sent: look at the worker of the queue “delivery.email”."
 
 
 def test_a_pause_explains_what_waits_and_is_told_once(missing: list[Probe]):
@@ -39,7 +39,7 @@ def test_a_pause_explains_what_waits_and_is_told_once(missing: list[Probe]):
     Pause.objects.begin("email", "535 wrong password")
     Pause.objects.begin("account:999", "somebody else's")
 
-    said = explain(MAIL, missing)
+    said = explain_missing(MAIL, missing)
 
     assert said.startswith("4 wait to be sent. E-mail is paused since ")
     assert said.endswith(": 535 wrong password.")
@@ -50,6 +50,6 @@ def test_a_pause_explains_what_waits_and_is_told_once(missing: list[Probe]):
 def test_the_overview_says_what_is_wrong_and_where_to_look():
     Alarm.objects.create(key="arrival.email", text="4 of 8 did not arrive.\nOf 20, 16 have.\nLook at the worker.")
 
-    [sentence] = alarms.open_sentences()
+    [sentence] = alarms.alarm_sentences()
 
     assert sentence.endswith(": 4 of 8 did not arrive. Look at the worker.")

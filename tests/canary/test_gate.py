@@ -52,7 +52,7 @@ def test_the_gate_opens_when_all_has_arrived(page, wires: Wires):
 def test_the_gate_stays_shut_and_says_why(page, wires: Wires, deliver):
     with pytest.raises(CommandError) as caught:
         gate()
-    assert "Mail: 4 of 4 did not arrive. 4 have not met a worker yet: look at Redis" in str(caught.value)
+    assert "Mail: 4 of 4 did not arrive. 4 wait for a worker: look at Redis" in str(caught.value)
     assert "Webhook: 4 of 4 did not arrive." in str(caught.value)
 
     Pause.objects.begin("email", "535 wrong password")

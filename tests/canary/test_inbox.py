@@ -34,12 +34,12 @@ def test_heartbeats_in_the_mailbox_are_noted_and_deleted_and_other_mail_is_left(
         mailbox.put(mail)
     inbox = Inbox(mailbox.url())
 
-    assert inbox.look() == 3
+    assert inbox.run_round() == 3
     assert arrived() == 3
     assert mailbox.subjects() == ["Subject: You have won"]
-    assert inbox.look() == 0
+    assert inbox.run_round() == 0
     assert inbox.finding() is None
-    assert inbox.is_sure
+    assert inbox.is_healthy
 
 
 def test_a_bounce_that_repeats_the_subject_is_no_arrival(mailbox: ImapServer, page: Page, wires: Wires):
@@ -48,7 +48,7 @@ def test_a_bounce_that_repeats_the_subject_is_no_arrival(mailbox: ImapServer, pa
     kind = b"Content-Type: multipart/report; report-type=delivery-status; boundary=b"
     mailbox.put(b"Subject: Undeliverable: heartbeat-%s\r\n%s\r\n\r\n--b--\r\n" % (code.encode(), kind))
 
-    assert Inbox(mailbox.url()).look() == 0
+    assert Inbox(mailbox.url()).run_round() == 0
     assert arrived() == 0
     assert mailbox.subjects() == []
 
@@ -58,25 +58,25 @@ def test_a_mailbox_that_cannot_be_read_is_found_and_forgiven(
 ):
     inbox = Inbox(mailbox.url(password="wrong-password"))
 
-    inbox.look()
-    inbox.look()
+    inbox.run_round()
+    inbox.run_round()
     assert inbox.finding() is None, "it may be away for a moment"
-    assert not inbox.is_sure
-    inbox.look()
+    assert not inbox.is_healthy
+    inbox.run_round()
     finding = inbox.finding()
     assert finding
     assert "sign-in is refused" in finding.text
     assert "wrong-password" not in finding.text + caplog.text
 
     inbox.url = Inbox(mailbox.url()).url
-    inbox.look()
+    inbox.run_round()
     assert inbox.finding() is None
 
 
 def test_a_server_that_is_gone_is_found(page: Page):
     inbox = Inbox("imaps://canary:secret@127.0.0.1:1/INBOX")
     for _ in range(3):
-        inbox.look()
+        inbox.run_round()
 
     finding = inbox.finding()
     assert finding

@@ -35,7 +35,7 @@ def test_watchers_that_look_at_once_raise_and_tell_once(page: Page, wires: Wires
         try:
             start.wait(10)
             for _ in range(3):
-                watch.look()
+                watch.run_round()
         finally:
             connection.close()
 

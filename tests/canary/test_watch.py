@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from canary import alarms, arrivals, heartbeats, watching
-from canary.findings import Finding, look_at_ledger
+from canary.findings import Finding, check_ledger
 from canary.models import Alarm, Heartbeat, Probe
 from canary.watching import Watch
 from delivery.models import Pause
@@ -32,7 +32,7 @@ def watch(page: Page, wires: Wires) -> Watch:
     """It has read the documents once; from now on nobody reads them."""
     watch = Watch()
     for reader in watch.readers:
-        reader.look()
+        reader.run_round()
     return watch
 
 
@@ -70,18 +70,18 @@ def said(wires: Wires) -> list[str]:
 def test_all_is_well_and_the_dead_mans_switch_hears_it(watch: Watch, wires: Wires):
     beat()
 
-    assert watch.look()
+    assert watch.run_round()
     assert len(wires.deadman.requests) == 1
     assert said(wires) == []
 
 
 def test_who_has_not_read_the_documents_yet_does_not_say_that_all_is_well(page: Page, wires: Wires):
     watch = Watch()
-    assert not watch.look()
+    assert not watch.run_round()
 
     wires.web.answer = lambda sent: Reply(503)
-    watch.readers[0].look()
-    assert not watch.look()
+    watch.readers[0].run_round()
+    assert not watch.run_round()
     assert wires.deadman.requests == []
     assert said(wires) == [], "once may be chance"
 
@@ -90,12 +90,12 @@ def test_one_lost_mail_raises_one_alarm_with_where_to_look(watch: Watch, wires: 
     beat(arriving=3)
     deliver()
 
-    watch.look()
-    watch.look()
+    watch.run_round()
+    watch.run_round()
 
     (text,) = said(wires)
     assert "1 of the last 4 heartbeats by mail did not arrive" in text
-    assert "taken by the other side, so look behind it" in text
+    assert "accepted by the other side: look at the relay" in text
     assert len(wires.pagerduty.requests) == 1
     assert wires.deadman.requests == [], "it must not hear that all is well"
 
@@ -103,9 +103,9 @@ def test_one_lost_mail_raises_one_alarm_with_where_to_look(watch: Watch, wires: 
 def test_what_no_worker_sends_is_said_to_wait(watch: Watch, wires: Wires):
     beat(arriving=0)
 
-    watch.look()
+    watch.run_round()
 
-    assert "4 have not met a worker yet" in said(wires)[0]
+    assert "4 wait for a worker" in said(wires)[0]
 
 
 def test_mail_that_goes_to_files_is_said_to(watch: Watch, wires: Wires, settings, tmp_path, deliver):
@@ -113,7 +113,7 @@ def test_mail_that_goes_to_files_is_said_to(watch: Watch, wires: Wires, settings
     beat(arriving=0)
     deliver()
 
-    watch.look()
+    watch.run_round()
 
     assert "There is no mail server (EMAIL_URL)" in said(wires)[0]
 
@@ -123,10 +123,10 @@ def test_workers_that_know_nothing_of_a_destination_are_found(watch: Watch, wire
     settings.CANARY_PERIOD_SECONDS, settings.CANARY_MAIL_TO = 60, ""
     for _ in range(3):
         beat()
-    assert watch.look(), "nobody asks for mail"
+    assert watch.run_round(), "nobody asks for mail"
 
     settings.CANARY_MAIL_TO = "canary@mailbox.example"
-    assert not watch.look()
+    assert not watch.run_round()
     assert "No heartbeat goes out by mail" in said(wires)[0]
     assert len(wires.deadman.requests) == 1
 
@@ -137,44 +137,44 @@ def test_heartbeats_from_before_the_watch_tell_nothing_of_its_settings(watch: Wa
         beat()
     settings.CANARY_MAIL_TO = "canary@mailbox.example"
 
-    assert watch.look()
+    assert watch.run_round()
 
 
 def test_what_is_not_due_yet_is_not_missed(watch: Watch):
     heartbeats.publish()
 
-    assert watch.look()
+    assert watch.run_round()
 
 
 def test_an_alarm_ends_after_three_heartbeats_that_arrived_whole(
     watch: Watch, wires: Wires, caplog: pytest.LogCaptureFixture
 ):
     beat(arriving=2)
-    watch.look()
+    watch.run_round()
     for _ in range(2):
         beat()
         time_passes(10)
-        watch.look()
+        watch.run_round()
     assert len(said(wires)) == 1, "one good heartbeat after a bad one proves little"
 
     beat()
     time_passes(10)
     with caplog.at_level(logging.INFO, logger="canary"):
-        watch.look()
-        watch.look()
+        watch.run_round()
+        watch.run_round()
 
     assert len(said(wires)) == 2
     assert "All clear" in said(wires)[1]
-    assert caplog.text.count("all clear: arrival.email") == 1
+    assert caplog.text.count("alarm cleared: arrival.email") == 1
     assert [each.json["event_action"] for each in wires.pagerduty.requests] == ["trigger", "resolve"]
-    assert watch.look()
+    assert watch.run_round()
 
 
 def test_what_arrives_late_counts_as_missed(watch: Watch, wires: Wires):
     beat()
     Probe.objects.filter(destination=MAIL).update(arrived_at=timezone.now())
 
-    watch.look()
+    watch.run_round()
 
     assert "did not arrive in time" in said(wires)[0]
     assert "4 have arrived by now (100 %)" in said(wires)[0]
@@ -182,11 +182,11 @@ def test_what_arrives_late_counts_as_missed(watch: Watch, wires: Wires):
 
 def test_staff_are_reminded_each_hour(watch: Watch, wires: Wires):
     beat(arriving=0)
-    watch.look()
+    watch.run_round()
     Alarm.objects.update(claimed_until=None)
     time_passes(3700)
-    watch.look()
-    watch.look()
+    watch.run_round()
+    watch.run_round()
 
     assert len(said(wires)) == 2
     assert "Still wrong" in said(wires)[1]
@@ -195,20 +195,20 @@ def test_staff_are_reminded_each_hour(watch: Watch, wires: Wires):
 def test_a_stuck_clock_is_noticed(watch: Watch, wires: Wires):
     watch.since -= timedelta(seconds=60)
 
-    watch.look()
+    watch.run_round()
 
     assert "No heartbeat was published" in said(wires)[0]
 
 
 def test_a_watch_that_has_just_started_waits_for_its_first_heartbeat(watch: Watch):
-    assert watch.look()
+    assert watch.run_round()
 
 
 def test_a_paused_channel_is_told(watch: Watch, wires: Wires):
     beat()
     Pause.objects.begin("email", "535 wrong password")
 
-    watch.look()
+    watch.run_round()
 
     assert "E-mail is paused" in said(wires)[0]
     assert "535 wrong password" in said(wires)[0]
@@ -219,16 +219,16 @@ def test_two_watchers_tell_once(watch: Watch, wires: Wires):
     other = Watch()
 
     for each in (watch, other, watch, other):
-        each.look()
+        each.run_round()
 
     assert len(said(wires)) == len(wires.pagerduty.requests) == 1
 
 
 def test_what_one_watcher_alone_sees_is_not_cleared_by_the_other(page: Page, wires: Wires, watch: Watch):
     beat()
-    alarms.settle([Finding("documents", "The page is old.")], watch.accounts)
+    alarms.update_alarms([Finding("documents", "The page is old.")], watch.accounts)
 
-    assert not watch.look()
+    assert not watch.run_round()
     assert Alarm.objects.open().count() == 1
 
 
@@ -236,8 +236,8 @@ def test_an_alarm_channel_that_fails_stops_no_other_and_is_tried_again(watch: Wa
     wires.pagerduty.answer = lambda sent: Reply(500)
     beat(arriving=0)
 
-    watch.look()
-    watch.look()
+    watch.run_round()
+    watch.run_round()
 
     assert len(said(wires)) == 1
     assert len(wires.pagerduty.requests) == 1, "not each few seconds"
@@ -247,7 +247,7 @@ def test_an_alarm_channel_that_fails_stops_no_other_and_is_tried_again(watch: Wa
 
     wires.pagerduty.answer = lambda sent: Reply(202)
     time_passes(61)
-    watch.look()
+    watch.run_round()
 
     assert len(wires.pagerduty.requests) == 2
     assert len(said(wires)) == 1
@@ -258,7 +258,7 @@ def test_a_mistake_in_one_alarm_channel_stops_no_other(watch: Watch, wires: Wire
     monkeypatch.setattr("delivery.channels.pagerduty.compose", lambda notice: 1 / 0)
     beat(arriving=0)
 
-    watch.look()
+    watch.run_round()
 
     assert len(said(wires)) == 1
     assert "internal error" in Alarm.objects.get().trouble
@@ -269,10 +269,10 @@ def test_a_watcher_that_dies_while_telling_is_replaced(watch: Watch, wires: Wire
     alarm = Alarm.objects.create(key="arrival.email", text="…")
     assert Alarm.objects.claim(alarm.pk, alarms.CLAIM_LASTS)
 
-    watch.look()
+    watch.run_round()
     assert said(wires) == []
     time_passes(61)
-    watch.look()
+    watch.run_round()
     assert len(said(wires)) == 1
 
 
@@ -282,17 +282,17 @@ def test_a_lost_database_is_told_once_and_so_is_its_return(watch: Watch, wires: 
 
     monkeypatch.setattr(watching.connection, "close", lambda: None)  # the test's own transaction
     with monkeypatch.context() as patch:
-        patch.setattr(watching, "look_at_ledger", gone)
-        watch.look()
+        patch.setattr(watching, "check_ledger", gone)
+        watch.run_round()
         assert said(wires) == [], "a restart of the database is no alarm"
         watch._database_gone_since -= timedelta(minutes=1)
-        watch.look()
-        watch.look()
+        watch.run_round()
+        watch.run_round()
     assert len(said(wires)) == 1
     assert "The database does not answer" in said(wires)[0]
 
-    watch.look()
-    watch.look()
+    watch.run_round()
+    watch.run_round()
 
     assert len(said(wires)) == 2
     assert "All clear" in said(wires)[1]
@@ -301,9 +301,9 @@ def test_a_lost_database_is_told_once_and_so_is_its_return(watch: Watch, wires: 
 def test_a_mistake_in_the_looking_ends_nothing_and_pings_nobody(
     watch: Watch, wires: Wires, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(watching, "look_at_ledger", lambda since: 1 / 0)
+    monkeypatch.setattr(watching, "check_ledger", lambda since: 1 / 0)
 
-    assert not watch.look()
+    assert not watch.run_round()
     assert wires.deadman.requests == []
 
 
@@ -311,11 +311,11 @@ def test_a_dead_mans_switch_that_does_not_answer_harms_nothing(watch: Watch, set
     settings.ALARM_DEADMAN_URL = "http://127.0.0.1:1/ping"
     beat()
 
-    assert watch.look()
+    assert watch.run_round()
 
 
 def test_a_deployment_without_a_canary_is_not_asked_for_heartbeats(page: Page):
-    assert look_at_ledger(timezone.now() - timedelta(days=1)) == []
+    assert check_ledger(timezone.now() - timedelta(days=1)) == []
 
 
 @pytest.mark.django_db
@@ -323,6 +323,6 @@ def test_the_home_screen_says_once_what_is_late():
     Alarm.objects.create(key="delivery.late", text="Notifications are late.", trouble="Slack: refused")
     Alarm.objects.create(key="heartbeat.stuck", text="No heartbeat.\nLook.")
 
-    first, second = alarms.open_sentences()
+    first, second = alarms.alarm_sentences()
     assert first == "This alarm could not be told by Slack: refused."
     assert second.endswith(": No heartbeat. Look.")

@@ -9,7 +9,7 @@ import time_machine
 from django.test import Client
 from pytest_django import Settings
 
-from canary.findings import look_at_ledger
+from canary.findings import check_ledger
 from core.imap import MailboxUrl
 from delivery.mail.bounces.models import MailboxReading
 from delivery.mail.bounces.reading import read_mailbox
@@ -128,7 +128,7 @@ def _samples() -> dict[str, float]:
 def test_the_watch_raises_an_alarm_after_ten_minutes(bounce_mailbox: ImapServer) -> None:
     def found(minutes: float, watching_since: datetime = NINE) -> list[str]:
         with time_machine.travel(NINE + timedelta(minutes=minutes), tick=False):
-            return [each.text for each in look_at_ledger(watching_since) if each.key == "delivery.bounces"]
+            return [each.text for each in check_ledger(watching_since) if each.key == "delivery.bounces"]
 
     fail()
     assert found(9) == []

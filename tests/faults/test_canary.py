@@ -212,7 +212,7 @@ def test_a_relay_that_takes_all_and_drops_two_thirds_is_noticed_and_so_is_its_me
     watched.two_hours_pass(watched.next_heartbeats(watched.has_passed_the_relay))
 
     text = watched.noticed("heartbeats by mail did not arrive")
-    assert "taken by the other side, so look behind it" in text
+    assert "accepted by the other side: look at the relay" in text
     watched.assert_pings_have_stopped()
     assert watched.said_of_mail == [text], "an alarm is told once"
 

@@ -1,4 +1,4 @@
-"""The deploy gate: one heartbeat now, and whether all of it comes back."""
+"""The deploy gate: publishes a heartbeat and waits until all of its messages have arrived."""
 
 import time
 from argparse import ArgumentParser
@@ -7,19 +7,19 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from canary.documents import PATHS, addresses, describe, page_at, read
-from canary.findings import explain
+from canary.documents import PATHS, addresses, describe_problems, page_at, read_documents
+from canary.findings import explain_missing
 from canary.heartbeats import destinations, publish
 from canary.inbox import Inbox
 from canary.models import Heartbeat, Probe
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 
 class Command(BaseCommand):
     help = (
-        "Publish a heartbeat now and wait until it has arrived everywhere (docs/canary.md). Exits with 0 only when all "
-        "of it has; else says where to look. For the end of a deployment."
+        "Publish a heartbeat now and wait until it has arrived at every destination (docs/canary.md). Exits with 1 and "
+        "says where to look if a message is missing or a document is old. For the end of a deployment."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,12 +43,12 @@ class Command(BaseCommand):
         self.stdout.write("Everything has arrived.")
 
     def _await(self, heartbeat: Heartbeat, until: float) -> list[str]:
-        """Wait for all destinations at once; a sentence or two for each that misses something."""
+        """Wait for all destinations at once; returns sentences about those where messages are missing."""
         awaited = destinations()
         inbox = Inbox(settings.CANARY_IMAP_URL) if settings.CANARY_IMAP_URL else None
         while awaited:
             if inbox and Probe.Destination.MAIL in awaited:
-                inbox.look()
+                inbox.run_round()
             for destination in list(awaited):
                 probes = heartbeat.probes.filter(destination=destination)
                 if not probes.filter(arrived_at=None).exists():
@@ -56,7 +56,7 @@ class Command(BaseCommand):
                     self._say_arrived(heartbeat, list(probes), destination)
             if time.monotonic() >= until:
                 break
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         problems = [_missing(heartbeat, destination) for destination in awaited]
         if inbox and inbox.trouble:
             problems.append(f"The canary's mailbox cannot be read. {inbox.trouble}")
@@ -69,14 +69,14 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _read(self, until: float) -> list[str]:
-        """Read the documents, again and again while they are old; a sentence for each address that stays so."""
+        """Read the documents until they are current or time is up; returns a sentence for each URL that is not."""
         problems = []
         for base in addresses():
             while wrong := _wrong(base):
                 if time.monotonic() >= until:
                     problems.append(f"{base}: {wrong}")
                     break
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
             else:
                 self.stdout.write(f"{base} shows the page as it is now: {', '.join(PATHS)}.")
         return problems
@@ -84,10 +84,10 @@ class Command(BaseCommand):
 
 def _wrong(base: str) -> str:
     page = page_at(base)
-    return describe(read(base), page.generation) if page else "no page has this host name."
+    return describe_problems(read_documents(base), page.generation) if page else "no page has this host name."
 
 
 def _missing(heartbeat: Heartbeat, destination: Probe.Destination) -> str:
     probes = heartbeat.probes.filter(destination=destination)
     missing = list(probes.filter(arrived_at=None))
-    return f"{destination.label}: {len(missing)} of {probes.count()} did not arrive. {explain(destination, missing)}"
+    return f"{destination.label}: {len(missing)} of {probes.count()} did not arrive. {explain_missing(destination, missing)}"

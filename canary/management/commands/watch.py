@@ -1,4 +1,4 @@
-"""The watch as a process of its own: `manage.py up` and the compose file start it."""
+"""The process of the watch; `manage.py up` and the compose file start it."""
 
 import signal
 from typing import Any
