@@ -1,9 +1,9 @@
-"""The banner's script as it is served: the source with its colours, without what only its readers need.
+"""The banner's script as it is served: the source with its colours, without comments and blanks.
 
-It has two addresses. /embed.js is always the newest. /embed.<version>.js is one version for ever, for who names its SRI value:
-there the bytes must be the same after every upgrade, or browsers refuse the script and nobody sees the banner, in the
-middle of an outage perhaps. So the bytes of every version are kept in public/embed_versions/ and none is ever removed
-or changed; all of them read today's /api/banner.json. `manage.py keep_embed` adds the newest one.
+It has two addresses. /embed.js is always the newest version. /embed.<version>.js never changes, for sites that use its SRI
+value: if its bytes changed in an upgrade, browsers would refuse the script and the banner would be missing. So the bytes
+of every version are kept in public/embed_versions/ and never removed or changed; all of them read the current
+/api/banner.json. `manage.py keep_embed` adds the newest one.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from django.conf import settings
 from core.colours import COLOURS
 
 BLANK = 'const COLOURS = "";'  # as it stands in static/js/embed.js
-# By the name that a page around the banner sets it with (--status-banner-text): the token that is drawn without that.
+# By the name under which a site can set a colour (--status-banner-text): the token that is the default.
 TOKENS = {
     "text": "ink",
     "muted": "soft",
@@ -33,13 +33,13 @@ LITERALS = re.compile(r"""("[^"\n]*"|'[^'\n]*'|`[^`]*`|/[^/\s][^/\n]*/)""")
 
 @cache
 def script() -> bytes:
-    """The same for every page and language: its words come with /api/banner.json."""
+    """The newest version. It is the same for all pages and languages, because /api/banner.json contains the words."""
     source = (settings.BASE_DIR / "static" / "js" / "embed.js").read_text(encoding="utf-8")
     return compact(source.replace(BLANK, f'const COLOURS = "{_declare_colours()}";')).encode()
 
 
 def version_of(body: bytes) -> str:
-    """Twelve digits, from the bytes themselves."""
+    """The first twelve hex digits of the SHA-384 hash of the bytes."""
     return hashlib.sha384(body).hexdigest()[:12]
 
 
@@ -50,7 +50,7 @@ def integrity_of(body: bytes) -> str:
 
 @cache
 def kept_versions() -> dict[str, bytes]:
-    """Every version that was ever served, by its name."""
+    """The bytes of every version that was ever served, by its name."""
     return {path.stem: path.read_bytes() for path in sorted(KEPT.glob("*.bytes"))}
 
 
@@ -62,8 +62,8 @@ def _declare_colours() -> str:
 
 
 def compact(source: str) -> str:
-    """Without comments that have a line of their own, indentation, and spaces around signs. It relies on a semicolon
-    after every statement."""
+    """`source` without comment lines, indentation and blanks around operators. It requires a semicolon after every
+    statement."""
     lines = (line.strip() for line in source.splitlines())
     code = "\n".join(line for line in lines if line and not line.startswith("//"))
     parts = LITERALS.split(code)

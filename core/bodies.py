@@ -1,7 +1,7 @@
 """Refuses request bodies that are larger than any form sends, before they fill the disk.
 
-Django stores a whole body, on disk from 2.5 MB on, before any view or check of its own looks at it: whatever
-the address, signed in or not.
+Django stores a whole body before it runs any view or check, on disk from 2.5 MB on, whatever the address and whoever
+sends it.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -15,7 +15,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
-LIMIT_BYTES = 1024 * 1024  # a posted form may have a quarter of that
+LIMIT_BYTES = 1024 * 1024  # four times what Django accepts of a form
 # Three pictures of 2 MB: core/pictures.py.
 UPLOAD_BYTES = 7 * 1024 * 1024
 TAKES_UPLOADS = ("/staff/page/look/", "/staff/page/look/preview/")
@@ -41,13 +41,13 @@ def limit_bodies(app: App, limit: int = LIMIT_BYTES) -> App:
 
 
 def _declared(scope: Scope) -> int:
-    """The body's length as the client declares it; 0 when it does not."""
+    """The length in the request's Content-Length; 0 without one."""
     values = [value for name, value in scope["headers"] if name == b"content-length"]
     return int(values[0]) if values and values[0].isdigit() else 0
 
 
 class _Body:
-    """Passes messages on. Past the limit it reports a disconnect, and Django stops without an answer."""
+    """Passes messages on. Beyond the limit it reports a disconnect, so that Django stops without an answer."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive

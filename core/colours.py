@@ -1,4 +1,4 @@
-"""The colours of static/css/tokens.css, for what no style sheet reaches: mails, badges and the banner's script."""
+"""The colours of static/css/tokens.css, for output without that style sheet: mails, badges and the banner's script."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ PAIR = re.compile(r"--([a-z-]+): light-dark\((#\w+), (#\w+)\);")
 
 
 class Colour(NamedTuple):
-    """Six digits each: what is drawn on light ground and what is drawn on dark ground."""
+    """The colour on a light and on a dark background, each as “#” and six digits."""
 
     light: str
     dark: str
@@ -21,7 +21,7 @@ def read_colours(css: str) -> dict[str, Colour]:
 
 
 def _six_digits(value: str) -> str:
-    """A short value doubled: some mail programs know no other form."""
+    """“#abc” becomes “#aabbcc”, because some mail programs do not know the short form."""
     return value if len(value) == 7 else "#" + "".join(digit * 2 for digit in value[1:])
 
 

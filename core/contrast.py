@@ -1,4 +1,4 @@
-"""Whether two colours can be told apart, as WCAG 2 counts it, and the nearest colour that can."""
+"""The contrast of two colours by WCAG 2, and the nearest colour with enough of it."""
 
 import colorsys
 import re
@@ -9,13 +9,14 @@ STEPS = 400
 
 
 def luminance(value: str) -> float:
-    """Of a colour in six digits, from 0.0 to 1.0: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
+    """The relative luminance of a colour such as “#aabbcc”, from 0.0 to 1.0:
+    https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
     linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in _channels(value)]
     return sum(part * weight for part, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))
 
 
 def contrast(one: str, other: str) -> float:
-    """From 1.0 to 21.0."""
+    """The contrast ratio, from 1.0 to 21.0."""
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
@@ -25,7 +26,7 @@ def least_contrast(value: str, grounds: tuple[str, ...]) -> float:
 
 
 def nearest_readable(value: str, grounds: tuple[str, ...], least: float = LEAST_CONTRAST) -> str:
-    """`value`, lighter or darker by as little as makes it readable on all `grounds`; its hue stays.
+    """`value` made lighter or darker as little as possible, so that it is readable on all `grounds`; its hue stays.
 
     `grounds` are all light or all dark, so that black or white can be read on all of them.
     """

@@ -1,7 +1,7 @@
-"""Days and times as people write them in the active language.
+"""Days and times in words, in the active language.
 
-English has its forms in statuspage/formats/en/; for other languages they are Django's own, which know a short day and a
-long one only.
+The formats of English are in statuspage/formats/en/. Other languages use Django's formats, of which there are two for a
+day: with and without the year.
 """
 
 from datetime import date, datetime
@@ -20,14 +20,14 @@ DJANGOS = ("MONTH_DAY_FORMAT", "DATE_FORMAT")
 
 
 def day_text(when: date, form: Literal["short", "long"] = "long", *, with_year: bool) -> str:
-    """ "8 Dec", "8 December 2025"."""
+    """Such as “8 Dec” or “8 December 2025”."""
     name = FORMS[form][with_year]
     pattern = get_format(name)
     return date_format(when, DJANGOS[with_year] if pattern == name else pattern)
 
 
 def days_text(first: date, last: date, *, with_year: bool) -> str:
-    """ "20 to 24 November", "28 October to 2 November 2025", and one day as that day."""
+    """Such as “20 to 24 November” or “28 October to 2 November 2025”; a single day if both are the same."""
     if first == last:
         return day_text(last, with_year=with_year)
     number = get_format("DAY_IN_RANGE_FORMAT")
@@ -38,13 +38,13 @@ def days_text(first: date, last: date, *, with_year: bool) -> str:
 
 
 def weekday_and_day(when: date, *, with_year: bool) -> str:
-    """ "Sun 12 December"."""
+    """Such as “Sun 12 December”."""
     words = {"weekday": date_format(when, "D"), "day": day_text(when, with_year=with_year)}
     return gettext("%(weekday)s %(day)s") % words
 
 
 def clock_text(when: datetime) -> str:
-    """ "17:20", in the zone that `when` has."""
+    """Such as “17:20”, in the time zone of `when`."""
     return date_format(when, "TIME_FORMAT")
 
 
@@ -53,8 +53,11 @@ def day_and_time(day: str, time: str) -> str:
 
 
 def describe_window(start: datetime, end: datetime, zone: ZoneInfo) -> str:
-    """ "Sun 13 December 2020, 02:00 to 03:00 UTC", in `zone`; the day is said twice when it differs, and so is the
-    zone's name when clocks change in between: "01:30 EST to 04:00 EDT"."""
+    """Such as “Sun 13 December 2020, 02:00 to 03:00 UTC”, in `zone`.
+
+    The end has its own day if it differs, and the start its own zone name if clocks change in between: “01:30 EST to
+    04:00 EDT”.
+    """
     start, end = start.astimezone(zone), end.astimezone(zone)
     begin = day_and_time(weekday_and_day(start, with_year=True), clock_text(start))
     if start.utcoffset() != end.utcoffset():
@@ -66,5 +69,5 @@ def describe_window(start: datetime, end: datetime, zone: ZoneInfo) -> str:
 
 
 def when_line(start: datetime, end: datetime, zone: ZoneInfo) -> str:
-    """The first line of what announces maintenance."""
+    """The first line of an announcement of maintenance."""
     return gettext("When: %(window)s") % {"window": describe_window(start, end, zone)}

@@ -1,4 +1,4 @@
-"""A cached value with a time limit, for what many callers ask for and what is expensive to read."""
+"""A cached value with a time limit, for values that are expensive to read and often asked for."""
 
 import threading
 from collections.abc import Callable
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class ExpiringValue(Generic[T]):
-    """What `read` returned, for `seconds` after it returned.
+    """Keeps the result of `read` for `seconds`.
 
-    One thread reads at a time: whoever asks meanwhile waits and gets the same value. An error is remembered for as
-    long as a value, so that a part in trouble is not asked by each who asks.
+    One thread reads at a time; others that ask meanwhile wait and get the same value. An error is kept as long as a value,
+    so that a failing source is not asked again by every caller.
     """
 
     def __init__(self, read: Callable[[], T], seconds: float, clock: Callable[[], float] = monotonic) -> None:
@@ -25,12 +25,12 @@ class ExpiringValue(Generic[T]):
         self._error: Exception | None = None
 
     def get(self) -> T:
-        """Raises what `read` raised."""
+        """The value. Raises the error of `read` if that failed."""
         with self._lock:
             if self._clock() >= self._expires_at:
                 self._refresh()
             if self._error is not None:
-                # Without the traceback of former callers, which would grow with each call.
+                # Remove the traceback, which would otherwise grow with each call.
                 raise self._error.with_traceback(None)
             return self._value
 

@@ -1,4 +1,4 @@
-"""Reading a document from an address that an operator named."""
+"""Reading a document from a URL that an operator configured."""
 
 from urllib.parse import urlsplit
 
@@ -11,7 +11,7 @@ MOST_REDIRECTS = 5
 
 
 class FetchError(Exception):
-    """The document could not be read; the text says why. `is_unreachable`: nothing answered there."""
+    """The document could not be read; the message says why. `is_unreachable`: no answer came."""
 
     def __init__(self, words: str, *, is_unreachable: bool = False) -> None:
         super().__init__(words)
@@ -19,9 +19,9 @@ class FetchError(Exception):
 
 
 def fetch(url: str, *, limit_bytes: int, timeout: float) -> bytes:
-    """The body of `url`, http or https; redirects are followed. `timeout`: seconds for the whole of it.
+    """The body at `url`, http or https; redirects are followed. `timeout`: seconds for everything together.
 
-    Raises FetchError for anything but a 200 with at most `limit_bytes`.
+    Raises FetchError for any answer but a 200 with at most `limit_bytes`.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         raise FetchError(f"{url} is not an http or https address.")

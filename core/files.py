@@ -1,4 +1,4 @@
-"""Replacing a file so that readers see the old one or the new one, never a part."""
+"""Replacing a file so that readers see either the old one or the new one, never a part."""
 
 import contextlib
 import os
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def replace_file(path: Path, data: bytes, *, is_synced: bool = True) -> None:
-    """Write `data` to a draft beside `path` and give it that name; a file of the name before is replaced.
+    """Write `data` to a temporary file beside `path`, then rename it to `path`.
 
-    `is_synced`: the data is on the disk before the name is given, so that a power cut leaves the old file or the new
-    one. Raises OSError, for example when the disk is full: then `path` is as it was, and no draft remains.
+    `is_synced`: the data is flushed to the disk before the rename, so that a power cut leaves the old file or the new one.
+    Raises OSError, for example when the disk is full; then `path` is unchanged and no temporary file remains.
     """
-    # Threads of one process may write the same name at once, so each has a draft of its own.
+    # Threads may write the same path at once, so each thread has its own temporary file.
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with draft.open("wb") as file:

@@ -1,7 +1,7 @@
-"""Reading a mailbox that an operator named, over IMAP: bounded in time, in count and in size.
+"""Reading a mailbox that an operator configured, over IMAP, with limits on time, number and size.
 
-Each use opens a connection of its own, so a lost one costs a round and nothing else: what was neither marked nor
-deleted comes again. Mails are handed over as bytes; nothing a stranger sends can be too malformed for that.
+Each use opens a new connection. If it is lost, the next use reads the mails again that were neither flagged nor deleted.
+Mails are returned as bytes, so that a malformed one causes no error here.
 """
 
 import contextlib
@@ -21,27 +21,27 @@ from imapclient.exceptions import CapabilityError, IMAPClientAbortError, IMAPCli
 
 PORTS = {"imap": 143, "imap+tls": 143, "imaps": 993}
 TIMEOUT_SECONDS = 10.0
-# Reports begin with what they report; what is cut off is the end of a returned mail.
+# A report begins with its facts, so the limit cuts off only the end of the returned mail.
 LIMIT_BYTES = 256 * 1024
 WHOLE = f"BODY.PEEK[]<0.{LIMIT_BYTES}>"
-# As the server names it in its answer.
+# How the server names a fetched part in its answer.
 BROUGHT = b"BODY["
-# Printable ASCII, as it is written into a command. Others write a folder's name as their server does (RFC 3501 §5.1.3).
+# Printable ASCII, which can be written into a command. Other names must be encoded as in RFC 3501 §5.1.3.
 PLAIN = re.compile(r"[\x20-\x7e]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class MailboxError(Exception):
-    """The mailbox could not be read. The text says why, on one line, and holds no credentials."""
+    """The mailbox could not be read. The message says why on one line, without credentials."""
 
     def __init__(self, message: str) -> None:
-        # It may repeat the server's words; PostgreSQL refuses a NUL, and nobody would hear of it.
+        # The message may quote the server. PostgreSQL refuses a NUL, and the error could not be stored for staff.
         super().__init__("".join(character for character in message if character.isprintable()))
 
 
 @dataclass(frozen=True)
 class MailboxUrl:
-    """Where a mailbox is: imaps://user:password@host:port/Folder."""
+    """The address of a mailbox: imaps://user:password@host:port/Folder."""
 
     scheme: str
     host: str
@@ -52,7 +52,8 @@ class MailboxUrl:
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """imaps:// (TLS), imap+tls:// (STARTTLS) or imap:// (no encryption). Raises ValueError without a word of `url`."""
+        """imaps:// (TLS), imap+tls:// (STARTTLS) or imap:// (no encryption). Raises ValueError, whose message repeats
+        nothing of `url`."""
         parts = urlsplit(url)
         if parts.scheme not in PORTS or not parts.hostname or not parts.username or not parts.password:
             raise ValueError("is not a URL such as imaps://user:password@host/INBOX")
@@ -65,26 +66,26 @@ class MailboxUrl:
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail, not yet understood."""
+    """One mail, not parsed."""
 
     uid: int
     content: bytes
-    """At most `LIMIT_BYTES` from its beginning."""
+    """Its first bytes, at most `LIMIT_BYTES`."""
 
     @cached_property
     def message(self) -> Message:
-        """Parsed by the old policy, which fails at no header, however odd: take `str()` of what you read.
+        """The parsed mail, empty if it cannot be parsed, such as a thousand nested mails.
 
-        Empty when it cannot be parsed at all, such as a thousand mails inside each other.
+        It uses Python's old policy, which accepts every header; call `str()` on its values.
         """
         try:
             return message_from_bytes(self.content)
-        except Exception:  # whatever a stranger's mail does to the parser, the next one is to be read
+        except Exception:  # a stranger's mail may break the parser, and the next one must still be read
             return Message()
 
 
 class Mailbox:
-    """A selected folder, for the length of a with block. Every method may raise MailboxError.
+    """A selected folder, to be used in a with block. Every method may raise MailboxError.
 
     with Mailbox(url) as mailbox:
         for mail in mailbox.unread(limit=100):
@@ -92,7 +93,7 @@ class Mailbox:
     """
 
     def __init__(self, url: MailboxUrl, timeout: float = TIMEOUT_SECONDS) -> None:
-        """`timeout`: seconds that the server may keep silent."""
+        """`timeout`: seconds within which the server must answer."""
         self.url = url
         self._timeout = timeout
 
@@ -104,35 +105,35 @@ class Mailbox:
             with self._errors("open the folder"):
                 self._imap.select_folder(self.url.folder)
         except BaseException:
-            self._hang_up()
+            self._close_connection()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # A connection that broke would make us wait once more.
+        # No logout on a broken connection: it would wait for the timeout again.
         if kind is None or not issubclass(kind, MailboxError):
             with contextlib.suppress(IMAPClientError, OSError):
                 self._imap.logout()
-        self._hang_up()
+        self._close_connection()
 
     def unread(self, limit: int) -> Iterator[Mail]:
         """Up to `limit` mails that were neither read, flagged nor deleted, oldest first. They stay unread."""
         yield from self.matching("UNSEEN UNFLAGGED UNDELETED", limit)
 
     def matching(self, criteria: str, limit: int, part: str = WHOLE) -> Iterator[Mail]:
-        """Up to `limit` mails for these words of SEARCH (RFC 3501), oldest first. `part`: of FETCH, what to bring of each."""
+        """Up to `limit` mails that match a SEARCH (RFC 3501), oldest first. `part`: the part of each to FETCH."""
         for uid in self._find(criteria, limit):
             if content := self._fetch(uid, part):
                 yield Mail(uid, content)
 
     def flag(self, uids: Iterable[int]) -> None:
-        """Leave them, unread, for a person to look at: `unread` passes them by from now on."""
+        """Flag mails for a person to look at. They stay unread, but `unread` does not return them again."""
         self._mark(uids, FLAGGED)
 
     def delete(self, uids: Iterable[int]) -> None:
-        """Where the server cannot remove single mails (RFC 4315) they stay, marked as deleted."""
+        """Delete mails. If the server cannot remove single mails (RFC 4315), they stay there marked as deleted."""
         numbers = sorted(set(uids))
         self._mark(numbers, DELETED, SEEN)
         with self._errors("delete"):
@@ -143,12 +144,12 @@ class Mailbox:
         is_tls = self.url.scheme == "imaps"
         context = ssl.create_default_context() if is_tls else None
         imap = IMAPClient(self.url.host, self.url.port, ssl=is_tls, ssl_context=context, timeout=self._timeout)
-        imap.folder_encode = False  # the URL has the name as the server writes it
+        imap.folder_encode = False  # the URL contains the name in the server's encoding
         if self.url.scheme == "imap+tls":
             try:
                 self._encrypt(imap)
             except BaseException:
-                with contextlib.suppress(OSError):  # a failed handshake has closed it, and its reason is what counts
+                with contextlib.suppress(OSError):  # a failed handshake has closed it; the first error must be raised
                     imap.shutdown()
                 raise
         return imap
@@ -158,11 +159,12 @@ class Mailbox:
             imap.starttls(ssl.create_default_context())
         except CapabilityError:
             raise MailboxError(
-                f"{self.url.host}: it offers no encryption (STARTTLS), so it was not told our password."
+                f"{self.url.host}: the server offers no encryption (STARTTLS), so our password was not sent."
             ) from None
 
     def _sign_in(self) -> None:
-        """PLAIN where it is offered: it takes passwords of any letters. The server's words are not passed on."""
+        """Sign in by PLAIN where it is offered, since it accepts passwords with any letters. The server's text is not part
+        of the error."""
         user, password = self.url.user, self.url.password
         with self._errors("sign in"):
             try:
@@ -171,7 +173,7 @@ class Mailbox:
                 else:
                     self._imap.login(user, password)
             except LoginError as error:
-                if isinstance(error.__context__, IMAPClientAbortError):  # it hung up
+                if isinstance(error.__context__, IMAPClientAbortError):  # the connection was closed
                     raise
                 raise MailboxError(f"{self.url.host}: our sign-in is refused.") from None
             except UnicodeError:
@@ -182,7 +184,7 @@ class Mailbox:
             return sorted(self._imap.search(criteria))[:limit]
 
     def _fetch(self, uid: int, part: str) -> bytes:
-        """Empty when it is gone by now."""
+        """The part of a mail; empty if the mail was deleted meanwhile."""
         with self._errors("fetch"):
             answer = self._imap.fetch([uid], [part]).get(uid, {})
         brought = [value for name, value in answer.items() if name.startswith(BROUGHT) and isinstance(value, bytes)]
@@ -193,13 +195,13 @@ class Mailbox:
             with self._errors("mark"):
                 self._imap.add_flags(numbers, flags, silent=True)
 
-    def _hang_up(self) -> None:
+    def _close_connection(self) -> None:
         with contextlib.suppress(OSError):
             self._imap.shutdown()
 
     @contextlib.contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
-        """Whatever goes wrong inside becomes a MailboxError."""
+        """Turns every error inside the block into a MailboxError."""
         try:
             yield
         except MailboxError:
@@ -210,6 +212,6 @@ class Mailbox:
             raise MailboxError(
                 f"{self.url.host}: could not {doing}: {error.strerror or type(error).__name__}."
             ) from None
-        except Exception as error:  # what a stranger's server says in code of others: whatever it raises
+        except Exception as error:  # the library may raise anything for an unexpected answer
             said = str(error)[:200] or type(error).__name__
             raise MailboxError(f"{self.url.host}: could not {doing}: {said}") from None

@@ -22,7 +22,7 @@ def language_attributes() -> SafeString:
 
 @register.simple_block_tag
 def page_addresses(content: str, url: str) -> SafeString:
-    """The <link>s that name a page's address (`content`: its path below `url`) in this language and in the others."""
+    """The <link>s with a page's address in this language and in the others. `content`: its path below `url`."""
     path = content.strip()
     links = format_html('<link rel="canonical" href="{}{}{}">', url, languages.local(""), path)
     if not languages.prefixed_languages():

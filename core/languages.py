@@ -1,5 +1,5 @@
-"""The languages of the public pages, and the prefix of an address that names one: /de/history is in German, /history in the
-page's own language. Where there is no second language, no address has a prefix.
+"""The languages of the public pages, and their prefixes in addresses: /de/history is in German, /history in the page's own
+language. With one language only, no address has a prefix.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def prefixed_languages() -> list[str]:
 
 
 def language_of(path: str) -> str:
-    """The language that an address's path names."""
+    """The language of the prefix in an address's path."""
     first = path.lstrip("/").partition("/")[0]
     return first if first in prefixed_languages() else own_language()
 
@@ -36,23 +36,23 @@ def prefix_of(language: str) -> str:
 
 
 def active_language() -> str:
-    """The language of translations at this moment; the page's own where translation is switched off, as in commands."""
+    """The language of translations now; the page's own where translation is switched off, as in commands."""
     return translation.get_language() or own_language()
 
 
 def other_language() -> str:
-    """The active language; "" for the page's own, which may be another one some day."""
+    """The active language in the form in which it is stored: "" for the page's own, which staff may change later."""
     language = active_language()
     return "" if language == own_language() else language
 
 
 def served_language(stored: str) -> str:
-    """A language that was stored, or the page's own where it is served no more."""
+    """A stored language; the page's own for "" and for a language that is no longer served."""
     return stored if stored in prefixed_languages() else own_language()
 
 
 def local(path: str) -> str:
-    """The path of a public page in the language that is active: "/history" is "/de/history" on German pages."""
+    """The path with the prefix of the active language: "/history" is "/de/history" on German pages."""
     return prefix_of(active_language()) + path
 
 
@@ -64,9 +64,9 @@ def href(path: str) -> str:
 def use_language_of_address(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware. The address alone decides on the language, not the visitor, so any cache may keep the answer.
+    """Middleware. The address decides the language, not the visitor, so that caches may keep the answer.
 
-    Staff's screens, which nothing keeps, follow the browser.
+    Staff screens are never cached and use the browser's language.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Addresses that staff link to from public pages."""
+"""Checks addresses that public pages link to."""
 
 from urllib.parse import urlsplit
 
@@ -9,7 +9,7 @@ LONGEST_LINK = 500
 
 
 def validate_link(url: str) -> None:
-    """http(s) with a host, or mailto with an address; nothing that a browser would run."""
+    """Raises ValidationError unless it is http(s) with a host or mailto with an address, so that no browser runs it."""
     try:
         parts = urlsplit(url)
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname)

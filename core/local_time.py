@@ -1,4 +1,4 @@
-"""Times as people write them, without an offset: some do not exist where clocks go forward, some come twice."""
+"""Local times without an offset. Where clocks change, some do not exist and some happen twice."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,9 +11,9 @@ FORMAT = "%Y-%m-%dT%H:%M"
 
 
 def in_zone(written: datetime, zone: ZoneInfo, *, second: bool | None = None) -> datetime:
-    """The moment that a local time names, aware, in `zone`. `second`: which one of a time that comes twice.
+    """The aware time of a local time in `zone`. `second`: which one is meant if it happens twice.
 
-    Raises ValidationError with the code SKIPPED, naming the nearest times that exist, or DOUBLED, naming both.
+    Raises ValidationError: code SKIPPED with the nearest times that exist, or code DOUBLED with both times.
     """
     first, other = (written.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() == other.utcoffset():
@@ -52,7 +52,7 @@ def in_zone(written: datetime, zone: ZoneInfo, *, second: bool | None = None) ->
 
 
 def _around(first: datetime, other: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """What clocks show as they go forward, and what they show then: both without a zone."""
+    """The local times just before and just after clocks go forward, both naive."""
     gap = (first.utcoffset() or timedelta()) - (other.utcoffset() or timedelta())
     low, high = sorted((first.astimezone(UTC), other.astimezone(UTC)))
     while high - low > timedelta(seconds=1):  # the moment of the change lies between them

@@ -1,6 +1,6 @@
 """`pk__any_of=ids`: like `__in`, but the whole list is one parameter, so that thousands of ids cost no parsing.
 
-Give a set or a dict where there are thousands: Django looks through a list, item by item, for expressions.
+Pass a set or a dict for thousands of ids, because Django searches each item of a list for expressions.
 """
 
 import json
@@ -19,7 +19,7 @@ else:
 
 @Field.register_lookup
 class AnyOf(AnyLookup):
-    """Its list may be empty, and holds numbers or texts."""
+    """The list may be empty; its items are all numbers or all strings."""
 
     lookup_name = "any_of"
     prepare_rhs = False
@@ -39,7 +39,7 @@ class AnyOf(AnyLookup):
 
 
 def _array(values: list[Any]) -> str:
-    """An array as PostgreSQL reads it from text; psycopg would write it value by value, in Python."""
+    """The text form of a PostgreSQL array. psycopg would convert it value by value in Python, which is slower."""
     if values and isinstance(values[0], str):
         values = ['"%s"' % value.replace("\\", r"\\").replace('"', r"\"") for value in values]  # noqa: UP031 (faster)
     return f"{{{','.join(map(str, values))}}}"

@@ -1,6 +1,6 @@
-"""Markdown as staff write it, turned into HTML that is safe in a page, a feed and an e-mail.
+"""Renders Markdown to HTML that is safe in a page, a feed and an e-mail.
 
-Rendered once, when the update is stored. No images: they would load from other hosts and track readers.
+It is rendered once, when the update is stored. Images are not allowed: they would load from other hosts and track readers.
 """
 
 import re
@@ -18,14 +18,14 @@ SCHEMES = {"https", "http", "mailto"}
 LINK_REL = "noopener nofollow"
 ALIGNED = re.compile(r' style="text-align:(left|center|right)"')
 TYPED_BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
-# Nesting costs time in the parser and helps no reader.
+# Deep nesting costs the parser time and is never needed.
 OPTIONS = {"html": False, "breaks": True, "maxNesting": 20}
 
 
 def _build_parser(*, links_addresses: bool) -> MarkdownIt:
     parser = MarkdownIt("commonmark", OPTIONS | {"linkify": links_addresses})
     parser.disable("image").enable(["strikethrough", "table", "linkify"])
-    # Only what begins with https:// or http:// is taken for an address: "README.md" is none.
+    # Only text that begins with https:// or http:// becomes a link, so that "README.md" does not.
     addresses = LinkifyIt(options={"fuzzy_link": False, "fuzzy_email": False})
     parser.linkify = addresses.add("ftp:", None).add("mailto:", None).add("//", None)
     return parser
@@ -36,21 +36,21 @@ _as_typed = _build_parser(links_addresses=False)
 
 
 def render_markdown(source: str) -> str:
-    """Safe HTML of `source`; headings are kept below the page's own (h3 and h4).
+    """Safe HTML of `source`. Headings become h3 and h4, below those of the page.
 
-    A <br> that somebody typed counts as a line end, as it does in Statuspage.
+    A typed <br> counts as a line end, as in Statuspage.
     """
     html = _markdown.render(TYPED_BREAK.sub("\n", source))
     for level, shown in (("1", "3"), ("2", "3"), ("5", "4"), ("6", "4")):
         html = html.replace(f"<h{level}>", f"<h{shown}>").replace(f"</h{level}>", f"</h{shown}>")
-    # A style attribute is forbidden by the pages' content security policy, and dropped by many readers of mail.
+    # The pages' content security policy forbids a style attribute, and many mail programs drop it.
     html = ALIGNED.sub(r' align="\1"', html)
     return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel=LINK_REL).strip()
 
 
 @lru_cache(maxsize=1024)
 def absolute_links(html: str, base: str) -> str:
-    """Makes the links in rendered Markdown absolute, for mails and feeds. `base`: the address of the page."""
+    """Rendered Markdown with absolute links, for mails and feeds. `base`: the page's URL."""
     return nh3.clean(
         html,
         tags=TAGS,
@@ -63,9 +63,10 @@ def absolute_links(html: str, base: str) -> str:
 
 @lru_cache(maxsize=1024)
 def render_line(source: str, *, links_addresses: bool = True) -> str:
-    """Safe HTML of `source` for use inside one paragraph: links and emphasis, every line end a <br />.
+    """Safe HTML of `source` for use inside one paragraph: with links and emphasis, and a <br /> for every line end.
 
-    Blocks (lists, headings) stay as they were typed; without `links_addresses`, bare addresses too, as in Statuspage.
+    Blocks (lists, headings) stay as typed. Without `links_addresses`, bare addresses do not become links, as in
+    Statuspage.
     """
     html = (_markdown if links_addresses else _as_typed).renderInline(TYPED_BREAK.sub("\n", source))
     html = nh3.clean(

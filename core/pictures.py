@@ -1,6 +1,6 @@
-"""Pictures that staff upload: checked before they are decoded, and stored only as we have drawn them again.
+"""Checks pictures that staff upload before they are decoded, and encodes them again.
 
-What is kept is a PNG of our own, without names, places, profiles or anything hidden behind the last pixel.
+Only our own PNG is stored, so that no metadata such as names and places remains, nor data hidden behind the picture.
 """
 
 import base64
@@ -16,19 +16,19 @@ from PIL import Image, ImageOps
 
 LARGEST_BYTES = 2 * 1024 * 1024
 LARGEST_PIXELS = 4_000_000
-LONGEST_SIDE = 16_384  # pixels; no logo is, and row buffers are as long
+LONGEST_SIDE = 16_384  # pixels; longer than any logo, and it limits the decoder's row buffers
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 COLOURS_KEPT = 256
-# More bytes than these and the colours are counted down to COLOURS_KEPT: a photo as a logo.
+# A larger PNG, such as a photo, is reduced to COLOURS_KEPT colours.
 PLAIN_BYTES = 24_000
-# What Pillow raises for damaged files of the formats above.
+# The errors that Pillow raises for damaged files of these formats.
 DAMAGED = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, MemoryError, struct.error,
            zlib.error)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Raster:
-    """A PNG that this module has drawn."""
+    """A PNG that this module has encoded."""
 
     content: bytes
     width: int
@@ -39,26 +39,26 @@ class Raster:
 
     @property
     def address(self) -> str:
-        """The picture itself as a data: URL."""
+        """The picture as a data: URL."""
         return f"data:image/png;base64,{base64.b64encode(self.content).decode()}"
 
     @property
     def digest(self) -> str:
-        """20 characters of [0-9a-f]."""
+        """The first 20 hex digits of the hash of the content."""
         return hashlib.sha256(self.content).hexdigest()[:20]
 
 
 def redraw(data: bytes, *, box: tuple[int, int], square: bool = False) -> Raster:
-    """What was uploaded, made to fit into `box` (width and height in pixels); of an animation the first picture.
+    """The uploaded picture, reduced to fit into `box` (width and height in pixels); of an animation, the first frame.
 
-    `square`: with clear edges where it is none. Raises ValidationError with the reason.
+    `square`: add transparent edges to make it square. Raises ValidationError with the reason.
     """
     _refuse_others(data)
     image = _decode(data)
     image.thumbnail(box, Image.Resampling.LANCZOS)
     side = max(image.size)
     size = (side, side) if square else image.size
-    # Onto new paper: `image` carries what the file said about itself.
+    # Copy the pixels into a new image, because `image` still has the metadata of the file.
     fresh = Image.new("RGBA", size)
     fresh.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
     return write_png(fresh)
@@ -114,7 +114,7 @@ def _decode(data: bytes) -> Image.Image:
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """As the head of the file says; (1, 1) where it says nothing, and decoding will fail.
+    """Width and height in the file's header; (1, 1) if it has none, since decoding will fail then.
     https://developers.google.com/speed/webp/docs/riff_container"""
     kind, head = data[12:16], data[20:30].ljust(10, b"\0")
     if kind == b"VP8X":

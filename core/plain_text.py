@@ -1,4 +1,4 @@
-"""Rendered Markdown as plain text that reads well in a mail: paragraphs, lists and addresses stay, markup goes."""
+"""Turns rendered Markdown into plain text for mails: paragraphs, lists and addresses stay, markup is removed."""
 
 import re
 from html.parser import HTMLParser
@@ -16,7 +16,7 @@ class _Writer(HTMLParser):
         self._with_addresses = with_addresses
         self.lines = [""]
         self._lists: list[int | None] = []
-        """For each open list the next number, or None for a list of bullets."""
+        """For each open list its next number, or None for a bullet list."""
         self._href = ""
         self._text_of_link = ""
         self._keeps_blanks = False
@@ -78,8 +78,10 @@ class _Writer(HTMLParser):
 
 
 def plain_paragraphs(html: str, *, with_addresses: bool = True) -> str:
-    """The text of rendered Markdown, in several lines. It is not HTML and must be escaped in a page. A link has its address
-    after it."""
+    """The plain text of rendered Markdown, in several lines; it must be escaped in HTML.
+
+    `with_addresses`: write the address of each link behind it.
+    """
     writer = _Writer(with_addresses=with_addresses)
     writer.feed(html)
     writer.close()
@@ -91,7 +93,7 @@ def plain_paragraphs(html: str, *, with_addresses: bool = True) -> str:
 
 
 def lead_text(html: str) -> str:
-    """The same on one line without addresses, up to the first list or table: what comes before it says what the matter is."""
+    """The plain text before the first list or table, on one line and without addresses."""
     blocks = plain_paragraphs(html, with_addresses=False).split("\n\n")
     lead = list(takewhile(lambda block: not ITEMS.match(block), blocks))
     return " ".join(" ".join(lead or blocks).split())

@@ -1,8 +1,8 @@
-"""Which network addresses a stranger may make us talk to: the public internet, and nothing that only looks like it.
+"""Which network addresses a stranger may make us connect to: those of the public internet.
 
-`ipaddress` calls several addresses global that lead inside (a NAT64 or 6to4 form of a private address, site-local ones),
-so what is public is said here, and everything else is refused: all that stands in IANA's registries of special-purpose
-addresses, also what is reachable from everywhere, such as the AS112 servers that throw away what they are sent.
+`ipaddress` calls several addresses global that lead to private networks (NAT64 and 6to4 forms of private addresses,
+site-local ones). So this module lists what is public and refuses everything else, including all of IANA's special-purpose
+addresses, even reachable ones such as the AS112 servers.
 """
 
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -26,7 +26,7 @@ _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 
 
 def is_public(address: str) -> bool:
-    """Of an address as the resolver gives it, such as "192.0.2.1" or "fe80::1%eth0". False for what is none."""
+    """Whether an address from the resolver, such as "192.0.2.1" or "fe80::1%eth0", is public; False for other text."""
     try:
         known = ip_address(address)
     except ValueError:
@@ -42,7 +42,7 @@ def _is_public_6(address: IPv6Address) -> bool:
     if address.scope_id is not None:
         return False
     if address.ipv4_mapped is not None:
-        return False  # a socket would talk IPv4, which the resolver says plainly where it is meant
+        return False  # it leads to an IPv4 address, which the resolver would return itself if it were meant
     if address.sixtofour is not None:
         return _is_public_4(address.sixtofour)
     if address in _NAT64[0]:

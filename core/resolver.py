@@ -1,4 +1,4 @@
-"""Names of hosts into addresses, and whether whoever named them may lead us there."""
+"""Resolves host names, and refuses addresses that are not public when a stranger gave the name."""
 
 import contextlib
 import os
@@ -17,16 +17,17 @@ from core.public_addresses import is_public
 
 
 class Trust(Enum):
-    """Who named the address."""
+    """Who gave the address."""
 
     OPERATOR = "operator"
     STRANGER = "stranger"
 
 
 def resolve(host: str, trust: Trust, deadline: float) -> list[str]:
-    """The addresses of a host, as the resolver has them now; of a stranger's, only if all are public.
+    """The current addresses of a host. A stranger's are returned only if all of them are public.
 
-    Strings are never judged: "0x7f.1" is this machine, too. `deadline` is one of `monotonic`. Raises NotReachedError.
+    The resolver's addresses are checked and never the name itself, because "0x7f.1" is this machine, too. `deadline`: a
+    time of `monotonic`. Raises NotReachedError.
     """
     looked_up = look_up(host)
     with contextlib.suppress(FutureTimeoutError):
@@ -35,7 +36,8 @@ def resolve(host: str, trust: Trust, deadline: float) -> list[str]:
 
 
 def judge(host: str, looked_up: "Future[list[str]]", trust: Trust) -> list[str]:
-    """What was found, if it may be used. A look-up that is not done is one that took too long. Raises NotReachedError."""
+    """The addresses that a look-up found, if they may be used. Raises NotReachedError, also if it is not done yet, which
+    counts as too slow."""
     name = host.removesuffix(".")
     if not looked_up.done():
         raise NotReachedInTimeError(f"{name} cannot be reached: its name was not resolved in time")
@@ -49,7 +51,7 @@ def judge(host: str, looked_up: "Future[list[str]]", trust: Trust) -> list[str]:
 
 
 def look_up(host: str) -> "Future[list[str]]":
-    """Begins to ask the system's resolver; an address in its usual form needs nobody to be asked."""
+    """Start to ask the system's resolver; an IP address in its usual form is returned without asking."""
     with contextlib.suppress(ValueError):
         ip_address(host)
         found: Future[list[str]] = Future()
@@ -59,8 +61,8 @@ def look_up(host: str) -> "Future[list[str]]":
 
 
 class LookUps:
-    """Threads that ask the system's resolver. It cannot be told to stop, so a name that hangs keeps its thread until the
-    resolver gives up: one thread, however many ask for that name, and the next name gets another one.
+    """Threads that ask the system's resolver, one name at a time. A call of the resolver cannot be stopped, so a name that
+    hangs occupies one thread until the resolver gives up; callers that ask for the same name share that thread.
     """
 
     MOST_THREADS = 512
@@ -70,7 +72,7 @@ class LookUps:
         self.forget()
 
     def forget(self) -> None:
-        """As if nothing had been asked: threads do not live on in a forked process."""
+        """Start with no threads and no look-ups, for example in a forked process, which has none of the threads."""
         self._change = threading.Condition()
         self._asked: dict[str, Future[list[str]]] = {}
         self._waiting: deque[str] = deque()
@@ -81,7 +83,7 @@ class LookUps:
             if host in self._asked:
                 return self._asked[host]
             future = self._asked[host] = Future()
-            future.set_running_or_notify_cancel()  # nobody may cancel what others wait for
+            future.set_running_or_notify_cancel()  # one caller must not cancel what others wait for
             self._waiting.append(host)
             if self._idle >= len(self._waiting):
                 self._change.notify()
@@ -90,7 +92,9 @@ class LookUps:
         return future
 
     def _start_thread(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the machine has no more; one that is there will come to it
+        with contextlib.suppress(
+            RuntimeError
+        ):  # the machine allows no more threads; an existing one will take the name
             threading.Thread(target=self._work, name="resolver", daemon=True).start()
             self._threads += 1
 
@@ -104,7 +108,7 @@ class LookUps:
                 self._take(host).set_result(addresses)
 
     def _next(self) -> str | None:
-        """None after a while without work."""
+        """The next name; None after IDLE_SECONDS without one."""
         with self._change:
             while not self._waiting:
                 self._idle += 1

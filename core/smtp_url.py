@@ -1,4 +1,4 @@
-"""The URL of a mail server, as operators write it: smtp+tls://user:password@host:587."""
+"""Parses the URL of a mail server: smtp+tls://user:password@host:587."""
 
 from dataclasses import dataclass, field
 from typing import Self

@@ -18,12 +18,12 @@ def write_style_sheet(accent: Colour | None) -> str:
 
 @lru_cache(maxsize=64)
 def style_address(accent: Colour | None) -> str:
-    """Names the content, so that a browser asks anew when it changed."""
+    """The path with a hash of the content, so that a browser loads it again after a change."""
     return f"{sub_path()}{STYLE_PATH}?v={hashlib.sha256(write_style_sheet(accent).encode()).hexdigest()[:10]}"
 
 
 def _declare(accent: Colour) -> str:
-    """Browsers from before light-dark() drop the second rule and keep the first."""
+    """The rules for the accent. Browsers without light-dark() ignore the second rule and use the first."""
     return f":root{{--accent:{accent.light}}}:root{{--accent:light-dark({accent.light},{accent.dark})}}\n"
 
 

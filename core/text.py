@@ -1,8 +1,7 @@
-"""Which text may enter the database, and the two model fields that enforce it.
+"""Cleans text before it is stored, and two model fields that do so.
 
-One control character in one title breaks the RSS feed for every reader, and a lone surrogate or a NUL
-breaks the database write itself. So text is cleaned where it enters: forms and commands call
-`clean_text()`, and the model fields call it once more on the way to the database.
+A control character in a title breaks the RSS feed for every reader, and a surrogate or a NUL breaks the write to the
+database. So forms and commands call `clean_text()`, and the model fields call it again before they write.
 """
 
 import secrets
@@ -19,7 +18,7 @@ CODE_LENGTH = 12
 TITLE_LIMIT = 255
 BODY_LIMIT = 25_000
 
-# Bidirectional overrides and isolates reorder the text around them, on the page and in mail subjects.
+# Bidirectional controls change the order of the text around them, on pages and in mail subjects.
 BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
 LINE_SEPARATORS = ("\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029")
 
@@ -30,8 +29,8 @@ def new_code() -> str:
 
 
 def clean_text(value: str, *, limit: int = BODY_LIMIT, multiline: bool = True) -> str:
-    """NFC text without control characters, surrogates, non-characters and bidi overrides, stripped;
-    "" when nothing of it can be seen.
+    """`value` in NFC, stripped, without control characters, surrogates, non-characters and bidirectional controls; "" if
+    nothing visible remains.
 
     Line ends become "\\n"; with `multiline=False` every run of white space becomes one space.
     Raises ValidationError when the result is longer than `limit` characters.
@@ -42,7 +41,7 @@ def clean_text(value: str, *, limit: int = BODY_LIMIT, multiline: bool = True) -
     value = unicodedata.normalize("NFC", value)
     value = value.strip() if multiline else " ".join(value.split())
     if all(unicodedata.category(character)[0] in "CZ" for character in value):
-        return ""  # zero-width characters alone would be a title that nobody can see
+        return ""  # a title of zero-width characters would be invisible
     if len(value) > limit:
         raise ValidationError(
             gettext("Shorten this to %(limit)s characters (it has %(length)s).")

@@ -1,4 +1,4 @@
-"""The network address of a visitor, as the outermost trusted proxy saw it; limits count by it."""
+"""The network address of a visitor, as the outermost trusted proxy saw it. Limits are counted by it."""
 
 import ipaddress
 
@@ -7,11 +7,11 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> str:
-    """The visitor's IP address; "" when the server knows none. Of an IPv6 address, the first of its /64 network:
-    a visitor has all of one, and could otherwise use a new address for every guess.
+    """The visitor's IP address; "" when it is unknown. For IPv6, the first address of the /64 network, because one visitor
+    has a whole network and could use a new address for every request.
 
-    X-Forwarded-For is believed only as far as TRUSTED_PROXY_COUNT says: each trusted proxy appends one
-    entry on the right, and everything further left was written by the visitor.
+    Of X-Forwarded-For the last TRUSTED_PROXY_COUNT entries are trusted: each trusted proxy appends one on the right, and
+    the visitor may have written the others.
     """
     peer: str = request.META.get("REMOTE_ADDR", "")
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]

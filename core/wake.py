@@ -1,7 +1,7 @@
-"""Sends a Celery task once the transaction has committed, and never lets that fail the caller.
+"""Sends a Celery task after the transaction has committed. A failure to send is logged and never raised.
 
-The database is the queue (docs/architecture.md); a task only wakes a worker. A task that is lost costs some seconds, because
-the sweep finds whatever is due. So a broker that is down must never turn a stored update into an error.
+The database is the queue (docs/architecture.md), and a task only wakes a worker. A lost task costs some seconds, until the
+sweep finds what is due. So an update that is stored must succeed although the broker is down.
 """
 
 import logging
@@ -12,8 +12,8 @@ from django.db import transaction
 
 log = logging.getLogger(__name__)
 
-# A person waits while this runs. With the time limits of a worker, a broker that hangs costs 20 s: 5 s, on two
-# connections, each tried twice. A new connection for each task costs some milliseconds.
+# Short time limits, because a person waits while this runs. With a worker's limits a broker that hangs would cost 20 s: two
+# connections of 5 s, each tried twice. A new connection for each task costs some milliseconds.
 PROMPTLY = {"socket_timeout": 1, "socket_connect_timeout": 1, "retry_on_timeout": False, "max_retries": 0}
 
 
@@ -23,11 +23,15 @@ def wake_on_commit(task: str, *args: Any, using: str = "default") -> None:
 
 
 def wake_worker(task: str, *args: Any) -> bool:
-    """True when the broker took the message; False, and a log line, when it did not."""
+    """Send the task named `task`. True when the broker accepted it; otherwise False, and the error is logged."""
     try:
         with current_app.connection_for_write(transport_options=PROMPTLY) as connection:
             current_app.send_task(task, args=args, connection=connection, retry=False, ignore_result=True)
-    except Exception as error:  # whatever the broker's client raises, the caller's work is already safe
-        log.warning("no worker was woken, the sweep will find the work: task=%s error=%s", task, type(error).__name__)
+    except Exception as error:  # the broker's client may raise anything, and the caller's data is committed
+        log.warning(
+            "no worker was woken because the broker does not answer; the sweep will find the work: task=%s error=%s",
+            task,
+            type(error).__name__,
+        )
         return False
     return True
