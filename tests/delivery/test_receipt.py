@@ -65,7 +65,6 @@ def test_lag_is_counted_from_the_post_to_the_hand_over(notice: Notice, add_subsc
     add_subscribers(100)
     outbox.expand(notice.pk)
     for number in range(1, 101):
-        move(notice, number, State.PENDING)
         notice.deliveries.filter(address=f"person{number:04}@example.com").update(
             state=State.SENT, sent_at=posted + timedelta(seconds=number)
         )
