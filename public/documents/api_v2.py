@@ -17,7 +17,7 @@ from public.snapshot import RECENT
 Json = dict[str, Any]
 """A JSON object."""
 ACTIVE = (Phase.IN_PROGRESS, Phase.VERIFYING)
-# Rails escapes them too: a browser that guesses a type must never find markup in a JSON document.
+# Escaped as Rails does, so that a browser that guesses the content type finds no markup in a JSON document.
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 
 
@@ -140,7 +140,7 @@ def describe_component(component: PublicComponent, page_code: str, zone: ZoneInf
 
 
 def _describe_group(group: PublicGroup, page_code: str, zone: ZoneInfo) -> Json:
-    """A group is a component with `group` true; it alone has `components`."""
+    """A group has the keys of a component, with `group` true, and also `components`."""
     as_component = PublicComponent(
         code=group.code,
         name=group.name,

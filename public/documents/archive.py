@@ -17,7 +17,7 @@ MONTHS_A_PAGE = 3
 
 
 def history(snapshot: Snapshot, number: int) -> Json:
-    """Page `number` (from 1): the months, newest first, each with what began in it."""
+    """Page `number` (from 1): its months, newest first, each with the incidents that began in it."""
     page, zone = load_page(snapshot), zone_of(snapshot)
     today = snapshot.built_at.astimezone(zone).date()
     months = [month_before(today, back) for back in range((number - 1) * MONTHS_A_PAGE, number * MONTHS_A_PAGE)]
@@ -35,7 +35,7 @@ def history(snapshot: Snapshot, number: int) -> Json:
 
 
 def month_before(day: date, back: int) -> date:
-    """The first of the month that lies `back` months before `day`'s. Raises ValueError before the year 1."""
+    """The first day of the month `back` months before that of `day`. Raises ValueError before the year 1."""
     months = day.year * 12 + day.month - 1 - back
     return date(months // 12, months % 12 + 1, 1)
 
@@ -52,7 +52,7 @@ def _describe(incident: PublicIncident, zone: ZoneInfo) -> Json:
 
 
 def _window(incident: PublicIncident, zone: ZoneInfo) -> str:
-    """When it was, as in the feeds; without an end while it is open."""
+    """Its time, in the form of the feeds; without an end while it is open."""
     start = incident.scheduled_for or incident.started_at
     return describe_window(start, incident.scheduled_until or incident.resolved_at, zone)
 

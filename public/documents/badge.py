@@ -12,7 +12,7 @@ from public.shapes import PublicComponent, PublicGroup, Snapshot
 SVG_TYPE = "image/svg+xml; charset=utf-8"
 CACHE_SECONDS = 300  # shields takes no less
 
-# White text stands on each of them.
+# The background colours of white text.
 BY_STATUS = {
     Status.OPERATIONAL: COLOURS["op"].light,
     Status.UNDER_MAINTENANCE: COLOURS["maint"].light,
@@ -36,7 +36,7 @@ class Badge:
 
 
 def page_badge(snapshot: Snapshot) -> Badge:
-    """Of the whole page."""
+    """The badge of the whole page."""
     tone = snapshot.status.tone
     colour = COLOURS["soft"].light if tone is None else BY_STATUS[tone]
     return Badge(snapshot.page.name, snapshot.status.text, colour, _accent_of(snapshot))
@@ -48,7 +48,7 @@ def _accent_of(snapshot: Snapshot) -> str:
 
 
 def component_badge(snapshot: Snapshot, code: str) -> Badge | None:
-    """Of a component or a group; None for an unknown or hidden one."""
+    """The badge of a component or a group; None for an unknown or hidden one."""
     known: list[PublicComponent | PublicGroup] = [*snapshot.components, *snapshot.groups]
     for each in known:
         if each.code == code:

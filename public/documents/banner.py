@@ -1,15 +1,16 @@
-"""What an application's banner says: the worst open incident, else maintenance that is near, else nothing.
+"""The data of the banner in applications: the worst open incident, else maintenance that is near, else nothing.
 
 Shape of the document (/api/banner.json), documented for its users in docs/banner.md:
 
 page        {name, url}
 banner      the first of `banners`, or None
 banners     [{id, kind, severity, title, status, label, text, link, accent, components, concerns, starts_at, ends_at, updated_at}]
-components  what the option `components` of a banner may name, as in `concerns`; None where they are too many to list
-words       what the script says by itself: {lang, dir, details, dismiss, left}
+components  the values that the option `components` of a banner may have, as in `concerns`; None if they are too many to list
+words       the script's own texts: {lang, dir, details, dismiss, left}
 
-`accent` is the page's accent colour on light and on dark ground, None where it has none. `id` is the code of the newest update: a reader who dismissed the banner sees it again when there is news. `concerns` are the
-codes and names of the components, in lower case. Scripts of former releases read this too, for ever: nothing is taken away.
+`accent` is the page's accent colour on a light and on a dark background; None if it has none. `id` is the code of the newest
+update, so that a reader who dismissed the banner sees it again after the next update. `concerns` are the codes and names of
+the components, in lower case. Scripts of all earlier releases read this document, so no key may ever be removed.
 """
 
 from collections.abc import Iterable
@@ -26,9 +27,9 @@ from public.documents.api_v2 import Json, zone_of
 from public.documents.timestamps import optional_timestamp, timestamp
 from public.shapes import PublicComponent, PublicIncident, PublicPage, Snapshot
 
-LONGEST_TEXT = 280  # characters: a banner is a pointer, not the story
+LONGEST_TEXT = 280  # characters; the banner links to the whole text
 MOST_TOLD = 20
-MOST_LISTED = 200  # components; more would be a large part of what every reader loads
+MOST_LISTED = 200  # components; more would make the document too large for every reader
 
 
 def banner(snapshot: Snapshot) -> Json:
@@ -45,8 +46,8 @@ def banner(snapshot: Snapshot) -> Json:
 
 
 def sample(snapshot: Snapshot, kind: Kind) -> Json:
-    """What /api/banner.json would say of an incident, or of maintenance that is near, about every component: for previews and
-    for developers who cannot wait for an outage."""
+    """What /api/banner.json would contain during an incident, or near maintenance, of all components; for previews and for
+    developers who test their banner."""
     is_work = kind == Kind.MAINTENANCE
     starts = snapshot.built_at + timedelta(hours=26) if is_work else snapshot.built_at
     zone, phase = zone_of(snapshot), Phase.SCHEDULED if is_work else Phase.INVESTIGATING
@@ -86,13 +87,13 @@ def list_worth_telling(snapshot: Snapshot) -> list[PublicIncident]:
 
 
 def _list_names(components: Iterable[PublicComponent]) -> list[str]:
-    """Each component's code and names, as the option `components` may spell them; each once, in lower case."""
+    """The codes and names of the components, which the option `components` may contain; each once, in lower case."""
     names = (name for component in components for name in (component.code, component.name, component.label))
     return list(dict.fromkeys(name.lower() for name in names))
 
 
 def _list_words() -> Json:
-    """In the active language. `left`: until maintenance begins, in minutes, hours and days."""
+    """The script's texts in the active language. `left`: the time until maintenance, in minutes, hours and days."""
     hours, minutes = "{h}", "{m}"
     return {
         "lang": active_language(),

@@ -1,6 +1,6 @@
 """Maintenance as an iCalendar file that calendar programs can subscribe to: /maintenance.ics (RFC 5545).
 
-With a language's prefix, its name and links are in that language; events keep their UID.
+With the prefix of a language, the calendar's name and links are in that language; the UIDs of events are the same.
 """
 
 from datetime import timedelta
@@ -22,7 +22,9 @@ REFRESH = timedelta(hours=1)
 
 def calendar(snapshot: Snapshot) -> bytes:
     """All maintenance of the snapshot: coming, running and the latest completed."""
-    from icalendar import Calendar  # a fifth of a web process's start, for a file that is seldom asked for
+    from icalendar import (
+        Calendar,
+    )  # imported here, because it takes a fifth of a web process's start and is rarely needed
 
     page = snapshot.page
     document = Calendar()
@@ -39,7 +41,7 @@ def calendar(snapshot: Snapshot) -> bytes:
 
 
 def _event(maintenance: PublicIncident, base: str) -> "Event":
-    """One event; its UID stays, and SEQUENCE rises with every change, so that calendars replace it."""
+    """One event. Its UID never changes and SEQUENCE grows with every change, so that calendars replace the event."""
     from icalendar import Event
 
     event = Event()

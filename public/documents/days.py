@@ -1,4 +1,4 @@
-"""Days as people read them: quiet ones in a row are told in one line."""
+"""The list of days for people: successive quiet days share one line."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class QuietDays:
-    """Days in a row on which nothing went on; one day when both are the same."""
+    """Successive days without incidents; a single day if both are the same."""
 
     first: date
     last: date
@@ -23,7 +23,7 @@ ListedDay = Day | QuietDays
 
 
 def fold_recent(days: Iterable[Day], today: date) -> list[ListedDay]:
-    """The front page's days, newest first. Today and a single quiet day keep a line of their own."""
+    """The front page's days, newest first, with successive quiet days joined. Today is never joined."""
     found: list[ListedDay] = []
     for is_quiet, run in groupby(days, key=lambda day: is_quiet_day(day) and day.date != today):
         row = list(run)
@@ -38,9 +38,9 @@ def is_quiet_day(day: Day) -> bool:
 def add_quiet_days(
     days: list[Day], incidents: list[PublicIncident], first: date, last: date, zone: ZoneInfo
 ) -> list[ListedDay]:
-    """`days` with what lies between them, newest first: the days from `first` to `last` that no incident touched.
+    """`days` and the quiet days from `first` to `last`, newest first.
 
-    A day that an incident only went on in is neither told by itself nor quiet.
+    A day on which an incident only continued is not quiet, and has no line of its own.
     """
     quiet = [day for day in list_dates(first, last) if not any(each.touches(day, zone) for each in incidents)]
     return sorted([*days, *_fold_dates(quiet)], key=_last_date, reverse=True)

@@ -1,11 +1,12 @@
-"""The history as RSS, Atom and JSON Feed: 25 items, dated and worded as feed readers know them from Statuspage.
+"""The history as RSS, Atom and JSON Feed: 25 items, in the form that feed readers know from Statuspage.
 
-An item's date is the time of its latest update, so it comes up again with each one. Maintenance that lies ahead has its
-window in title and body: readers ignore or misplace what is dated in the future. Statuspage dates it so all the same, and
-so do we where `?dates=statuspage` asks for it. An item's id never changes. Reference: docs/api.md.
+An item's date is the time of its latest update, so feed readers show it again after each update. Scheduled maintenance has
+its time in title and body, because readers ignore or misplace items with a date in the future. Statuspage uses such dates;
+`?dates=statuspage` asks for them. An item's id never changes. Reference: docs/api.md.
 
-Without a prefix a feed is in English, worded as Statuspage's, for programs look for “Resolved”. With one (/de/history.atom)
-its words, dates and links are in that language; ids are the same, so that no reader shows an item twice.
+Without a prefix a feed is in English with Statuspage's words, because programs search for “Resolved”. With a prefix
+(/de/history.atom) its words, dates and links are in that language. The ids are the same, so that no reader shows an item
+twice.
 """
 
 import re
@@ -41,20 +42,20 @@ JSON_FEED_TYPE = "application/feed+json; charset=utf-8"
 
 
 class Dates(StrEnum):
-    """What maintenance that lies ahead is dated by."""
+    """How scheduled maintenance is dated: by its latest update, or by its start as in Statuspage."""
 
     UPDATES = "updates"
     STATUSPAGE = "statuspage"
 
 
 def rss(snapshot: Snapshot, dates: Dates = Dates.UPDATES, topic: Topic | None = None) -> bytes:
-    """`topic`: what the feed is about, when it is not the whole page."""
+    """`topic`: the component or group that the feed is about; None for the whole page."""
     rendered: bytes = _generate(snapshot, "rss", dates, topic).rss_str(pretty=True)
     return rendered
 
 
 def atom(snapshot: Snapshot, dates: Dates = Dates.UPDATES, topic: Topic | None = None) -> bytes:
-    """As rss."""
+    """`topic` as in `rss`."""
     rendered: bytes = _generate(snapshot, "atom", dates, topic).atom_str(pretty=True)
     return rendered
 
@@ -88,9 +89,9 @@ def json_feed(snapshot: Snapshot, dates: Dates = Dates.UPDATES) -> Json:
 
 
 def feed_items(snapshot: Snapshot, dates: Dates = Dates.UPDATES) -> list[PublicIncident]:
-    """The incidents and maintenance that a feed shows, latest date first.
+    """The incidents and maintenance that a feed contains, latest date first.
 
-    What is open or running goes in first, so that much scheduled maintenance does not displace it.
+    Open incidents and running maintenance are chosen first, so that much scheduled maintenance cannot displace them.
     """
 
     def date_of(incident: PublicIncident) -> datetime:
@@ -106,7 +107,8 @@ def _is_now(incident: PublicIncident) -> bool:
 
 
 def item_title(incident: PublicIncident, zone: ZoneInfo, dates: Dates = Dates.UPDATES) -> str:
-    """ "Database work (scheduled for Sun 13 December 2020, 02:00 to 03:00 UTC)" while it lies ahead."""
+    """The name; while maintenance is scheduled, with its time: “Database work (scheduled for Sun 13 December 2020, 02:00 to
+    03:00 UTC)”."""
     if dates == Dates.STATUSPAGE or incident.status != Phase.SCHEDULED or incident.window is None:
         return incident.name
     return gettext("%(name)s (scheduled for %(window)s)") % {
@@ -116,7 +118,7 @@ def item_title(incident: PublicIncident, zone: ZoneInfo, dates: Dates = Dates.UP
 
 
 def item_date(incident: PublicIncident, dates: Dates = Dates.UPDATES) -> datetime:
-    """A postmortem written days later does not bring an item up again."""
+    """The time of the latest update. A postmortem does not count, so that it does not make an item new again."""
     if dates == Dates.STATUSPAGE and incident.status == Phase.SCHEDULED:
         return incident.begins_at
     told = [update.display_at for update in incident.updates if update.status != Phase.POSTMORTEM]
@@ -124,9 +126,9 @@ def item_date(incident: PublicIncident, dates: Dates = Dates.UPDATES) -> datetim
 
 
 def item_html(incident: PublicIncident, zone: ZoneInfo, base: str, dates: Dates = Dates.UPDATES) -> str:
-    """One paragraph per update, newest first; while maintenance has not begun, its window before them.
+    """One paragraph for each update, newest first; before them the time of maintenance that has not begun.
 
-    Lists, tables and the like follow their update's paragraph. Statuspage has all of an update in the one paragraph.
+    Lists, tables and the like follow the paragraph of their update. Statuspage puts the whole update into one paragraph.
     """
     parts = [_window(incident, zone, dates)] if incident.status == Phase.SCHEDULED else []
     for update in incident.updates:
@@ -152,7 +154,7 @@ def _when(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def _split_body(update: PublicUpdate, base: str, dates: Dates) -> tuple[str, str]:
-    """What stands in the update's own paragraph, and the blocks after it."""
+    """The HTML inside the update's paragraph, and the blocks after it."""
     is_ours = dates != Dates.STATUSPAGE
     if not (is_ours and BLOCK.search(update.body_html)):
         line = render_line(update.body, links_addresses=is_ours)
@@ -165,7 +167,8 @@ def _split_body(update: PublicUpdate, base: str, dates: Dates) -> tuple[str, str
 
 
 def _window(incident: PublicIncident, zone: ZoneInfo, dates: Dates) -> str:
-    """Over midnight Statuspage says both days whole, with blanks of its own: “Jan 8, 21:00 UTC &nbsp;-&nbsp; Jan 9, …”."""
+    """The paragraph with the time of maintenance. If it ends on another day, Statuspage writes both days and other blanks:
+    “Jan 8, 21:00 UTC &nbsp;-&nbsp; Jan 9, …”."""
     start, end = incident.begins_at, incident.scheduled_until
     if _is_translated() and end:
         words = gettext("Scheduled for %(window)s") % {"window": in_words(start, end, zone)}
@@ -177,7 +180,7 @@ def _window(incident: PublicIncident, zone: ZoneInfo, dates: Dates) -> str:
 
 
 def describe_window(start: datetime, end: datetime | None, zone: ZoneInfo) -> str:
-    """ "Sep 11, 07:46 - 09:10 UTC" with the numbers marked up; the day is said twice when it differs."""
+    """Such as “Sep 11, 07:46 - 09:10 UTC” with markup around the numbers; the end has its own day if it differs."""
     text = _day_and_time(start, zone)
     if end is not None and start.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset():
         text += f" {zone_name(start, zone)}"  # clocks change in between
@@ -188,7 +191,7 @@ def describe_window(start: datetime, end: datetime | None, zone: ZoneInfo) -> st
 
 
 def _day_and_time(moment: datetime, zone: ZoneInfo, *, with_day: bool = True) -> str:
-    """ "Jan  8, 16:20"; programs find the two numbers by their data-var."""
+    """Such as “Jan  8, 16:20”; programs find the two numbers by their attribute data-var."""
     local = moment.astimezone(zone)
     day = f"{local:%b} <var data-var='date'>{local.day:>2}</var>, " if with_day else ""
     return f"{day}<var data-var='time'>{local:%H:%M}</var>"
@@ -198,18 +201,18 @@ def _day_and_time(moment: datetime, zone: ZoneInfo, *, with_day: bool = True) ->
 
 
 class ItemExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen has no types
-    """What feedgen leaves out of an item."""
+    """Adds to an item what feedgen cannot write."""
 
     maintenance_end: datetime | None = None
 
     def extend_rss(self, entry: Any) -> Any:
-        """<maintenanceEndDate>, which feed readers for status pages look for."""
+        """Adds <maintenanceEndDate>, which feed readers for status pages read."""
         if self.maintenance_end is not None:
             etree.SubElement(entry, "maintenanceEndDate").text = format_datetime(self.maintenance_end)
         return entry
 
     def extend_atom(self, entry: Any) -> Any:
-        """Links with their attributes, which feedgen 1.0.0 loses."""
+        """Adds the attributes of links, which feedgen 1.0.0 leaves out."""
         for link in entry.findall("link"):
             link.attrib.update({"rel": "alternate", "type": "text/html"})
         return entry
@@ -256,7 +259,7 @@ def _add_entry(feed: FeedGenerator, incident: PublicIncident, zone: ZoneInfo, ba
 
 
 def _is_translated() -> bool:
-    """Whether the feed's address has a language's prefix."""
+    """Whether the feed's address has the prefix of a language."""
     return bool(local(""))
 
 
@@ -275,5 +278,5 @@ def _title(page: PublicPage) -> str:
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> datetime:
-    """In the page's zone, to the second: RSS knows no fractions."""
+    """`moment` in the page's time zone, in whole seconds, because RSS has no fractions."""
     return moment.astimezone(zone).replace(microsecond=0)

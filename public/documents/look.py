@@ -1,4 +1,4 @@
-"""What the look of a page consists of, published: its style sheet, its pictures and the icon that shows its state."""
+"""The published documents of a page's look: its style sheet, its pictures, and the icon that shows its state."""
 
 from django.conf import settings
 from django.http import Http404
@@ -12,9 +12,9 @@ from public.snapshot import load_picture
 
 PNG_TYPE = "image/png"
 SVG_TYPE = "image/svg+xml"
-# Its address changes with its content, but during an upgrade an old process may answer to a new address: so not for ever.
+# The address changes with the content, but during an upgrade an old process may answer a new address, so not immutable.
 STYLE_HEADERS = {"Cache-Control": "public, max-age=3600, stale-while-revalidate=604800, stale-if-error=604800"}
-# A picture is never anything else: should a browser take it for a document, that may do nothing.
+# If a browser takes a picture for a document, the policy forbids it to load or run anything.
 PICTURE_HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "Content-Security-Policy": "default-src 'none'; sandbox",

@@ -1,4 +1,4 @@
-"""A snapshot in the words and the order that people read. No markup: that is for templates/public/."""
+"""Prepares a snapshot for people: words, order and grouping. The markup is in templates/public/."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from components.uptime import DayUptime, Uptime
 from incidents.phases import Kind, Phase
 from public.shapes import PublicComponent, PublicGroup, PublicIncident, Snapshot
 
-NAMED = 3  # more names than these in one sentence are counted instead
+NAMED = 3  # the most names in one sentence; the others are counted
 IMPACT_WORDS = {
     Impact.MINOR: gettext_noop("Minor impact"),
     Impact.MAJOR: gettext_noop("Major impact"),
@@ -20,13 +20,13 @@ IMPACT_WORDS = {
 
 
 def name_affected(snapshot: Snapshot) -> str:
-    """ "Affected: Chat API and Website.", or "" when all components are well."""
+    """Such as “Affected: Chat API and Website.”; "" when all components are operational."""
     troubled = [component.label for component in snapshot.components if component.status != Status.OPERATIONAL.slug]
     return gettext("Affected: %(names)s.") % {"names": join_names(troubled)} if troubled else ""
 
 
 def join_names(names: list[str]) -> str:
-    """ "A", "A and B", "A, B and C", "A, B, C and 4 more"."""
+    """Such as “A”, “A and B”, “A, B and C”, “A, B, C and 4 more”."""
     if len(names) > NAMED + 1:
         more = len(names) - NAMED
         names = [*names[:NAMED], ngettext("%(count)d more", "%(count)d more", more) % {"count": more}]
@@ -37,7 +37,7 @@ def join_names(names: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Section:
-    """A card of components: a group, or neighbours without one."""
+    """A card of components: a group, or successive components without a group."""
 
     group: PublicGroup | None
     components: list[PublicComponent]
@@ -48,12 +48,12 @@ class Section:
 
     @property
     def troubled(self) -> list[PublicComponent]:
-        """Those that had days with trouble."""
+        """The components that had days with trouble."""
         return [each for each in self.components if each.uptime and list_troubled_days(each.uptime)]
 
     @property
     def troubled_days(self) -> list[DayUptime]:
-        """Each day on which any of them had trouble, as the worst of them had it."""
+        """Each day on which a component had trouble, with the worst status of that day."""
         worst: dict[date, DayUptime] = {}
         for day in (day for each in self.troubled if each.uptime for day in list_troubled_days(each.uptime)):
             worst[day.date] = max(worst.get(day.date, day), day, key=lambda each: each.status)
@@ -61,7 +61,7 @@ class Section:
 
 
 def build_sections(snapshot: Snapshot) -> list[Section]:
-    """Groups and loose components by position; loose neighbours share a card."""
+    """The cards by position: one for each group, and one for successive components without a group."""
     shown = {component.code: component for component in snapshot.components if component.is_listed}
     loose = [component for component in shown.values() if component.group_code is None]
     sections: list[Section] = []
@@ -79,7 +79,7 @@ def build_sections(snapshot: Snapshot) -> list[Section]:
 
 @dataclass(frozen=True)
 class Agenda:
-    """What the front page tells apart: what happens now, what is scheduled."""
+    """The open entries of the front page: incidents, maintenance under way, scheduled maintenance."""
 
     incidents: list[PublicIncident]
     working: list[PublicIncident]
@@ -87,7 +87,7 @@ class Agenda:
 
 
 def build_agenda(snapshot: Snapshot) -> Agenda:
-    """Open incidents, the worst first; maintenance under way; maintenance to come, the next first."""
+    """Open incidents, the worst first; maintenance under way; scheduled maintenance, the next first."""
     work = [each for each in snapshot.maintenances if not each.is_closed]
     scheduled = [each for each in work if each.status == Phase.SCHEDULED]
     return Agenda(
@@ -101,7 +101,7 @@ def build_agenda(snapshot: Snapshot) -> Agenda:
 
 
 def describe_duration(length: timedelta) -> str:
-    """ "less than a minute", "14 minutes", "1 hour 5 minutes", "3 days 2 hours"."""
+    """Such as “less than a minute”, “14 minutes”, “1 hour 5 minutes”, “3 days 2 hours”."""
     minutes = int(length.total_seconds()) // 60
     if minutes < 1:
         return gettext("less than a minute")
@@ -120,7 +120,7 @@ def list_troubled_days(uptime: Uptime) -> list[DayUptime]:
 
 
 def count_troubled_days(days: Iterable[DayUptime]) -> str:
-    """ "2 days with trouble, 1 with maintenance"; "No trouble"."""
+    """Such as “2 days with trouble, 1 with maintenance” or “No trouble”."""
     statuses = [day.status for day in days]
     maintenance = statuses.count(Status.UNDER_MAINTENANCE)
     troubled = len(statuses) - maintenance
@@ -139,7 +139,7 @@ def count_troubled_days(days: Iterable[DayUptime]) -> str:
 
 
 def describe_day(day: DayUptime) -> str:
-    """ "Partial outage 1 hour 5 minutes, degraded performance 3 minutes": the worst first."""
+    """Such as “Partial outage 1 hour 5 minutes, degraded performance 3 minutes”, the worst first."""
     if not day.seconds:
         return gettext("%(status)s, less than a minute") % {"status": day.status.label}
     worst_first = sorted(day.seconds.items(), reverse=True)
@@ -151,18 +151,18 @@ def describe_day(day: DayUptime) -> str:
 
 
 def describe_impact(incident: PublicIncident) -> str:
-    """ "Major impact"; "" for what touched no component, and for maintenance, whose words say so already."""
+    """Such as “Major impact”; "" for an incident without impact, and for maintenance."""
     return gettext(IMPACT_WORDS[Impact(incident.impact)]) if incident.impact in IMPACT_WORDS else ""
 
 
 def measure_length(incident: PublicIncident) -> timedelta | None:
-    """How long it went on; None while it does, and for maintenance that was called off before its start."""
+    """How long it lasted; None while it is open, and for maintenance that was cancelled before its start."""
     ended = incident.resolved_at if incident.is_closed else None
     return ended - incident.begins_at if ended and ended > incident.begins_at else None
 
 
 def describe_outcome(incident: PublicIncident, now: datetime) -> str:
-    """ "Resolved after 14 minutes", "Ongoing": one line about an incident in a list of days."""
+    """One line about an incident in a list of days, such as “Resolved after 14 minutes” or “Investigating, ongoing”."""
     if incident.kind == Kind.MAINTENANCE:
         if incident.is_closed:
             return _describe_completed(incident)

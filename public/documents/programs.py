@@ -1,4 +1,4 @@
-"""The documents for programs, published: JSON, feeds, calendar, badges, banner. Addresses: document_urls.py."""
+"""The published documents for programs: JSON, feeds, calendar, badges, banner. Addresses: public/document_urls.py."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,9 +21,9 @@ from public.shapes import Snapshot
 
 JSON_TYPE = "application/json; charset=utf-8"
 SCRIPT_TYPE = "text/javascript; charset=utf-8"
-# As it stands in static/js/embed-script.js.
+# As written in static/js/embed-script.js.
 FRAME_TITLE = b'"Service status"'
-# Other sites' visitors load the scripts on every page they open, and they change with a release at most.
+# Visitors of other sites load the scripts with every page, and the scripts change only with a release.
 SCRIPT_HEADERS = {"Cache-Control": "public, max-age=300, stale-while-revalidate=86400, stale-if-error=604800"}
 
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -45,7 +45,7 @@ def v2_document(name: str) -> View:
 
 
 def unknown_document(request: HttpRequest, path: str = "") -> HttpResponse:
-    """404 for a program: says what there is."""
+    """Answers 404 with the list of documents."""
     known = [f"/api/v2/{name}.json" for name in api.DOCUMENTS]
     response = JsonResponse(
         {"error": "not found", "message": f"There is no /api/v2/{path}.", "documents": known}, status=404
@@ -153,7 +153,7 @@ def sample_banner(kind: Kind) -> View:
 
 @published(framed=True, params={"mobile": Param("true")})
 def embed_frame(snapshot: Snapshot, mobile: str | None) -> Rendered:
-    """The banner as a page for an iframe; the same on a phone, where its style sheet adapts."""
+    """The banner as a page for an iframe. `mobile` is accepted but changes nothing: the style sheet adapts to phones."""
     context = {"page": snapshot.page, "snapshot": snapshot, "chosen": banner.choose(snapshot)}
     return Rendered(render_to_string("public/embed_frame.html", banner.banner(snapshot) | context))
 
@@ -173,7 +173,7 @@ def embed_js(snapshot: Snapshot) -> Rendered:
 
 @published(cors=True)
 def embed_json(snapshot: Snapshot) -> Rendered:
-    """For build tools: the address that never changes and its SRI value."""
+    """For build tools: the address of the newest version, whose bytes never change, and its SRI value."""
     body = banner_script.script()
     version = banner_script.version_of(body)
     address = f"{snapshot.page.url}{local(f'/embed.{version}.js')}"
@@ -187,7 +187,8 @@ def _kept_embed(snapshot: Snapshot, version: str) -> Rendered:
 
 
 def embed_version(request: HttpRequest, version: str) -> HttpResponse:
-    """One version for ever. An unknown one is answered here, or made-up names would fill the cache."""
+    """One version, whose bytes never change. Unknown versions are answered here, so that invented names cannot fill the
+    cache."""
     if version in banner_script.kept_versions():
         return _kept_embed(request, version=version)
     text = f"// There is no version “{version}” of the banner here. The newest one: /embed.json\n"

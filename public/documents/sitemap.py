@@ -1,4 +1,4 @@
-"""What search engines read: the list of pages, and what a page is about as JSON-LD (schema.org)."""
+"""Data for search engines: the sitemap, and JSON-LD (schema.org) about a page."""
 
 import json
 from collections.abc import Iterator
@@ -17,8 +17,10 @@ NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 
 
 def sitemap(snapshot: Snapshot, months: list[str]) -> str:
-    """The front page, components as the front page shows them, recent incidents, and all `months` of history (paths, the oldest first), from
-    which the older incidents are reached; each in every language."""
+    """The sitemap: front page, listed components, recent incidents and the months of history, each in every language.
+
+    `months`: the paths of all months, the oldest first. Older incidents are linked from these.
+    """
     languages = [prefix_of(code) for code, _ in settings.LANGUAGES]
     rows = [
         f"<url><loc>{escape(snapshot.page.url + prefix + path)}</loc>{_changed(changed)}</url>"
@@ -29,7 +31,7 @@ def sitemap(snapshot: Snapshot, months: list[str]) -> str:
 
 
 def _list_pages(snapshot: Snapshot, months: list[str]) -> Iterator[tuple[str, datetime | None]]:
-    """Paths, and when each was last changed, where that is known."""
+    """Each path with the time of its last change, None where it is unknown."""
     yield "/", snapshot.page.updated_at
     yield from ((each.path, each.updated_at) for each in snapshot.components if each.is_listed)
     yield from ((each.path, each.updated_at) for each in (*snapshot.incidents, *snapshot.maintenances))
@@ -41,7 +43,7 @@ def _changed(when: datetime | None) -> str:
 
 
 def describe_place(page: PublicPage, *steps: str) -> SafeString:
-    """Where a page stands: below the front page. `steps`: name and path by turns, from the front page down."""
+    """The breadcrumbs of a page. `steps`: names and paths alternately, from the front page down."""
     pairs = [(page.name, "/"), *zip(steps[::2], steps[1::2], strict=True)]
     items = [
         {"@type": "ListItem", "position": number, "name": name, "item": f"{page.url}{local(path)}"}
@@ -51,13 +53,13 @@ def describe_place(page: PublicPage, *steps: str) -> SafeString:
 
 
 def describe_incident_place(page: PublicPage, incident: PublicIncident) -> SafeString:
-    """Where an incident's page stands, and for maintenance the event that it is."""
+    """The breadcrumbs of an incident's page, and for maintenance its event."""
     place = describe_place(page, gettext("History"), "/history", incident.name, incident.path)
     return place + describe_event(page, incident) if incident.window else place
 
 
 def describe_event(page: PublicPage, incident: PublicIncident) -> SafeString:
-    """Maintenance. It takes place at the page's address, as far as it takes place anywhere."""
+    """Maintenance as an event. schema.org requires a location, which is the page's address."""
     start, end = incident.window or (incident.begins_at, incident.begins_at)
     called_off = incident.is_closed and incident.resolved_at is not None and incident.resolved_at <= start
     status = "EventCancelled" if called_off else "EventScheduled"
@@ -77,8 +79,8 @@ def describe_event(page: PublicPage, incident: PublicIncident) -> SafeString:
 
 
 def _script(data: dict[str, Any]) -> SafeString:
-    """A block of data that no browser runs, so the content security policy has nothing to say of it. Whatever could end
-    the block is escaped."""
+    """A block of data, which browsers do not run and the content security policy allows. Characters that could end the
+    block are escaped."""
     text = json.dumps({"@context": "https://schema.org"} | data, ensure_ascii=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")

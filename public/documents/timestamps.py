@@ -1,13 +1,13 @@
-"""Instants as public documents write them: in the page's own time zone."""
+"""Timestamps in public documents: in the page's time zone."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 
 def timestamp(moment: datetime, zone: ZoneInfo) -> str:
-    """2021-12-07T09:06:43.178-07:00: always three digits of fraction, and "Z" when the zone is at UTC.
+    """Such as 2021-12-07T09:06:43.178-07:00: always with three digits of fraction, and with "Z" for UTC.
 
-    Clients differ in what they refuse: one wants the fraction, others the colon in the offset.
+    Some clients refuse a time without the fraction, others an offset without the colon.
     """
     return moment.astimezone(zone).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -17,5 +17,5 @@ def optional_timestamp(moment: datetime | None, zone: ZoneInfo) -> str | None:
 
 
 def zone_name(moment: datetime, zone: ZoneInfo) -> str:
-    """What people there call it at that moment: "UTC", "PST", "+03" where it has no name."""
+    """The abbreviation of the zone at that time, such as "UTC" or "PST"; "+03" if it has none."""
     return moment.astimezone(zone).strftime("%Z")

@@ -1,4 +1,4 @@
-"""One component or one group of a page, as what a document is about."""
+"""The topic of a document about one component or one group of a page."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,15 +13,15 @@ from public.shapes import PublicComponent, PublicGroup, PublicIncident, Snapshot
 class Topic:
     name: str
     path: str
-    """ "/components/<code>": its feeds stand below it."""
+    """Such as "/components/<code>"; the addresses of its feeds begin with it."""
     home: str
-    """The path of the page that people read about it, in the language that is active."""
+    """The path of its page for people, in the active language."""
     snapshot: Snapshot
-    """The page's state with nothing but what touches it."""
+    """The page's state with only the incidents and maintenance that affect it."""
 
 
 def get_component(snapshot: Snapshot, code: str) -> PublicComponent:
-    """Raises Http404, also for a hidden or archived one: no snapshot has it."""
+    """Raises Http404, also for a hidden or archived component, which is not in a snapshot."""
     for each in snapshot.components:
         if each.code == code:
             return each
@@ -29,7 +29,7 @@ def get_component(snapshot: Snapshot, code: str) -> PublicComponent:
 
 
 def get_group(snapshot: Snapshot, code: str) -> PublicGroup:
-    """Raises Http404, also for one without visible components: no snapshot has it."""
+    """Raises Http404, also for a group without visible components, which is not in a snapshot."""
     for each in snapshot.groups:
         if each.code == code:
             return each
@@ -50,7 +50,7 @@ def group_topic(snapshot: Snapshot, code: str) -> Topic:
 
 
 def only_about(snapshot: Snapshot, codes: Iterable[str]) -> Snapshot:
-    """The same state with no incident or maintenance but those that touch one of these components."""
+    """The snapshot with only the incidents and maintenance that affect one of these components."""
     wanted = set(codes)
 
     def touching(incidents: list[PublicIncident]) -> list[PublicIncident]:

@@ -1,4 +1,4 @@
-"""Finds the document that an address names, and the query parameters that count."""
+"""Finds the document at an address, and the query parameters that it reads."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -21,7 +21,7 @@ class Target(NamedTuple):
     """Whether the request came by https."""
     path: str
     query: str
-    """Only parameters that the document knows, in order: "" for most."""
+    """Only parameters that the document reads, sorted; "" for most documents."""
 
     @property
     def page_id(self) -> int:
@@ -56,8 +56,8 @@ def find_published(path: str) -> Published | None:
 
 @lru_cache(maxsize=1024)
 def find_document(path: str, query: str) -> tuple[Key, str] | None:
-    """The name of the document at this address, without the page, and its query with nothing but what counts, so that
-    made-up parameters make no new document. None for an address that no document has, or a wrong parameter."""
+    """The name of the document at this address, without the page, and its query with only the parameters that it reads, so
+    that invented parameters make no new document. None if there is no document, or for a wrong parameter."""
     published = find_published(path)
     if published is None:
         return None

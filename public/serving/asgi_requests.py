@@ -1,4 +1,4 @@
-"""ASGI requests: reading those of visitors, and asking Django in the fast path's own name."""
+"""ASGI requests: reads those of visitors, and makes the fast path's own requests to Django."""
 
 import asyncio
 from io import BytesIO
@@ -15,10 +15,10 @@ from core.sub_path import add_sub_path, sub_path
 
 
 class UntilTheEnd:
-    """ASGI's receive() that does not report a visitor who disconnects after the whole request has come.
+    """ASGI's receive() without the disconnect of a visitor who leaves after the whole request has arrived.
 
-    Django stops a request whose visitor left without closing its thread's database connection, and after some ten of
-    them the pool has none left.
+    At a disconnect Django stops the request without closing its thread's database connection, and after about ten of
+    them the pool is empty.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -34,7 +34,7 @@ class UntilTheEnd:
 
 
 async def get_response(handler: ASGIHandler, path: str, query: str, host: str, *, secure: bool) -> HttpResponse:
-    """Django's answer to a plain GET, as an object: through all middleware, and in threads of its own."""
+    """Django's response to a plain GET, through all middleware and in its own threads."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},

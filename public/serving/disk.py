@@ -1,9 +1,8 @@
 """The documents on disk: a web process starts from them when the database does not answer.
 
-One process per data directory writes. It holds a lock; when it dies, another process gets the lock. After each change it
-asks for every document that the front page leads to, stores each of them in a new file that replaces the old one, stores the
-listing last and removes older files. So all that is read back is of one generation. A file that is cut short or damaged is
-ignored.
+One process for each data directory writes. It holds a lock; when it dies, another process gets the lock. After each change
+it loads every document that the front page links to, replaces the file of each, writes the listing last and removes older
+files. So all documents that are read back belong to one generation. Incomplete and damaged files are ignored.
 """
 
 import asyncio
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 TOUCH_SECONDS = 10.0
-PAUSE_SECONDS = 0.005  # between two documents: visitors come first
+PAUSE_SECONDS = 0.005  # between two documents, so that requests of visitors are answered meanwhile
 LISTING = "listing.json"
 ENDING = ".document"
 
@@ -64,7 +63,7 @@ class DiskCopy:
             self._lock = None
 
     def store(self, key: Key, edition: Edition) -> None:
-        """Raises OSError, for example when the disk is full; what was there before stays."""
+        """Raises OSError, for example when the disk is full; the old file then stays."""
         replace_file(self._path(key), pack(key, edition))
 
     def store_listing(self, listing: Listing) -> None:
@@ -167,9 +166,9 @@ class DiskCopyWriter:
             try:
                 await self._store_changes()
             except OSError as error:
-                log.warning("the edition cannot be stored on disk: %s", error)
-            except Exception:  # serving from memory must go on whatever happens to the copy
-                log.exception("the edition was not stored on disk")
+                log.warning("the copy of the documents on disk (DATA_DIR) cannot be written: %s", error)
+            except Exception:  # a bug here must not stop serving from memory
+                log.exception("the copy of the documents on disk was not written")
             await asyncio.sleep(1)
 
     async def _store_changes(self) -> None:

@@ -1,4 +1,4 @@
-"""A public document as bytes: what its function returns, and the edition that is made of it once."""
+"""A public document as bytes: what its function returns (`Rendered`), and the `Edition` made from it."""
 
 import gzip
 import hashlib
@@ -12,8 +12,8 @@ import brotli
 from public.serving.negotiation import choose_encoding, has_tag
 
 CACHE_CONTROL = "public, max-age=10, s-maxage=15, stale-while-revalidate=60, stale-if-error=86400"
-# For documents that scripts poll. A browser that may keep one, or use it stale while it asks, gives each poll the answer of
-# the one before; asking costs a 304.
+# For documents that scripts poll. If a browser could keep one, or use it while it revalidates, each poll would get the
+# previous answer. A poll costs a 304.
 POLLED = {"Cache-Control": "public, max-age=0, s-maxage=15, stale-if-error=86400"}
 ALREADY_COMPRESSED = ("image/png",)
 SMALLEST_COMPRESSED = 256  # bytes; a smaller body gains less than the headers cost
@@ -33,16 +33,15 @@ class Rendered:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     most_kept: int | None = None
-    """So many documents of this route and page stay in memory, the last ones used; None for as many as there is room for.
-    For documents whose address holds what a stranger typed."""
+    """How many documents of this route and page stay in memory, the last ones used; None for no limit of their own. For
+    documents with text of a stranger in their address."""
 
 
 @dataclass(frozen=True, eq=False)
 class Edition:
     """One finished document, compared by identity.
 
-    `headers` are the same whatever is asked for; `bodies` by encoding; `version` is that of the snapshot it was rendered
-    from.
+    `headers` are the same for every encoding, `bodies` are by encoding, and `version` is that of the rendered snapshot.
     """
 
     version: Version
@@ -54,16 +53,16 @@ class Edition:
     most_kept: int | None = None
     """As in Rendered."""
     age: int | None = None
-    """Seconds for which nothing newer could be had; None when all is well."""
+    """Seconds for which no newer edition could be made; None when this one is current."""
 
     def choose(self, accept_encoding: str, if_none_match: str) -> tuple[str, bool]:
-        """The encoding for a client that takes these, and whether it has these bytes already."""
+        """The encoding for a client with these headers, and whether it has the bytes already."""
         encoding = choose_encoding(accept_encoding)
         encoding = encoding if encoding in self.bodies else "identity"
         return encoding, self.status == 200 and bool(if_none_match) and has_tag(if_none_match, self.etag(encoding))
 
     def compose_headers(self, encoding: str, *, is_known: bool) -> dict[str, str]:
-        """Of the answer with the body in `encoding`, or of the 304 to a client that has it."""
+        """The headers of the answer in `encoding`, or of the 304 to a client that has it."""
         rest = dict(self.headers)
         composed = {"Content-Type": rest.pop("Content-Type"), "Content-Length": str(len(self.bodies[encoding]))}
         if encoding != "identity":
@@ -71,7 +70,7 @@ class Edition:
         return ({} if is_known else composed) | rest | {"ETag": self.etag(encoding)}
 
     def etag(self, encoding: str) -> str:
-        """Strong, and different for each encoding, because the bytes are."""
+        """A strong ETag, which differs between encodings because their bytes do."""
         return f'"{self.tag}"' if encoding == "identity" else f'"{self.tag}-{encoding}"'
 
     @property
@@ -81,7 +80,7 @@ class Edition:
 
 
 def finish(rendered: Rendered, version: Version) -> Edition:
-    """Encode, compress, tag."""
+    """Make an edition: encode, compress and tag."""
     body = rendered.body.encode() if isinstance(rendered.body, str) else rendered.body
     headers = {
         "Content-Type": rendered.content_type,
@@ -102,7 +101,7 @@ def finish(rendered: Rendered, version: Version) -> Edition:
 
 
 def compress(body: bytes) -> dict[str, bytes]:
-    """`body` by encoding; only as it is, where compression would gain nothing."""
+    """`body` by encoding; only uncompressed where compression would gain nothing."""
     if len(body) < SMALLEST_COMPRESSED:
         return {"identity": body}
     return {"identity": body, "gzip": gzip.compress(body, mtime=0), "br": brotli.compress(body, quality=9)}

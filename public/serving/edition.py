@@ -20,8 +20,9 @@ A public document is a function from the page's snapshot (public/snapshot.py) an
 chooses the page by host, ignores every other query parameter, compresses, tags, answers 304, and sets the
 headers that let browsers and CDNs keep it. Raise Http404 in a document for what does not exist.
 
-Made and kept by public/serving/render_cache.py. When no newer one can be had, the old one is served, and `X-Edition-Age` says for
-how many seconds that has been so. In front of these views public/serving/fast_path.py answers finished documents, without Django.
+public/serving/render_cache.py renders and keeps editions. When no newer one can be made, the old one is served, and
+`X-Edition-Age` says for how many seconds that has been so. In front of these views public/serving/fast_path.py answers
+finished documents without Django.
 """
 
 import logging
@@ -112,7 +113,7 @@ def published(
             try:
                 key, edition = editions.fetch(request.get_host(), name, lambda snapshot: document(snapshot, **parts))
             except DatabaseError as error:
-                log.error("database down and nothing to serve: %s %s", request.path_info, error)
+                log.error("the database does not answer and no edition is in memory: %s %s", request.path_info, error)
                 return unavailable(request)
             return _allow(DocumentResponse(request, key, edition), cors=cors, framed=framed)
 
@@ -157,7 +158,7 @@ def _allow(response: HttpResponse, *, cors: bool, framed: bool) -> HttpResponse:
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
-    """503 for a database that is down and was never read by this process, with the request to come back."""
+    """503 for a process that has no edition because the database is down, with the time after which to ask again."""
     response = (
         json_error(503, "The database does not answer. Please ask again in a few seconds.")
         if wants_json(request)

@@ -14,7 +14,7 @@ ERRORS = {
 
 
 def wants_json(request: HttpRequest) -> bool:
-    """Under the API, and wherever JSON is preferred to a page."""
+    """Whether the address is one of an API, or the request prefers JSON to HTML."""
     if request.path_info.startswith(FOR_PROGRAMS):
         return True
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"

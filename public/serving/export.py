@@ -1,8 +1,8 @@
-"""The whole edition of a page as static files, for a server or provider that shares nothing with this one.
+"""Exports all documents of a page as static files, for a second server or provider.
 
-Files are written so that a reader never meets a link to what is not there: static files first, then the documents,
-the front page last, then the list of what there is, and only then is removed what the former export had more. An
-export that is interrupted anywhere leaves a complete site, the former one with some newer documents.
+Files are written in an order in which no link leads to a missing file: static files, documents, the front page, the
+manifest; then files that only the former export had are removed. An interrupted export leaves a complete site: the former
+one with some newer documents.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ class ExportReport:
     removed: int
     generation: int
     changes_at: datetime
-    """When the page changes by time alone, and the export must be made again."""
+    """When the page next changes because of time alone, so that it must be exported again."""
 
 
 def export_page(page: Page, target: ExportTarget, progress: Progress | None = None) -> ExportReport:
@@ -80,7 +80,7 @@ def export_page(page: Page, target: ExportTarget, progress: Progress | None = No
 
 
 class _Writing:
-    """One run of an export: what is written, against what the former run wrote."""
+    """One run of an export. It writes only files that differ from the former run."""
 
     def __init__(self, target: ExportTarget, former: Manifest) -> None:
         self.target = target
@@ -97,7 +97,7 @@ class _Writing:
         self.manifest[file.name] = file.digest
 
     def finish(self) -> int:
-        """How many old files were removed."""
+        """Write the manifest and remove old files; returns how many."""
         self.target.write_manifest(self.manifest)
         gone = self.former.keys() - self.manifest.keys()
         for name in gone:

@@ -1,4 +1,4 @@
-"""Where an export is written: a folder that any web server can serve, or a bucket that speaks the S3 protocol."""
+"""The targets of an export: a folder for any web server, or a bucket with the S3 protocol."""
 
 import contextlib
 import json
@@ -12,15 +12,15 @@ from core.files import replace_file
 MANIFEST = ".export.json"
 
 Manifest = dict[str, str]
-"""Digest by file name: what the last complete export consisted of."""
+"""By file name the digest: the files of the last complete export."""
 
 
 class ExportError(Exception):
-    """The place cannot be written to. What was there before is still complete."""
+    """The target cannot be written. The former export there is still complete."""
 
 
 class ExportTarget(Protocol):
-    """Files by name. `write` replaces a file at once or not at all. All of it raises ExportError."""
+    """Stores files by name. `write` replaces a file completely or not at all. All methods raise ExportError."""
 
     def name_for(self, path: str) -> str: ...
     def read_manifest(self) -> Manifest: ...
@@ -39,7 +39,7 @@ def open_target(target: str, subfolder: str = "") -> ExportTarget:
 
 
 class Folder:
-    """Addresses without an ending become .html files; packed bodies lie beside them as .gz and .br."""
+    """Writes files: addresses without a suffix get .html, and compressed bodies are written beside them as .gz and .br."""
 
     ENDINGS = {"gzip": ".gz", "br": ".br"}
 
@@ -73,7 +73,7 @@ class Folder:
         path = self._path(name)
         for ending in ("", *self.ENDINGS.values()):
             path.with_name(path.name + ending).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not empty, as a rule
+        with contextlib.suppress(OSError):  # usually the folder is not empty
             path.parent.rmdir()
 
     def _path(self, name: str) -> Path:
@@ -91,7 +91,7 @@ class Folder:
 
 
 class S3Bucket:
-    """Objects are named as their addresses; where and with which keys is boto3's configuration (AWS_… variables)."""
+    """Writes objects named like their addresses. Region and keys come from boto3's configuration (AWS_… variables)."""
 
     CONNECT_SECONDS, READ_SECONDS = 5, 20
 
@@ -107,7 +107,7 @@ class S3Bucket:
         self.bucket, self.prefix = bucket, f"{prefix}/" if prefix else ""
         try:
             self._client: Any = boto3.client("s3", config=config)
-        except Exception as error:  # a region or a key that is missing has an exception of its own each
+        except Exception as error:  # a missing region and a missing key raise different exceptions
             raise ExportError(str(error)) from error
 
     def name_for(self, path: str) -> str:

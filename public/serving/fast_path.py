@@ -1,8 +1,8 @@
 """The fast path in front of Django: an ASGI callable that answers finished public documents from memory.
 
-It keeps only answers to requests of its own, which carry nothing of any visitor: no cookie, no header but Host. So no answer
-can hold what was meant for one person. Requests for a document that is not in memory yet share one rendering.
-Everything that is not a published document (public/serving/edition.py) goes to Django untouched.
+It keeps only answers to its own requests, which have nothing of a visitor: no cookie, and no header but Host. So no answer
+can contain data for one person. Requests for a document that is not in memory yet wait for one rendering. Everything that is
+not a published document (public/serving/edition.py) goes to Django unchanged.
 
 public/serving/refresher.py replaces the answers after a change; public/serving/server.py gives the same answers without ASGI.
 """
@@ -40,10 +40,10 @@ class FastPath:
     def __init__(self, django: ASGIHandler, kept: Editions = editions) -> None:
         self.django = django
         self.app = limit_bodies(django)
-        """For requests that are a visitor's own."""
+        """Answers requests that are not for a published document."""
         self.editions = kept
         self.request_caches = (RequestCache(), RequestCache())
-        """For public/serving/server.py: requests over TCP, over TLS."""
+        """The caches of public/serving/server.py: for requests without and with TLS."""
         self.refresher = Refresher(self, DiskCopyWriter(self, DiskCopy(settings.DATA_DIR / "edition")))
         self._removed = 0
         self._hosts: dict[str, int] = {}
@@ -69,7 +69,7 @@ class FastPath:
         await self.app(scope, receive, send)
 
     def _answer_probe(self, path: str) -> HttpReply | None:
-        """To load balancers, which call a server by its address and not by a page's name."""
+        """The answer to a load balancer, which asks by the server's address and not by a page's host name."""
         if path == "/livez":
             return plain(200, b"ok\n")
         if path == "/readyz":
@@ -80,7 +80,7 @@ class FastPath:
     # Finding
 
     def page_for(self, host: str) -> int | None:
-        """The page on a Host header's value, judged as Django judges it."""
+        """The page for the value of a Host header, by Django's rules."""
         page_id = self._hosts.get(host)
         if page_id is None:
             listing = self.editions.host_index.known()
@@ -132,8 +132,8 @@ class FastPath:
     # Loading
 
     async def load(self, target: Target, host: str) -> Answers | HttpReply:
-        """Ask Django, once for all who ask for the same meanwhile, and keep the answers if they may be kept; otherwise
-        what Django answered."""
+        """Render the document through Django, once for all requests that wait for it, and keep the answers. If they must
+        not be kept, returns Django's own answer."""
         task = self._loading.get(target)
         if task is None:
             task = self._loading[target] = asyncio.create_task(self._load(target, host))
@@ -150,9 +150,9 @@ class FastPath:
             await self.load(target, host)
 
     async def ask_for_edition(self, host: str, path: str) -> tuple[Key, Edition] | None:
-        """The finished document at `path` and its name in the cache; None when there is none or it is an old one.
+        """The finished document at `path` and its key in the cache; None if there is none, or only an old one.
 
-        It is made if it must be, and no answers are composed for visitors, who may never want it.
+        It is rendered if necessary. No answers are composed, since visitors may never ask for it.
         """
         async with self._load_slots:
             response = await self._ask(path, "", host, secure=settings.SECURE_SSL_REDIRECT)
@@ -168,26 +168,28 @@ class FastPath:
             self.editions.cache.keep_answers(answers)
             self.forget_removed()
             return answers
-        if response.status_code < 500:  # it is no longer there; after an error, an older answer is better than none
+        if (
+            response.status_code < 500
+        ):  # the document no longer exists; after an error an older answer is better than none
             former = self.editions.cache.find_answers(target.key, secure=target.secure)
             if former is not None:
                 self.drop(former)
         return HttpReply(response.status_code, encode_headers(response.items()), response.content)
 
     async def _ask(self, path: str, query: str, host: str, *, secure: bool) -> HttpResponse:
-        """Django's answer to a visitor of whom nothing is known."""
-        # As a task of its own: our caller may be cancelled, and Django would leave files open.
+        """Django's response to a request without anything of a visitor."""
+        # In its own task, because our caller may be cancelled and Django would then leave files open.
         asking = asyncio.ensure_future(get_response(self.django, path, query, host, secure=secure))
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
         return await asyncio.shield(asking)
 
     def _compose(self, target: Target, host: str, response: HttpResponse) -> Answers | None:
-        """None when `response` is nothing to keep."""
+        """The answers to keep; None if `response` must not be kept."""
         if not isinstance(response, DocumentResponse):
             return None
         if response.cookies or not may_be_shared(encode_headers(response.items())):
-            log.error("an answer depends on the visitor and is not kept: %s", target.path)
+            log.error("a bug: this document depends on the visitor, so its answer is not kept: %s", target.path)
             return None
         edition = response.edition
         own = {*edition.compose_headers("identity", is_known=False), "X-Edition-Age"}
@@ -217,7 +219,7 @@ class FastPath:
             self.forget_removed()
 
     def forget_removed(self) -> None:
-        """Forget requests whose answers may have been replaced or may have left the cache, in whatever thread."""
+        """Empty the caches of requests if any thread has replaced or removed answers since."""
         removed = self.editions.cache.removed
         if removed != self._removed:
             self._removed = removed
@@ -254,7 +256,7 @@ class FastPath:
 
 
 def plain(status: int, body: bytes) -> HttpReply:
-    """A short answer that nobody may keep."""
+    """A short answer that no cache may keep."""
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),

@@ -1,9 +1,9 @@
-"""Reads the head of an ordinary GET request, and refuses everything that is not plainly one.
+"""Reads the head of an ordinary GET request, and refuses everything else.
 
-Whatever is refused here goes to the server's full parser. So this may be narrower than HTTP, never wider.
+What it refuses goes to the server's full parser. So it may accept less than HTTP, never more.
 
-Most of a head cannot change the answer: User-Agent, Cookie and the like. `find_deciding_lines` leaves those lines out, so that
-requests which must get the same answer become equal and only the first of them is really read.
+Most lines of a head, such as User-Agent and Cookie, cannot change the answer. `find_deciding_lines` leaves them out, so that
+requests with the same answer become equal and only the first of them is parsed.
 """
 
 import re
@@ -28,7 +28,7 @@ IRRELEVANT_LINE = re.compile(
     rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+",
     re.IGNORECASE,
 )
-# The server's full parser has bounds of its own for longer ones.
+# Longer heads go to the server's full parser, which has its own limits.
 LONGEST_HEAD = 8 * 1024
 READ = frozenset((b"host", b"accept-encoding", b"if-none-match", b"x-forwarded-proto", b"connection"))
 
@@ -43,7 +43,7 @@ class Head(NamedTuple):
 
 
 def read_head(data: bytes) -> Head | None:
-    """None when `data` is anything else than exactly one ordinary request."""
+    """The head; None unless `data` is exactly one ordinary request."""
     line = ORDINARY.fullmatch(data)
     if line is None:
         return None
@@ -67,7 +67,7 @@ def read_head(data: bytes) -> Head | None:
 
 
 class _Lines(dict[bytes, bool]):
-    """Whether a line may matter; computed once for each line that comes often. Bounded."""
+    """By line, whether it may change the answer. A bounded cache."""
 
     KEPT = 4_096
     LONGEST = 500
@@ -88,10 +88,10 @@ DecidingLines = tuple[bytes, ...]
 
 
 def find_deciding_lines(data: bytes) -> DecidingLines | None:
-    """All lines of a head that may matter, in order: two requests with the same ones get the same answer.
+    """The lines of a head that may change the answer, in order: two requests with the same ones get the same answer.
 
-    The request line and the two empty parts at the end always matter, and so does whatever is not well-formed. The
-    check of both ends is what makes this safe: a request line stands nowhere but first, and nothing follows the head.
+    The request line, the two empty parts at the end and every malformed line always count. Checking both ends makes this
+    safe: the request line can only be first, and nothing can follow the head.
     """
     if data[:5] != b"GET /" or data[-4:] != b"\r\n\r\n" or len(data) > LONGEST_HEAD:
         return None

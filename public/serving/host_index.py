@@ -1,4 +1,4 @@
-"""Which page answers on which host and at which generation: the one thing asked of the database on the way to a hit."""
+"""Which page has which host name and generation: the only query that a request for a finished document may need."""
 
 import logging
 import threading
@@ -9,9 +9,9 @@ from django.db import Error as DatabaseError
 
 from pages.models import Page, choose_by_host
 
-CHECK_SECONDS = 0.25  # an update is seen within a second, in every process, without a worker or a message
-RETRY_SECONDS = 1.0  # a database that is down is not asked at every request
-OVERDUE_SECONDS = 3.0  # a database that takes the question and never answers is down too
+CHECK_SECONDS = 0.25  # every process sees an update within a second, without a worker or a message
+RETRY_SECONDS = 1.0  # the time between two queries while the database is down
+OVERDUE_SECONDS = 3.0  # a database that does not answer a query for so long counts as down
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ class Listing:
 class HostIndex:
     """Reads the listing at most every CHECK_SECONDS in this process, one thread at a time.
 
-    When the database does not answer, what it said last stays in force and `age` grows. With `refreshers`, only they
-    read (public/serving/refresher.py): then no request ever waits for the database to find a document.
+    While the database does not answer, the last listing is used and `age` grows. While there are `refreshers`
+    (public/serving/refresher.py), only they read, so no request waits for the database to find a document.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class HostIndex:
         """Raises django.db.Error when the database is down and has never answered."""
         if self._listing is None:
             return self._read_first()
-        # One thread asks; for the others what we have is good enough meanwhile.
+        # One thread reads; the others use the old listing meanwhile.
         if not self.refreshers and monotonic() >= self._due_at and self._reading.acquire(blocking=False):
             try:
                 return self.read()
@@ -59,7 +59,7 @@ class HostIndex:
         return self._listing
 
     def known(self) -> Listing | None:
-        """What is known without asking anybody."""
+        """The last listing, without a query."""
         return self._listing
 
     def age(self) -> int | None:
@@ -75,12 +75,12 @@ class HostIndex:
         except DatabaseError as error:
             if not self._is_said:
                 served = "serving the last edition" if self._listing else "nothing to serve yet"
-                log.warning("database down, %s: %s", served, type(error).__name__)
+                log.warning("the database does not answer, %s: %s", served, type(error).__name__)
                 self._is_said = True
             self._failing, self._due_at = True, monotonic() + RETRY_SECONDS
             raise
         if self._is_said:
-            log.warning("database back")
+            log.warning("the database answers again")
             self._is_said = False
         self._listing = Listing({host: pk for pk, host, _ in rows}, {pk: generation for pk, _, generation in rows})
         self._failing, self._read_at = False, monotonic()
@@ -88,7 +88,7 @@ class HostIndex:
         return self._listing
 
     def adopt(self, listing: Listing, age_seconds: float) -> None:
-        """Take what another process knew `age_seconds` ago, until the database answers; not over what it said itself."""
+        """Use a listing that another process stored `age_seconds` ago, until the database answers; ignored after that."""
         if self._listing is None:
             self._listing, self._read_at, self._failing = listing, monotonic() - age_seconds, True
 

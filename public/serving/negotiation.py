@@ -1,8 +1,8 @@
-"""What a request asks of a finished document: which encoding, and whether the client has it already."""
+"""Reads what a request accepts: which encoding, and whether the client has the document already."""
 
 from functools import lru_cache
 
-# Best first. Each of them is made once, when the document is rendered.
+# Best first. A document is compressed in each of them once, when it is rendered.
 ENCODINGS = ("br", "gzip")
 
 

@@ -1,4 +1,4 @@
-"""The query parameters of a public document: which count, and which are refused."""
+"""The query parameters of a public document: which are read, ignored or refused."""
 
 import re
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from django.http import QueryDict
 
 
 class Param(NamedTuple):
-    """One that a document knows, and the pattern that a value must match to count."""
+    """A parameter that a document reads, and the pattern that its value must match."""
 
     pattern: str
     wanted: str = ""
-    """What to say to other values, such as "a whole number"; empty: they are passed over."""
+    """What the value must be, such as "a whole number", for the error about another value; "" ignores other values."""
 
 
 def read_params(given: QueryDict, params: Mapping[str, Param]) -> dict[str, str | None]:
-    """The query parameters that a document knows; None for one that is absent or does not count.
+    """The query parameters that a document reads; None for one that is absent or ignored.
 
-    Raises BadRequest, with what would be right, for a value that must not be passed over.
+    Raises BadRequest, which says what would be right, for a wrong value that is not ignored.
     """
     values: dict[str, str | None] = {}
     for name, param in params.items():

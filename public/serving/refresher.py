@@ -1,10 +1,10 @@
-"""Renews a web process's finished answers after a change, outside of visitors' requests.
+"""Renews the finished answers of a web process after a change, outside of visitors' requests.
 
-A task in the server's event loop. Four times a second one thread reads the pages' generations. After a change, the task
-renders the documents that somebody reads again, the most recently used first. Visitors get the old ones meanwhile; an answer
-that is not renewed after half a second is dropped, and the next request for it renders it. So a change is seen within a second.
+It is a task in the server's event loop. Four times a second one thread reads the pages' generations. After a change, the task
+renders the documents in use again, the most recently used first. Visitors get the old answers meanwhile. An answer that is
+not renewed after half a second is dropped, and the next request renders it. So a change is visible within a second.
 
-While the database does not answer, all answers are kept, and say how old they are.
+While the database does not answer, all answers are kept and say how old they are.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from public.serving.replies import Answers
 
 READ_EVERY_SECONDS = host_index.CHECK_SECONDS
-OLD_SERVED_SECONDS = 0.5  # how long old answers are given while the new ones are rendered
+OLD_SERVED_SECONDS = 0.5  # how long old answers are served while new ones are rendered
 RETRY_SECONDS = 5.0  # after a document could not be rendered
 WARM_UP_SECONDS = 2.0
 CLOSE_SECONDS = 2.0
@@ -77,7 +77,7 @@ class Refresher:
         self._task = None
 
     def old_since(self, age: int | None) -> float | None:
-        """When, by the monotonic clock, an answer that is `age` seconds old was last known to be true."""
+        """The monotonic time when an answer that is `age` seconds old was last known to be current."""
         return None if age is None else monotonic() - age
 
     async def _run(self) -> None:
@@ -122,7 +122,7 @@ class Refresher:
             self.fast_path.editions.forget_page(page_id)
 
     async def _mark_age(self) -> None:
-        """Let every answer say how old it is while the database is down, and stop when it is back."""
+        """Set the age of all answers while the database is down, and remove it when the database answers again."""
         age = self.host_index.age()
         if age is None and not self._was_old:
             return
@@ -161,7 +161,7 @@ class Refresher:
                 return
 
     async def _renew(self, answers: "Answers", started: float) -> bool:
-        """False when nothing newer could be had, so that the old answer stays."""
+        """False when no newer answer could be made, so that the old one stays."""
         now = monotonic()
         if now > started + OLD_SERVED_SECONDS or now > answers.used_at + IDLE_SECONDS:
             self.fast_path.drop(answers)
@@ -174,7 +174,7 @@ class Refresher:
         return new.old_since is None
 
     async def warm_up(self) -> None:
-        """Have the front pages ready before the first visitor asks, if that is quickly done."""
+        """Load the front pages before the first request, for at most WARM_UP_SECONDS."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._warm_up(), WARM_UP_SECONDS)
 

@@ -1,9 +1,8 @@
-"""Renders each public document once per change and keeps it: snapshots, one rendering at a time, what to do when
-it fails.
+"""Renders each public document once for each change of its page, and keeps it in memory.
 
-A document is rendered again after the page's generation rose or its snapshot ran out (`changes_at`), by one
-thread while the others get the old one. When that fails, the old one is served with its age: for how many seconds
-nothing newer could be had.
+A document is rendered again when the page's generation has grown or its snapshot has expired (`changes_at`). One thread
+renders while the others get the old edition. When that fails, the old edition is served with its age: for how many seconds
+no newer one could be made.
 """
 
 import logging
@@ -25,7 +24,7 @@ from public.serving.stale_line import STALE_LINE_AFTER_SECONDS, add_stale_line, 
 from public.shapes import Snapshot
 from public.snapshot import build
 
-TURN_SECONDS = 10.0  # how long a request waits for others' renderings
+RENDER_WAIT_SECONDS = 10.0  # how long a request waits while another thread renders
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ class UnknownHostError(Http404):
 
 
 class BusyError(DatabaseError):
-    """The turn to render did not come."""
+    """Another thread has been rendering for RENDER_WAIT_SECONDS."""
 
 
 class Editions:
@@ -50,7 +49,7 @@ class Editions:
         self._choosing = threading.Lock()
 
     def is_ready(self) -> bool:
-        """Whether documents can be served: the database was read, however long ago, or its copy on disk."""
+        """Whether documents can be served, because the database or the copy on disk was read at some time."""
         try:
             self.host_index.listing()
         except DatabaseError:
@@ -58,7 +57,7 @@ class Editions:
         return True
 
     def is_empty(self) -> bool:
-        """Whether there is no page at all yet; False when nobody knows."""
+        """Whether there is no page yet; False when that is unknown."""
         try:
             return not self.host_index.listing().hosts
         except DatabaseError:
@@ -75,13 +74,13 @@ class Editions:
         """As load_snapshot, by the page's id."""
         if (snapshot := self._current_snapshot(page_id)) is not None:
             return snapshot
-        with self._turn():
+        with self._render_lock():
             return self._renew_snapshot(page_id)
 
     def fetch(self, host: str, name: Key, render: Callable[[Snapshot], Rendered]) -> tuple[Key, Edition]:
-        """The document called `name` of the page on `host`, with its key in the cache; `render` makes it when it must be made.
+        """The document `name` of the page on `host`, with its key in the cache; calls `render` if it must be rendered.
 
-        Raises UnknownHostError, Http404 from `render`, and any other error when there is no older one to serve.
+        Raises UnknownHostError, Http404 from `render`, and any other error if there is no older edition to serve.
         """
         page_id = self._page_for(host)
         key = (page_id, *name)
@@ -96,7 +95,7 @@ class Editions:
         return self._current_snapshot(page_id) is not None
 
     def version(self, page_id: int) -> Version | None:
-        """Of the page's newest snapshot here."""
+        """The version of the page's newest snapshot in this process."""
         snapshot = self._snapshots.get(page_id)
         return version_of(snapshot) if snapshot else None
 
@@ -117,7 +116,7 @@ class Editions:
         return snapshot is not None and edition.version == version_of(snapshot)
 
     def _current_snapshot(self, page_id: int) -> Snapshot | None:
-        """None when it must be built: the generation rose, or time has made it untrue."""
+        """The snapshot; None when it must be built, because the generation has grown or it has expired."""
         snapshot = self._snapshots.get(page_id)
         if snapshot is None or self.host_index.age() is not None:
             return snapshot
@@ -136,11 +135,11 @@ class Editions:
         return snapshot
 
     def _renew(self, page_id: int, key: Key, render: Callable[[Snapshot], Rendered], kept: Edition | None) -> Edition:
-        """One thread waits for its turn to render, whatever else is being rendered; the others get the old one."""
+        """Render the document. One thread at a time renders; the others get the old edition."""
         if kept is not None and not self._begin(key):
             return kept
         try:
-            with self._turn():
+            with self._render_lock():
                 return _with_age(self._render(page_id, key, render), self.host_index.age())
         except Http404:
             self.cache.drop(key)
@@ -163,10 +162,10 @@ class Editions:
             return True
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Raises BusyError when the turn does not come."""
-        if not self._rendering.acquire(timeout=TURN_SECONDS):
-            raise BusyError("whoever renders waits for a database that does not answer")
+    def _render_lock(self) -> Iterator[None]:
+        """Holds the lock under which snapshots are built and documents rendered. Raises BusyError."""
+        if not self._rendering.acquire(timeout=RENDER_WAIT_SECONDS):
+            raise BusyError("another thread renders and waits for a database that does not answer")
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""A finished document as HTTP answers: header block and body joined beforehand, for each encoding and for 304."""
+"""The HTTP answers of a finished document: headers and body joined in advance, for each encoding and for 304."""
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -20,7 +20,7 @@ def status_line(status: int) -> bytes:
 
 
 class HttpReply:
-    """One answer. `data` is the whole of it, as bytes for the wire, made anew when the Date header changes."""
+    """One answer. `data` is all of its bytes, joined again when the Date header changes."""
 
     __slots__ = ("_block", "answers", "body", "data", "headers", "stamp", "status")
 
@@ -83,7 +83,7 @@ class Answers:
         self._replies: dict[tuple[str, bool], HttpReply] = {}
 
     def choose(self, accept_encoding: bytes, if_none_match: bytes) -> HttpReply:
-        """The answer to a client that takes these encodings and has what these tags name."""
+        """The answer to a client with these headers."""
         self.touch()
         form = self.edition.choose(accept_encoding.decode("latin-1"), if_none_match.decode("latin-1"))
         if form not in self._replies:
@@ -95,7 +95,7 @@ class Answers:
         self._on_use()
 
     def with_stale_line(self, edition: Edition) -> "Answers":
-        """The same with another body, one that says how old it is (public/serving/stale_line.py)."""
+        """The same answers with another edition, which says how old it is (public/serving/stale_line.py)."""
         answers = Answers(
             edition,
             self.added_headers,
@@ -117,7 +117,7 @@ class Answers:
 
 
 def may_be_shared(headers: Headers) -> bool:
-    """Whether one answer may be given to everybody: the last guard before it is kept."""
+    """Whether one answer may be given to all visitors; checked before it is kept."""
     values = dict(headers)
     return (
         b"set-cookie" not in values
@@ -127,8 +127,8 @@ def may_be_shared(headers: Headers) -> bool:
 
 
 class RequestCache:
-    """The answer to each request that was found ordinary, by its whole head and by the lines of it that decide
-    (public/serving/head.py). Bounded, whatever is sent; emptied when an answer is replaced."""
+    """The answers to ordinary requests, by the whole head and by its deciding lines (public/serving/head.py). Bounded in
+    size; emptied when an answer is replaced."""
 
     HEADS, LINES = 2_048, 2_048
     LONGEST_HEAD, LONGEST_LINES = 1_000, 500

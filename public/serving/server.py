@@ -1,8 +1,8 @@
 """uvicorn's HTTP protocol with a shortcut: `uvicorn --http public.serving.server:Protocol statuspage.asgi:application`.
 
-A plain GET for a finished document is answered from the bytes that public/serving/fast_path.py keeps, without parsing it again,
-an ASGI scope or a task. The shortcut is taken only when the received bytes are exactly one ordinary request
-(public/serving/head.py) and the connection is between requests; whatever else goes to uvicorn unchanged.
+A plain GET for a finished document is answered from the bytes that public/serving/fast_path.py keeps, without uvicorn's
+parser, an ASGI scope or a task. The shortcut is taken only when the received bytes are exactly one ordinary request
+(public/serving/head.py) and the connection is between requests; everything else goes to uvicorn unchanged.
 
 This relies on internals of uvicorn (`cycle`, `scope`, `pipeline`, `flow`): its version is pinned, and
 tests/public/test_server.py compares the two ways byte for byte.
@@ -37,9 +37,9 @@ class Protocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        # uvicorn looks for handlers of the log, and Django's logging has some by the time a connection is made.
+        # uvicorn checks whether the access log has handlers, and Django's logging has added some by now.
         self.access_log = config.access_log and self.access_log
-        # Behind another ASGI layer, with an access log or with a limit of connections, each request must go their way.
+        # With another ASGI layer, an access log or a limit of connections, each request must pass through uvicorn.
         plain = not self.access_log and self.limit_concurrency is None and not self.root_path
         self.fast_path = self.app if isinstance(self.app, FastPath) and plain else None
         self.over_tls = False
@@ -48,9 +48,9 @@ class Protocol(HttpToolsProtocol):
         self.swept: tuple[int, int, int] | None = None
         self._heads: dict[bytes, HttpReply] = {}
         self._head_bytes: int | None = None
-        """Received of a head that is not complete; None between heads."""
+        """Bytes received of an incomplete head; None between heads."""
         self._header_bytes = 0
-        """Of the names and values of that head's headers."""
+        """Bytes of the names and values of its headers."""
         self._refusal = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -117,7 +117,7 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
     def _find(self, data: bytes) -> HttpReply | None:
-        """The answer to a head not met before; None unless it plainly asks for a finished document."""
+        """The answer to a head that is not in the cache; None unless it is an ordinary request for a finished document."""
         lines = find_deciding_lines(data)
         if lines is None or self.fast_path is None:
             return None
@@ -136,7 +136,7 @@ class Protocol(HttpToolsProtocol):
         return None if answers is None else answers.choose(head.accept_encoding, head.if_none_match)
 
     def _is_between_requests(self) -> bool:
-        """Whether uvicorn's parser has seen whole requests only, and all of them are answered."""
+        """Whether uvicorn's parser has only seen complete requests, and all of them are answered."""
         scope: HTTPScope | None = self.scope
         if scope is None:
             return True  # it has seen nothing yet
@@ -165,8 +165,7 @@ def _start_sweep(protocol: Protocol) -> None:
 
 
 def _sweep(loop: asyncio.AbstractEventLoop, state: ServerState, seconds: float) -> None:
-    """Close connections on which nothing was asked, and abort those that took nothing of their answer, since the last
-    sweep."""
+    """Close connections without a request since the last sweep, and abort those that have read nothing of their answer."""
     for connection in list(state.connections):
         if isinstance(connection, Protocol):
             _close_if_idle(connection)

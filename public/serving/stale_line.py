@@ -24,7 +24,8 @@ TIME = '<time datetime="{}">{}</time>'
 
 @lru_cache(maxsize=64)
 def add_stale_line(edition: Edition, as_of: datetime) -> Edition:
-    """`edition` saying that nothing newer than `as_of` (aware UTC) is known; itself when it is no whole page."""
+    """`edition` with a line that says that it may be out of date since `as_of` (aware UTC); unchanged if it is not a whole
+    page."""
     body = edition.bodies["identity"]
     if MARK not in body:
         return edition
@@ -36,7 +37,7 @@ def add_stale_line(edition: Edition, as_of: datetime) -> Edition:
 
 
 def describe_age(as_of: datetime) -> str:
-    """In the active language."""
+    """The line in the active language, as HTML."""
     iso = f"{as_of:%Y-%m-%dT%H:%M:%SZ}"
     words = day_and_time(day_text(as_of.date(), with_year=True), f"{clock_text(as_of)} UTC")
     sentence = gettext("This page could not be refreshed since %(time)s. What it shows may be out of date.")
@@ -44,5 +45,5 @@ def describe_age(as_of: datetime) -> str:
 
 
 def minute_before(age_seconds: int) -> datetime:
-    """When something that is `age_seconds` old was true, cut to the minute."""
+    """The time `age_seconds` ago, cut to the minute."""
     return (datetime.now(UTC) - timedelta(seconds=age_seconds)).replace(second=0, microsecond=0)

@@ -33,7 +33,7 @@ def test_the_gate_opens_when_all_has_arrived(page, wires: Wires):
         try:
             wait_until(lambda: Probe.objects.count() == 8, what="the heartbeat")
             for destination in (WEBHOOK, MAIL):
-                arrivals.record(destination, Probe.objects.values_list("code", flat=True))
+                arrivals.record_arrivals(destination, Probe.objects.values_list("code", flat=True))
         finally:
             connection.close()
 

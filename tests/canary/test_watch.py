@@ -42,7 +42,7 @@ def beat(*, arriving: int = 4) -> None:
     assert heartbeat
     for destination, count in ((MAIL, arriving), (WEBHOOK, 4)):
         codes = heartbeat.probes.filter(destination=destination).values_list("code", flat=True)
-        arrivals.record(destination, list(codes)[:count])
+        arrivals.record_arrivals(destination, list(codes)[:count])
     past(10, heartbeat)
 
 

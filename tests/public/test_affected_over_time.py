@@ -55,7 +55,7 @@ def told(page: Page, incident: Incident) -> dict[str, list[tuple[str, int, int |
     assert found
     minute = lambda when: int((when - BEGAN).total_seconds() // 60) if when else None  # noqa: E731
     return {
-        each.name: [(part.status, minute(part.start), minute(part.end)) for part in each.stretches]
+        each.name: [(part.status, minute(part.start), minute(part.end)) for part in each.periods]
         for each in list_affected(found)
     }  # type: ignore[misc]
 
@@ -66,7 +66,7 @@ CASES: dict[str, tuple[list[Step], dict[str, list[tuple[str, int, int | None]]]]
          (20, Phase.MONITORING, {"Chat": SLOW}), (30, Phase.RESOLVED, {})],
         {"Chat": [("partial_outage", 0, 5), ("major_outage", 5, 20), ("degraded_performance", 20, 30)]},
     ),
-    "said again is one stretch": (
+    "said again is one period": (
         [(0, Phase.INVESTIGATING, {"Chat": DOWN}), (5, Phase.IDENTIFIED, {"Chat": DOWN}), (9, Phase.IDENTIFIED, {})],
         {"Chat": [("major_outage", 0, None)]},
     ),

@@ -38,7 +38,10 @@ def test_the_log_tells_of_a_database_that_went_and_of_no_other(
                 fresh.read()
     fresh.read()
     served = "serving the last edition" if known else "nothing to serve yet"
-    assert caplog.messages == [f"database down, {served}: OperationalError", "database back"]
+    assert caplog.messages == [
+        f"the database does not answer, {served}: OperationalError",
+        "the database answers again",
+    ]
 
 
 def test_without_the_database_the_last_edition_is_served_and_says_how_old_it_is(

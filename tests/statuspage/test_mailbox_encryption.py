@@ -131,7 +131,7 @@ def test_both_who_read_a_mailbox_say_whose_certificate_it_is_that_they_do_not_tr
     inbox = Inbox(server.url(scheme=server.tls))
 
     assert read_mailbox(20) == {}
-    inbox.look()
+    inbox.run_round()
     expected = "could not be read: 127.0.0.1: the certificate is not trusted"
     assert caplog.text.count(expected) == 2
     assert "the certificate is not trusted" in inbox.trouble
@@ -139,5 +139,5 @@ def test_both_who_read_a_mailbox_say_whose_certificate_it_is_that_they_do_not_tr
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     server.put(b"Subject: not a report\r\n\r\n")
     assert read_mailbox(20) == {"left": 1}
-    inbox.look()
+    inbox.run_round()
     assert inbox.is_sure
