@@ -38,7 +38,7 @@ class Uptime:
 
 
 @dataclass(frozen=True)
-class Window:
+class UptimeWindow:
     """The days looked at, in one time zone, the last of them the one that `now` is in; whole seconds since 1970.
 
     A day on which clocks change has 23 or 25 hours.
@@ -68,13 +68,13 @@ def build_uptime(components: Sequence[Component], *, days: int, now: datetime, z
     today = now.astimezone(zone).date()
     dates = [today - timedelta(days=back) for back in reversed(range(days))]
     midnights = [_midnight(day, zone) for day in (*dates, today + timedelta(days=1))]
-    window = Window(dates, midnights, now=floor(now.timestamp()))
+    window = UptimeWindow(dates, midnights, now=floor(now.timestamp()))
     quiet = window.quiet_days()
     spans = _load_spans(components, window, now)
     return {component.pk: _uptime_of(component, spans[component.pk], window, quiet, zone) for component in components}
 
 
-def _load_spans(components: Sequence[Component], window: Window, now: datetime) -> dict[int, list[StatusSpan]]:
+def _load_spans(components: Sequence[Component], window: UptimeWindow, now: datetime) -> dict[int, list[StatusSpan]]:
     start = datetime.fromtimestamp(window.start, UTC)
     touching = StatusSpan.objects.filter(Q(ended_at=None) | Q(ended_at__gt=start), started_at__lte=now)
     spans: dict[int, list[StatusSpan]] = defaultdict(list)
@@ -84,7 +84,7 @@ def _load_spans(components: Sequence[Component], window: Window, now: datetime) 
 
 
 def _uptime_of(
-    component: Component, spans: list[StatusSpan], window: Window, quiet: list[DayUptime], zone: ZoneInfo
+    component: Component, spans: list[StatusSpan], window: UptimeWindow, quiet: list[DayUptime], zone: ZoneInfo
 ) -> Uptime:
     born = _born(component, spans, window, zone)
     by_day = _seconds_by_day(spans, born, window)
@@ -102,14 +102,14 @@ def _uptime_of(
     return Uptime(_whole_ratio(found, born, window), found)
 
 
-def _born(component: Component, spans: list[StatusSpan], window: Window, zone: ZoneInfo) -> int:
+def _born(component: Component, spans: list[StatusSpan], window: UptimeWindow, zone: ZoneInfo) -> int:
     """When counting starts: at the start date, else where the known history starts."""
     if component.start_date:
         return _midnight(component.start_date, zone)
     return floor(spans[0].started_at.timestamp()) if spans else window.now + 1
 
 
-def _seconds_by_day(spans: Iterable[StatusSpan], born: int, window: Window) -> dict[int, dict[Status, int]]:
+def _seconds_by_day(spans: Iterable[StatusSpan], born: int, window: UptimeWindow) -> dict[int, dict[Status, int]]:
     """By number of the day: seconds in each status worse than operational. A day that trouble only touched,
     for less than a second, is there with 0."""
     by_day: dict[int, dict[Status, int]] = defaultdict(lambda: defaultdict(int))
@@ -123,7 +123,7 @@ def _seconds_by_day(spans: Iterable[StatusSpan], born: int, window: Window) -> d
     return by_day
 
 
-def _split_by_day(window: Window, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _split_by_day(window: UptimeWindow, start: int, end: int) -> Iterator[tuple[int, int]]:
     """(number of the day, seconds in it) from `start` to `end`, both within the window."""
     if end < start:
         return
@@ -134,7 +134,7 @@ def _split_by_day(window: Window, start: int, end: int) -> Iterator[tuple[int, i
         yield number, finish - begin
 
 
-def _whole_ratio(days: list[DayUptime], born: int, window: Window) -> float | None:
+def _whole_ratio(days: list[DayUptime], born: int, window: UptimeWindow) -> float | None:
     if born > window.now:
         return None
     totals: dict[Status, int] = defaultdict(int)

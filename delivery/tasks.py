@@ -11,7 +11,7 @@ from delivery.ledger.sender import drain
 from delivery.ledger.single_sender import single_sender
 from delivery.mail.bounces import events
 from delivery.mail.bounces.reading import read_mailbox
-from delivery.mail.files import MailFolder
+from delivery.mail.mail_folder import MailFolder
 
 # Well below CELERY_TASK_SOFT_TIME_LIMIT; a task that has more to do starts its successor.
 BUDGET_SECONDS = 30.0

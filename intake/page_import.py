@@ -27,7 +27,7 @@ IMPORTED_PATHS = (
 LIMIT_BYTES = 20 * 1024 * 1024
 TIMEOUT_SECONDS = 30
 
-Document = tuple[str, bytes]
+NamedDocument = tuple[str, bytes]
 """Its name or address, and what it holds."""
 
 
@@ -77,7 +77,7 @@ def is_address(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-def read_page(address: str, *, timeout: float, limit_bytes: int = LIMIT_BYTES) -> tuple[list[Document], list[str]]:
+def read_page(address: str, *, timeout: float, limit_bytes: int = LIMIT_BYTES) -> tuple[list[NamedDocument], list[str]]:
     """The documents of the page at `address` that could be read, and why others could not. `timeout`: seconds for each."""
     documents, failures = [], []
     for name in list_documents(address):
@@ -91,7 +91,7 @@ def read_page(address: str, *, timeout: float, limit_bytes: int = LIMIT_BYTES) -
 
 
 def store_documents(
-    documents: Sequence[Document], address: str | None, zone: str | None, *, actor: str = ACTOR
+    documents: Sequence[NamedDocument], address: str | None, zone: str | None, *, actor: str = ACTOR
 ) -> Iterator[StoredDocument | tuple[str, str]]:
     """Stores one at a time; (name, reason) for one of which nothing was stored.
 
@@ -106,7 +106,7 @@ def store_documents(
             yield StoredDocument(name, page, report.counts, report.remarks)
 
 
-def import_into(page: Page, documents: Sequence[Document], *, actor: str, preview: bool = False) -> ImportResult:
+def import_into(page: Page, documents: Sequence[NamedDocument], *, actor: str, preview: bool = False) -> ImportResult:
     """All documents into one page, in one transaction; a `preview` stores nothing and tells what would be."""
     result = ImportResult()
     with transaction.atomic():
@@ -123,7 +123,7 @@ def describe_failure(name: str, reason: str) -> str:
     return f"{name}: {reason} Nothing of it was imported."
 
 
-def order(documents: Sequence[Document]) -> list[Document]:
+def order(documents: Sequence[NamedDocument]) -> list[NamedDocument]:
     """Those with groups first, for what belongs to them; feeds last: they do not tell the page's id."""
     return sorted(documents, key=lambda document: (is_feed(document[1]), not has_groups(document[1])))
 

@@ -16,10 +16,10 @@ from subscribers.addresses import normalise_address
 from subscribers.models import Subscriber
 from subscribers.subscribing import check_incident_code
 
-Scope = tuple[str, Any]
+ScopeChoice = tuple[str, Any]
 """A value and its label, which is translated when it is shown."""
 EVERYTHING, CHOSEN, INCIDENT = "everything", "chosen", "incident"
-SCOPES: tuple[Scope, ...] = ((EVERYTHING, _("Everything")), (CHOSEN, _("Only what I choose")))
+SCOPES: tuple[ScopeChoice, ...] = ((EVERYTHING, _("Everything")), (CHOSEN, _("Only what I choose")))
 
 
 def group_components(page: Page) -> list[tuple[str, list[Component]]]:
@@ -28,7 +28,7 @@ def group_components(page: Page) -> list[tuple[str, list[Component]]]:
     return [(group.name if group else "", list(members)) for group, members in groupby(rows, attrgetter("group"))]
 
 
-def scope_field(*scopes: Scope) -> forms.ChoiceField:
+def scope_field(*scopes: ScopeChoice) -> forms.ChoiceField:
     """A choice between `scopes`, of which the first is chosen at first."""
     missing = _("Choose what you want to hear about.")
     return forms.ChoiceField(choices=scopes, initial=scopes[0][0], error_messages={"required": missing})

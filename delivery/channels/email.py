@@ -27,8 +27,8 @@ from core.plain_text import plain_paragraphs
 from core.smtp_url import SmtpUrl
 from delivery.contract import Channel, DeliveryError, Recipient, SecretField, SendResult
 from delivery.mail import message_ids
-from delivery.mail.files import MailFolder
 from delivery.mail.letters import write_letter
+from delivery.mail.mail_folder import MailFolder
 from delivery.mail.mime import PrebuiltMail, SlotNames, prebuild
 from delivery.mail.smtp.outgoing_mail import OutgoingMail
 from delivery.mail.smtp.relay import Relay

@@ -36,7 +36,7 @@ from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.loader import render_to_string
 
-from public.serving.addresses import name_document
+from public.serving.document_addresses import name_document
 from public.serving.document_bytes import POLLED, Edition, Key, Rendered
 from public.serving.errors import json_error, wants_json
 from public.serving.params import Param, read_params

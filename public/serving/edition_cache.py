@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 
 from public.serving.document_bytes import Edition, Key
-from public.serving.replies import Answers
+from public.serving.http_replies import Answers
 
 CACHE_BYTES = 16 * 1024 * 1024
 CACHE_DOCUMENTS = 2_000

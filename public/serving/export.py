@@ -33,7 +33,7 @@ STATIC_CACHE = "public, max-age=31536000, immutable"
 STATIC_REFERENCE = re.compile(r"""["'(](/static/[^"'()?#\s]+)""".replace("/static/", re.escape(settings.STATIC_URL)))
 TEXTS = ("text/html", "text/css", "text/javascript")
 
-Progress = Callable[[int, int], None]
+ReportProgress = Callable[[int, int], None]
 """Called after each document with the number of documents that are done and of all."""
 
 
@@ -59,7 +59,7 @@ class ExportReport:
     """When the page next changes because of time alone, so that it must be exported again."""
 
 
-def export_page(page: Page, target: ExportTarget, progress: Progress | None = None) -> ExportReport:
+def export_page(page: Page, target: ExportTarget, progress: ReportProgress | None = None) -> ExportReport:
     """Raises ExportError; django.db.Error."""
     snapshot = build(page)
     paths = list(list_all(page, snapshot.built_at.astimezone(page.zone).date()))

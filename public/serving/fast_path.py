@@ -18,14 +18,14 @@ from django.http import HttpRequest, HttpResponse
 
 from core.bodies import Receive, Scope, Send, limit_bodies
 from core.sub_path import add_sub_path, remove_sub_path
-from public.serving.addresses import Target, find_document, find_published
 from public.serving.asgi_requests import UntilTheEnd, get_response, read_headers
 from public.serving.disk import DiskCopy, DiskCopyWriter
+from public.serving.document_addresses import Target, find_document, find_published
 from public.serving.document_bytes import Edition, Key
 from public.serving.edition import DocumentResponse
+from public.serving.http_replies import Answers, HttpReply, RequestCache, encode_headers, may_be_shared
 from public.serving.refresher import Refresher
 from public.serving.render_cache import Editions, editions
-from public.serving.replies import Answers, HttpReply, RequestCache, encode_headers, may_be_shared
 from public.serving.stale_line import STALE_LINE_AFTER_SECONDS
 
 LOAD_SECONDS = 10.0

@@ -20,13 +20,13 @@ from django.db import connection
 
 from public.serving import host_index
 from public.serving.host_index import Listing
-from public.serving.replies import HttpReply
+from public.serving.http_replies import HttpReply
 from public.serving.stale_line import STALE_LINE_AFTER_SECONDS, add_stale_line, minute_before
 
 if TYPE_CHECKING:
     from public.serving.disk import DiskCopyWriter
     from public.serving.fast_path import FastPath
-    from public.serving.replies import Answers
+    from public.serving.http_replies import Answers
 
 READ_EVERY_SECONDS = host_index.CHECK_SECONDS
 OLD_SERVED_SECONDS = 0.5  # how long old answers are served while new ones are rendered

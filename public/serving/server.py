@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 
 from public.serving.fast_path import FastPath
 from public.serving.head import find_deciding_lines, read_head
-from public.serving.replies import HttpReply
+from public.serving.http_replies import HttpReply
 
 # A browser sends some 20 headers and 2 kB; cookies and a proxy's own headers make it 10 kB at worst.
 HEAD_BYTES = 32 * 1024

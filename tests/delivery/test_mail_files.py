@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytest_django import Settings
 
-from delivery.mail.files import MailFolder
+from delivery.mail.mail_folder import MailFolder
 from delivery.tasks import prune_mail_files
 
 

@@ -14,13 +14,13 @@ from pytest_django import Settings
 from components.models import Component
 from pages.models import Page
 from public.serving import fast_path as fast_path_module
-from public.serving import head, render_cache, replies
-from public.serving.addresses import Target, find_published
+from public.serving import head, http_replies, render_cache
+from public.serving.document_addresses import Target, find_published
 from public.serving.document_bytes import Edition
 from public.serving.edition_cache import CACHE_DOCUMENTS
 from public.serving.fast_path import FastPath
 from public.serving.head import DecidingLines, find_deciding_lines, read_head
-from public.serving.replies import RequestCache, may_be_shared
+from public.serving.http_replies import RequestCache, may_be_shared
 from tests.public.conftest import ACME
 
 
@@ -188,7 +188,7 @@ def test_a_hundred_thousand_heads_take_no_memory() -> None:
     memory = RequestCache()
     edition = Edition((1, ""), 200, {"Content-Type": "text/html"}, {"identity": b"x"}, "tag", 0.0)
     target = Target((1, ""), secure=False, path="/", query="")
-    answers = replies.Answers(
+    answers = http_replies.Answers(
         edition, [], target=target, host=ACME, old_since=None, has_stale_line=False, on_use=lambda: None
     )
     for number in range(100_000):

@@ -35,7 +35,7 @@ from delivery.models import Notice
 from incidents.models import Incident, Kind, Phase, Post
 from pages.models import Page
 from public.documents.programs import FRAME_TITLE
-from public.serving.addresses import find_document, find_published
+from public.serving.document_addresses import find_document, find_published
 from public.serving.document_list import list_all, list_fixed
 from public.serving.stale_line import describe_age
 from statuspage.environment import Environment

@@ -13,7 +13,7 @@ from incidents.models import Incident, Post
 from incidents.phases import Phase
 from pages.models import Page
 from public.search import MOST_KEPT
-from public.serving.addresses import find_document
+from public.serving.document_addresses import find_document
 from public.serving.edition import editions
 
 if TYPE_CHECKING:

@@ -140,4 +140,4 @@ def test_both_who_read_a_mailbox_say_whose_certificate_it_is_that_they_do_not_tr
     server.put(b"Subject: not a report\r\n\r\n")
     assert read_mailbox(20) == {"left": 1}
     inbox.run_round()
-    assert inbox.is_sure
+    assert inbox.is_healthy

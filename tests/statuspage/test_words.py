@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,22 @@ ROOMS = (
 PLAIN = {
     r"planned (work|maintenance)": "maintenance",
     r"\blanes?\b": "queue",
+    # Pictures of a thing, which say less than its name in the field.
+    r"\b(door)?bells?\b": "wake a worker",
+    r"\bpatien(ce|tly)\b": "timeout, grace period, or retry",
+    r"\b(shelf|shelves|keeper|inventory)\b": "cache, or the name of what is kept",
+    r"\b(unheard|un-?told)\b": "not expanded, or not sent",
+    r"\bhangs? up\b": "close the connection",
+    r"\bcalled off\b": "cancelled",
+    r"\bherds?\b": "many at once",
 }
+IS_TYPE = re.compile(r"[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*")
 # Django finds these by their names.
 GIVEN_NAMES = {"Command", "Meta", "Options"}
+# A class inside a model names the choices of its column; it is read as Delivery.State or Subscriber.State.
+CHOICES = {"State", "Outcome"}
+# The same in every app: a Django view.
+SHARED_ALIASES = {"View"}
 
 
 def sources() -> list[Path]:
@@ -39,10 +53,37 @@ def test_no_other_word_for_the_same_thing(word: str, instead: str) -> None:
     assert not found, f"say “{instead}”"
 
 
-def test_no_class_name_stands_for_two_things() -> None:
+def names_of_types(tree: ast.Module) -> Iterator[str]:
+    """Classes, also inside classes, and aliases of types such as `Key = tuple[str, int]`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, (ast.Subscript, ast.BinOp)):
+            yield from (each.id for each in node.targets if isinstance(each, ast.Name) and IS_TYPE.fullmatch(each.id))
+
+
+def test_no_name_of_a_type_stands_for_two_things() -> None:
     where: dict[str, list[str]] = defaultdict(list)
     for path in sources():
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and node.name not in GIVEN_NAMES:
-                where[node.name].append(str(path.relative_to(ROOT)))
+        for name in names_of_types(ast.parse(path.read_text())):
+            if name not in GIVEN_NAMES | CHOICES | SHARED_ALIASES:
+                where[name].append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in where.items() if len(paths) > 1} == {}
+
+
+# Each of them has one subject that several apps or rooms have a part of, such as the models of an app.
+SHARED_MODULES = {
+    "__init__", "admin", "apps", "checks", "models", "tasks", "urls", "views",  # Django's
+    "canary", "components", "page", "people", "subscribers", "look",  # staff's screens of them, and the documents
+    "demo", "export", "reconcile", "up",  # commands and what they call
+    "effects", "forgetting", "health", "letters", "metrics", "notices", "overview", "pauses", "posting", "receipts",
+}  # fmt: skip
+
+
+def test_no_module_name_stands_for_two_subjects() -> None:
+    where: dict[str, list[str]] = defaultdict(list)
+    for path in sources():
+        where[path.stem].append(str(path.relative_to(ROOT)))
+    shared = {name for name, paths in where.items() if len(paths) > 1}
+    assert shared <= SHARED_MODULES, "give the new module a name that says its own subject"

@@ -45,7 +45,7 @@ class SmtpResult(NamedTuple):
     """The code of the reply that decided it; 0 when no reply did."""
 
 
-class Step(Enum):
+class SmtpStep(Enum):
     RSET = auto()
     MAIL = auto()
     RCPT = auto()
@@ -63,7 +63,7 @@ class Conversation:
 
     def __init__(self) -> None:
         self.over = ""
-        self._expected: deque[tuple[Step, OutgoingMail]] = deque()
+        self._expected: deque[tuple[SmtpStep, OutgoingMail]] = deque()
         self._opened: OutgoingMail | None = None  # its body may follow
         self._refused: OutgoingMail | None = None  # refused at MAIL or RCPT, before the answer to its DATA
         self._sender_refused = False
@@ -90,20 +90,20 @@ class Conversation:
         if following:
             if self._owes_reset:
                 self._owes_reset = False
-                self._expected.append((Step.RSET, following))
+                self._expected.append((SmtpStep.RSET, following))
                 envelope = b"RSET\r\n"
             envelope += following.envelope()
-            self._expected += ((Step.MAIL, following), (Step.RCPT, following), (Step.DATA, following))
+            self._expected += ((SmtpStep.MAIL, following), (SmtpStep.RCPT, following), (SmtpStep.DATA, following))
         return body + envelope
 
     def _write_body(self) -> bytes:
         if opened := self._opened:
             self._opened = None
-            self._expected.append((Step.BODY, opened))
+            self._expected.append((SmtpStep.BODY, opened))
             return opened.data
         if emptied := self._emptied:
             self._emptied = None
-            self._expected.append((Step.EMPTY_BODY, emptied))
+            self._expected.append((SmtpStep.EMPTY_BODY, emptied))
             return b".\r\n"
         return b""
 
@@ -113,7 +113,7 @@ class Conversation:
         Returns the body's result, as `take()` would. Returns None for any other data, without taking anything.
         """
         expected = self._expected
-        if len(expected) != 4 or expected[0][0] is not Step.BODY or not ALL_ACCEPTED.fullmatch(data):
+        if len(expected) != 4 or expected[0][0] is not SmtpStep.BODY or not ALL_ACCEPTED.fullmatch(data):
             return None
         sent, self._opened = expected[0][1], expected[3][1]
         expected.clear()
@@ -128,15 +128,15 @@ class Conversation:
         if reply.is_closing:
             return self._take_closing(step, message, reply)
         match step:
-            case Step.MAIL:
+            case SmtpStep.MAIL:
                 return self._take_mail(message, reply)
-            case Step.RCPT:
+            case SmtpStep.RCPT:
                 return self._take_rcpt(message, reply)
-            case Step.DATA:
+            case SmtpStep.DATA:
                 return self._take_data(message, reply)
-            case Step.BODY:
+            case SmtpStep.BODY:
                 return self._take_body(message, reply)
-            case Step.RSET if not reply.is_positive:
+            case SmtpStep.RSET if not reply.is_positive:
                 self._give_up(step, reply)
         return None  # the answer to an empty body does not matter: its message was refused before
 
@@ -151,17 +151,17 @@ class Conversation:
         if self._opened:
             yield not_sent(self._opened, reason)
         for step, message in self._expected:
-            if step is Step.BODY and body_left:
+            if step is SmtpStep.BODY and body_left:
                 yield SmtpResult(message, ResultKind.UNCLEAR, DeliveryError(reason, ambiguous=True))
-            elif step in (Step.BODY, Step.DATA) and message is not self._refused:
+            elif step in (SmtpStep.BODY, SmtpStep.DATA) and message is not self._refused:
                 yield not_sent(message, reason)
         self._opened = None
         self._expected.clear()
 
-    def _take_closing(self, step: Step, message: OutgoingMail, reply: Reply) -> SmtpResult | None:
+    def _take_closing(self, step: SmtpStep, message: OutgoingMail, reply: Reply) -> SmtpResult | None:
         """421 may answer any command. In answer to a body it means that the body was not accepted."""
         self.over = f"the SMTP server ends the connection: {reply.say()}"
-        if step in (Step.DATA, Step.BODY) and message is not self._refused:
+        if step in (SmtpStep.DATA, SmtpStep.BODY) and message is not self._refused:
             return not_sent(message, self.over, reply.code)
         return None
 
@@ -169,7 +169,7 @@ class Conversation:
         if reply.is_positive:
             return None
         if not reply.is_refusal:
-            self._give_up(Step.MAIL, reply)
+            self._give_up(SmtpStep.MAIL, reply)
             return None
         self._refused, self._sender_refused = message, True
         return SmtpResult(message, ResultKind.REFUSED, meaning.sender_refusal(reply), reply.code)
@@ -178,7 +178,7 @@ class Conversation:
         if message is self._refused or reply.is_positive:
             return None
         if not reply.is_refusal:
-            self._give_up(Step.RCPT, reply)
+            self._give_up(SmtpStep.RCPT, reply)
             return None
         self._refused, self._sender_refused = message, False
         return SmtpResult(message, ResultKind.REFUSED, meaning.refusal(reply, message.address), reply.code)
@@ -189,7 +189,7 @@ class Conversation:
             self._open_body(message, was_refused=was_refused)
             return None
         if not reply.is_refusal:
-            self._give_up(Step.DATA, reply)
+            self._give_up(SmtpStep.DATA, reply)
             return None if was_refused else not_sent(message, self.over, reply.code)
         self._owes_reset = True
         if was_refused:
@@ -211,10 +211,10 @@ class Conversation:
             return SmtpResult(message, ResultKind.SENT, code=reply.code)
         if reply.is_refusal:
             return SmtpResult(message, ResultKind.REFUSED, meaning.refusal(reply, message.address), reply.code)
-        self._give_up(Step.BODY, reply)
+        self._give_up(SmtpStep.BODY, reply)
         return SmtpResult(message, ResultKind.UNCLEAR, DeliveryError(self.over, ambiguous=True), reply.code)
 
-    def _give_up(self, step: Step, reply: Reply) -> None:
+    def _give_up(self, step: SmtpStep, reply: Reply) -> None:
         """End the connection after an answer that does not fit its command: later ones could be matched wrongly."""
         self.over = f"the SMTP server answers {step.name} with {reply.say()}"
 

@@ -15,8 +15,8 @@ from core.fetch import FetchError, fetch
 from intake.page_import import (
     LIMIT_BYTES,
     TIMEOUT_SECONDS,
-    Document,
     ImportResult,
+    NamedDocument,
     StoredDocument,
     describe_failure,
     is_address,
@@ -77,7 +77,7 @@ class Command(BaseCommand):
         if outcome.losses or outcome.failures:
             raise CommandError(f"{describe_losses(outcome)} The rest is stored.", returncode=SOMETHING_LEFT_OUT)
 
-    def _read_all(self, names: list[str], outcome: ImportResult) -> list[Document]:
+    def _read_all(self, names: list[str], outcome: ImportResult) -> list[NamedDocument]:
         documents = []
         for name in names:
             try:
@@ -103,7 +103,7 @@ class Command(BaseCommand):
         outcome.failures.append(reason)
 
     def _import_all(
-        self, documents: list[Document], address: str | None, zone: str | None, outcome: ImportResult
+        self, documents: list[NamedDocument], address: str | None, zone: str | None, outcome: ImportResult
     ) -> None:
         ordered = order(documents)
         for number, document in enumerate(ordered, start=1):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from time import monotonic
 
-from public.serving.addresses import Target
+from public.serving.document_addresses import Target
 from public.serving.document_bytes import Edition
 from public.serving.head import DecidingLines
 
