@@ -20,8 +20,6 @@ REFUSALS = frozenset({"ValidationError", "add_error"})
 FLASHES = frozenset({"debug", "info", "success", "warning", "error", "add_message"})
 """Functions of `django.contrib.messages`."""
 CHOICES = ("TextChoices", "IntegerChoices")
-NAMES = frozenset({"Mastodon", "PagerDuty", "Slack", "X"})
-"""The same in every language."""
 PROGRAMS = ("public/subscribe_api.py",)
 """Answers programs, in English."""
 
@@ -38,7 +36,13 @@ def read_unmarked_code(source: str) -> list[tuple[int, str]]:
     nodes = list(ast.walk(ast.parse(source)))
     found = {words for node in nodes for value in _list_said(node) for words in _list_sentences(value, at_least=2)}
     found |= {words for node in nodes for value in _list_shown(node) for words in _list_sentences(value, at_least=1)}
-    return sorted(found)
+    names = {node.name for node in nodes if isinstance(node, ast.ClassDef) and _is_channel(node)}
+    return sorted((line, words) for line, words in found if words not in names)
+
+
+def _is_channel(node: ast.ClassDef) -> bool:
+    """A channel whose label is the name of its class is named after a product, whose name is the same in every language."""
+    return any(ast.unparse(base) == "Channel" for base in node.bases)
 
 
 def _list_said(node: ast.AST) -> Iterator[ast.expr]:
@@ -84,7 +88,7 @@ def _list_sentences(value: ast.expr, *, at_least: int) -> Iterator[tuple[int, st
     """Literal sentences of so many words; those inside another call are that call's matter: `gettext` marks what it is
     given."""
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
-        if len(value.value.split()) >= at_least and value.value not in NAMES:
+        if len(value.value.split()) >= at_least:
             yield value.lineno, value.value
     elif isinstance(value, ast.JoinedStr):
         words = "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in value.values)
