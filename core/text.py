@@ -7,6 +7,7 @@ database. So forms and commands call `clean_text()`, and the model fields call i
 import secrets
 import string
 import unicodedata
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +18,9 @@ CODE_ALPHABET = string.ascii_lowercase + string.digits
 CODE_LENGTH = 12
 TITLE_LIMIT = 255
 BODY_LIMIT = 25_000
+# Combining marks in a row: no language has more (UAX #15), and putting them in order takes time that grows with their
+# square: a megabyte of them would hold a process for hours.
+MOST_MARKS = 30
 
 # Bidirectional controls change the order of the text around them, on pages and in mail subjects.
 BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
@@ -37,7 +41,7 @@ def clean_text(value: str, *, limit: int = BODY_LIMIT, multiline: bool = True) -
     """
     for separator in LINE_SEPARATORS:
         value = value.replace(separator, "\n")
-    value = "".join(character for character in value if _is_allowed(character))
+    value = "".join(_without_long_runs_of_marks(filter(_is_allowed, value)))
     value = unicodedata.normalize("NFC", value)
     value = value.strip() if multiline else " ".join(value.split())
     if all(unicodedata.category(character)[0] in "CZ" for character in value):
@@ -49,6 +53,17 @@ def clean_text(value: str, *, limit: int = BODY_LIMIT, multiline: bool = True) -
             code="too_long",
         )
     return value
+
+
+def _without_long_runs_of_marks(characters: Iterable[str]) -> Iterator[str]:
+    """Counted as they are when taken apart, so that putting them together again leaves no more."""
+    marks = 0
+    for character in characters:
+        parts = len(unicodedata.normalize("NFD", character))
+        is_mark = unicodedata.combining(character) > 0
+        marks = marks + parts if is_mark else parts - 1
+        if marks <= MOST_MARKS or not is_mark:
+            yield character
 
 
 def _is_allowed(character: str) -> bool:

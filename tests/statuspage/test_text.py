@@ -8,7 +8,7 @@ from feedgen.feed import FeedGenerator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.text import BodyField, TitleField, clean_text, new_code
+from core.text import MOST_MARKS, BodyField, TitleField, clean_text, new_code
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,25 @@ def test_too_long_text_is_refused_with_both_lengths() -> None:
 
 def test_length_is_counted_after_cleaning() -> None:
     assert clean_text("\x00" * 50 + "x" * 10, limit=10) == "x" * 10
+
+
+MARKS = "\u0301\u0323\u0308\u0344\u0f73"  # of several classes; the last two are taken apart by NFC
+
+
+@pytest.mark.parametrize("base", ["a", "\u1ee5", "\u01d6", "\uac01"])
+def test_a_million_marks_on_one_letter_are_cut(base: str) -> None:
+    """Ordering them would take hours."""
+    cleaned = clean_text(base + MARKS[:2] * 500_000 + "b", limit=100)
+    assert cleaned.endswith("b")
+    assert clean_text(cleaned) == cleaned
+
+
+@given(st.text(st.sampled_from(MARKS + "a\u01d6\uac01\u202e"), max_size=200))
+def test_marks_are_cut_once(text: str) -> None:
+    once = clean_text(text)
+    assert clean_text(once) == once
+    if len(text) < MOST_MARKS / 2:
+        assert once == unicodedata.normalize("NFC", text.replace("\u202e", ""))
 
 
 @given(st.text())
