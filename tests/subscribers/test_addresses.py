@@ -54,7 +54,7 @@ REFUSED = [
     "a@" + "b" * 64 + ".com",
     "a" * 60 + "@" + "b." * 127 + "com",
     "a" * 320 + "@example.com",
-    "a@b" + "\u0301\u0323" * 500_000 + ".com",  # ordering these marks would take hours
+    pytest.param("a@b" + "\u0301\u0323" * 500_000 + ".com", id="marks that would take hours to be put in order"),
 ]
 
 
