@@ -214,7 +214,7 @@ def test_mail_has_no_server_to_go_through(settings: Settings):
         send_alarm(account, notice(account))
 
 
-def test_each_address_is_told_by_itself(settings: Settings):
+def test_each_alarm_address_is_an_account_of_its_own(settings: Settings):
     with bad_server({"RCPT": ["550 5.1.1 unknown"]}) as server:
         settings.ALARM_EMAILS = ["gone@acme.example", "oncall@acme.example", "oncall@acme.example"]
         settings.ALARM_EMAIL_URL = f"smtp://{server.host}:{server.port}"

@@ -49,7 +49,7 @@ def test_what_does_not_is_named_with_a_hint(number: str, settings: Settings):
     assert all(each.hint for each in check_canary())
 
 
-def test_a_dead_mans_switch_alone_is_somebody_to_tell(settings: Settings):
+def test_a_dead_mans_switch_alone_needs_no_account_for_alarms(settings: Settings):
     assert found(settings, WELL | {"ALARM_PAGERDUTY_KEY": "", "ALARM_DEADMAN_URL": "https://hc.example.com/x"}) == []
 
 

@@ -181,7 +181,7 @@ def test_a_relay_that_refuses_a_heartbeat_pauses_mail_for_everybody(
     assert list(Pause.objects.values_list("key", flat=True)) == ["email"]
 
 
-def test_what_nobody_sends_is_called_off_and_what_is_done_with_goes(
+def test_heartbeats_that_wait_too_long_are_cancelled_and_old_ones_deleted(
     page: Page, wires: Wires, deliver: Callable[[], None]
 ):
     heartbeats.publish()

@@ -67,7 +67,7 @@ def said(wires: Wires) -> list[str]:
     return [each.json["text"] for each in wires.slack.requests]
 
 
-def test_all_is_well_and_the_dead_mans_switch_hears_it(watch: Watch, wires: Wires):
+def test_the_dead_mans_switch_is_called_when_nothing_is_wrong(watch: Watch, wires: Wires):
     beat()
 
     assert watch.run_round()
@@ -75,7 +75,7 @@ def test_all_is_well_and_the_dead_mans_switch_hears_it(watch: Watch, wires: Wire
     assert said(wires) == []
 
 
-def test_who_has_not_read_the_documents_yet_does_not_say_that_all_is_well(page: Page, wires: Wires):
+def test_the_dead_mans_switch_is_not_called_before_documents_were_read(page: Page, wires: Wires):
     watch = Watch()
     assert not watch.run_round()
 
@@ -100,7 +100,7 @@ def test_one_lost_mail_raises_one_alarm_with_where_to_look(watch: Watch, wires: 
     assert wires.deadman.requests == [], "it must not hear that all is well"
 
 
-def test_what_no_worker_sends_is_said_to_wait(watch: Watch, wires: Wires):
+def test_the_alarm_says_that_messages_wait_when_no_worker_sends_them(watch: Watch, wires: Wires):
     beat(arriving=0)
 
     watch.run_round()
@@ -108,7 +108,7 @@ def test_what_no_worker_sends_is_said_to_wait(watch: Watch, wires: Wires):
     assert "4 wait for a worker" in said(wires)[0]
 
 
-def test_mail_that_goes_to_files_is_said_to(watch: Watch, wires: Wires, settings, tmp_path, deliver):
+def test_the_alarm_says_that_mail_goes_to_files(watch: Watch, wires: Wires, settings, tmp_path, deliver):
     settings.MAIL_DIR = tmp_path
     beat(arriving=0)
     deliver()
@@ -276,7 +276,9 @@ def test_a_watcher_that_dies_while_telling_is_replaced(watch: Watch, wires: Wire
     assert len(said(wires)) == 1
 
 
-def test_a_lost_database_is_told_once_and_so_is_its_return(watch: Watch, wires: Wires, monkeypatch: pytest.MonkeyPatch):
+def test_a_lost_database_raises_one_alarm_and_clears_it_once(
+    watch: Watch, wires: Wires, monkeypatch: pytest.MonkeyPatch
+):
     def gone(*args: Any) -> Any:
         raise OperationalError("gone")
 
@@ -298,7 +300,7 @@ def test_a_lost_database_is_told_once_and_so_is_its_return(watch: Watch, wires: 
     assert "All clear" in said(wires)[1]
 
 
-def test_a_mistake_in_the_looking_ends_nothing_and_pings_nobody(
+def test_a_bug_in_a_round_does_not_end_the_watch_and_does_not_ping(
     watch: Watch, wires: Wires, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(watching, "check_ledger", lambda since: 1 / 0)

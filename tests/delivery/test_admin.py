@@ -225,7 +225,7 @@ def test_only_who_administers_sees_and_finds_addresses(
 
 
 @pytest.mark.parametrize("right", ["publish", ""])
-def test_who_may_not_administer_repairs_nothing(
+def test_staff_without_the_right_cannot_repair_receipts(
     right: str, client: Client, notice: Notice, add_subscribers: AddSubscribers, x_account: Account
 ):
     from django.contrib.auth.models import Permission

@@ -99,7 +99,7 @@ def test_a_mailbox_is_believed_only_with_a_signed_id(delivery: Delivery):
     assert not BounceEvent.objects.exists()
 
 
-def test_who_got_a_mail_cannot_have_another_address_suppressed(delivery: Delivery, add_subscribers: AddSubscribers):
+def test_a_recipient_cannot_get_another_address_suppressed(delivery: Delivery, add_subscribers: AddSubscribers):
     add_subscribers(1)
 
     assert not returned(delivery, address="person0002@example.com", source=MAILBOX)
@@ -109,7 +109,7 @@ def test_who_got_a_mail_cannot_have_another_address_suppressed(delivery: Deliver
     assert delivery.bounced_at is None
 
 
-def test_a_provider_is_believed_about_subscribers_and_nobody_else(person: Subscriber):
+def test_a_report_of_a_provider_counts_only_for_a_subscriber(person: Subscriber):
     assert note(
         source="ses", event_id="1", kind=EventKind.HARD, address="Person0001@Example.com", message_id="<their@id>"
     )
@@ -147,9 +147,7 @@ def test_leaving_at_the_provider_is_leaving_here(delivery: Delivery, person: Sub
     assert (outcomes(), reasons()) == (["unsubscribed"], [])
 
 
-def test_the_receipt_tells_of_what_came_back_before_and_after_its_counts_are_kept(
-    notice: Notice, add_subscribers: AddSubscribers
-):
+def test_the_receipt_counts_bounces_before_and_after_pruning(notice: Notice, add_subscribers: AddSubscribers):
     add_subscribers(3)
     mailed(notice)
     first, second, _ = notice.deliveries.order_by("pk")

@@ -21,7 +21,7 @@ SMTP = {"EMAIL_HOST": "relay.example"}
         ("imap://a:b@127.0.0.1/INBOX", SMTP, []),
     ],
 )
-def test_a_bounce_mailbox_that_is_of_no_use_or_unsafe_is_told(
+def test_a_useless_or_unencrypted_bounce_mailbox_gives_a_warning(
     settings: Settings, url: str | None, smtp: dict[str, str], found: list[str]
 ):
     settings.PRODUCTION, settings.SMTP = True, smtp

@@ -35,7 +35,7 @@ def succeed(minutes: float = 0) -> None:
         MailboxReading.objects.note_success()
 
 
-def test_a_refused_sign_in_stands_on_the_overview_until_the_mailbox_is_read(
+def test_the_overview_shows_a_refused_sign_in_until_the_mailbox_is_read(
     bounce_mailbox: ImapServer, settings: Settings, admin_client: Client
 ) -> None:
     settings.BOUNCE_MAILBOX = MailboxUrl.parse(bounce_mailbox.url(password="wrong-password"))
@@ -64,13 +64,13 @@ def test_since_when_is_the_first_failure_after_the_last_success(bounce_mailbox: 
 
 
 @time_machine.travel(NINE + timedelta(days=2), tick=False)
-def test_what_began_on_another_day_is_told_with_its_date(bounce_mailbox: ImapServer) -> None:
+def test_a_failure_since_another_day_is_shown_with_its_date(bounce_mailbox: ImapServer) -> None:
     fail()
     (sentence,) = warnings()
     assert "since 1 December, 09:12 UTC" in sentence
 
 
-def test_a_mailbox_that_nobody_reads_is_told_after_ten_minutes(bounce_mailbox: ImapServer) -> None:
+def test_a_mailbox_that_no_process_reads_gives_a_warning_after_ten_minutes(bounce_mailbox: ImapServer) -> None:
     succeed()
     with time_machine.travel(NINE + timedelta(minutes=9), tick=False):
         assert warnings() == []

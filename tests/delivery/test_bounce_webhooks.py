@@ -133,7 +133,7 @@ def test_the_providers_that_repeat_our_message_id_name_the_delivery(
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_an_address_that_is_nobodys_here_stays_unknown(delivery: Delivery, provider: str) -> None:
+def test_an_address_without_a_subscriber_stays_unknown(delivery: Delivery, provider: str) -> None:
     for kind in ("hard", "complaint"):
         assert post(provider, PROVIDERS[provider](kind, STRANGER, "<someone-elses@acme.example>")) == 200
     assert suppressed() == {}
@@ -212,13 +212,13 @@ ODD = {"event": [], "event-data": {"event": {}}, "type": {}, "events": [None], "
 @pytest.mark.usefixtures("_all_keys")
 @pytest.mark.parametrize("provider", KNOWN)
 @pytest.mark.parametrize("content", [{}, [], [[]], "x", {"Type": 1}, ODD, [ODD], [{"msys": ODD}], {"events": 1}])
-def test_a_shape_that_nobody_expects_is_never_our_fault(db: None, provider: str, content: object) -> None:
+def test_an_unexpected_shape_never_answers_500(db: None, provider: str, content: object) -> None:
     assert post(provider, as_json(content)) in (200, 400, 401)
 
 
 @pytest.mark.parametrize("to", ["\x00@example.com", "\ud800@example.com", "a@b@c", "", "x" * 5000, None, 7, [ADDRESS]])
 @pytest.mark.parametrize("provider", ["sendgrid", "mailjet", "brevo"])
-def test_a_recipient_that_is_no_address_is_nobody(delivery: Delivery, provider: str, to: Any) -> None:
+def test_an_invalid_recipient_changes_nothing(delivery: Delivery, provider: str, to: Any) -> None:
     for kind in ("hard", "complaint", "unsubscribe"):
         assert post(provider, PROVIDERS[provider](kind, to, "\x00\ud800")) == 200
     assert suppressed() == {}
@@ -244,7 +244,7 @@ def test_only_posts_are_taken(db: None) -> None:
     assert post("nosuch", as_json({})) == 404
 
 
-def test_amazon_is_not_answered_but_a_person_is_told(
+def test_amazons_question_is_logged_and_not_answered(
     db: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import boto3

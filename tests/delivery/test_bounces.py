@@ -99,9 +99,7 @@ def test_an_address_that_is_gone_is_suppressed(
     assert bounce_mailbox.subjects() == []
 
 
-def test_what_is_delayed_or_about_somebody_behind_the_address_changes_nothing(
-    bounce_mailbox: ImapServer, delivery: Delivery
-):
+def test_a_delay_or_a_report_about_a_list_member_changes_nothing(bounce_mailbox: ImapServer, delivery: Delivery):
     bounce_mailbox.put(bounce(signed(delivery), action="delayed"))
     bounce_mailbox.put(bounce(signed(delivery), to="member@list.example"))
 
@@ -131,7 +129,7 @@ def test_a_forged_report_and_other_mail_stay_and_come_once(bounce_mailbox: ImapS
 
 
 @pytest.mark.django_db
-def test_a_mailbox_that_is_away_costs_a_line_in_the_log(settings: Settings, caplog: pytest.LogCaptureFixture):
+def test_an_unreachable_mailbox_is_logged(settings: Settings, caplog: pytest.LogCaptureFixture):
     settings.BOUNCE_MAILBOX = MailboxUrl.parse("imap://jane:hunter2@127.0.0.1:1/INBOX")
 
     assert read_mailbox(20) == {}

@@ -85,7 +85,7 @@ def test_silence_ends_in_a_time_out_and_is_ambiguous(kind: str, rigs, notice: No
     assert (row.state, row.ambiguous) == (State.PENDING, True)
 
 
-def test_refused_credentials_pause_and_burn_no_attempt(kind: str, rigs, notice: Notice):
+def test_refused_credentials_pause_and_do_not_count_an_attempt(kind: str, rigs, notice: Notice):
     with rigs[kind](NO_ACCESS):
         row = deliver(kind, notice)
 

@@ -99,7 +99,7 @@ def test_a_sent_row_keeps_when_it_was_sent(expanded: Notice):
     assert_ledger_balances(expanded)
 
 
-def test_a_worker_that_was_away_too_long_changes_nothing(expanded: Notice):
+def test_a_worker_that_returns_after_its_lease_changes_nothing(expanded: Notice):
     late = taken()
     expanded.deliveries.update(lease_until=PAST)
     assert release_expired() == 4
@@ -178,7 +178,7 @@ def test_the_lease_is_as_long_as_the_setting_says(expanded: Notice, settings: Se
     assert renewed - first > timedelta(seconds=50)
 
 
-def test_who_left_after_the_fan_out_is_not_written_to(expanded: Notice):
+def test_a_subscriber_who_left_after_fan_out_gets_no_mail(expanded: Notice):
     left, bounced, deleted, _ = Subscriber.objects.order_by("pk")
     left.unsubscribe(timezone.now())
     Suppression.objects.create(
@@ -231,15 +231,13 @@ def test_after_an_hour_without_a_server_people_hear_the_latest_only(
     assert_ledger_balances(first)
 
 
-def test_a_late_update_without_a_successor_is_still_told(expanded: Notice):
+def test_a_late_update_without_a_newer_one_is_still_sent(expanded: Notice):
     expanded.deliveries.update(queued_at=timezone.now() - timedelta(hours=2))
 
     assert len(addresses(claim("email", 10))) == 4
 
 
-def test_a_late_update_is_told_when_nobody_will_hear_the_newer_one(
-    make_notice: MakeNotice, add_subscribers: AddSubscribers
-):
+def test_a_late_update_is_sent_when_the_newer_one_is_not(make_notice: MakeNotice, add_subscribers: AddSubscribers):
     add_subscribers(1)
     first, failed, cancelled = (make_notice() for _ in range(3))
     for each in (first, failed, cancelled):

@@ -27,7 +27,7 @@ def deliver() -> str:
     return out.getvalue()
 
 
-def test_it_tells_everybody_without_any_broker(notice: Notice, add_subscribers: AddSubscribers, mail_dir: Path):
+def test_it_sends_everything_without_a_broker(notice: Notice, add_subscribers: AddSubscribers, mail_dir: Path):
     add_subscribers(3)
 
     assert deliver() == "E-mail: 3 sent\n"

@@ -90,7 +90,7 @@ def test_senders_hear_of_the_first_rows_at_once_and_in_the_end_of_all(
     assert woken == [("email", count) for count in heard_of]
 
 
-def test_only_those_who_chose_a_component_or_everything_are_told(
+def test_only_followers_of_a_component_or_of_everything_get_a_delivery(
     page: Page, make_notice: MakeNotice, add_subscribers: AddSubscribers
 ):
     chat, search = (Component.objects.create(page=page, name=name) for name in ("Chat", "Search"))
@@ -108,7 +108,9 @@ def test_only_those_who_chose_a_component_or_everything_are_told(
     assert told == {everything.pk, of_chat.pk, of_this.pk}
 
 
-def test_an_address_with_two_subscriptions_is_told_once(notice: Notice, page: Page, add_subscribers: AddSubscribers):
+def test_an_address_with_two_subscriptions_gets_one_delivery(
+    notice: Notice, page: Page, add_subscribers: AddSubscribers
+):
     add_subscribers(1)
     twice = {"page": page, "state": "active", "address": "person0001@example.com"}
     Subscriber.objects.create(**twice, incident_code="incident0001")
@@ -120,7 +122,7 @@ def test_an_address_with_two_subscriptions_is_told_once(notice: Notice, page: Pa
     assert_ledger_balances(notice)
 
 
-def test_who_stops_following_an_incident_in_mid_fan_out_is_told_once(
+def test_unfollowing_an_incident_during_fan_out_gives_one_delivery(
     notice: Notice, page: Page, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(outbox, "CHUNK", 1)
@@ -137,7 +139,7 @@ def test_who_stops_following_an_incident_in_mid_fan_out_is_told_once(
     assert_ledger_balances(notice)
 
 
-def test_nobody_of_another_page_is_told(notice: Notice, add_subscribers: AddSubscribers):
+def test_subscribers_of_another_page_get_nothing(notice: Notice, add_subscribers: AddSubscribers):
     other = Page.objects.create(name="Other", url="https://status.other.example")
     add_subscribers(1, page=other)
     Account.objects.create(page=other, channel="x", name="@other")
@@ -157,7 +159,7 @@ def test_accounts_come_before_subscribers(notice: Notice, x_account: Account, ad
     assert_ledger_balances(notice)
 
 
-def test_an_account_without_credentials_is_on_record_as_not_told(notice: Notice, page: Page):
+def test_an_account_without_credentials_gets_a_suppressed_delivery(notice: Notice, page: Page):
     account = Account.objects.create(page=page, channel="x", name="@acmestatus")
     Account.objects.create(page=page, channel="x", name="@off", enabled=False)
 
@@ -170,7 +172,7 @@ def test_an_account_without_credentials_is_on_record_as_not_told(notice: Notice,
     assert_ledger_balances(notice)
 
 
-def test_a_cancelled_notice_tells_nobody_else(notice: Notice, add_subscribers: AddSubscribers):
+def test_a_cancelled_notice_is_sent_to_no_further_recipient(notice: Notice, add_subscribers: AddSubscribers):
     add_subscribers(3)
     outbox.expand(notice.pk)
     notice.deliveries.filter(address="person0001@example.com").update(state=Delivery.State.SENT, sent_at=timezone.now())
@@ -184,7 +186,7 @@ def test_a_cancelled_notice_tells_nobody_else(notice: Notice, add_subscribers: A
     assert_ledger_balances(notice)
 
 
-def test_a_notice_cancelled_before_its_fan_out_tells_nobody(notice: Notice, add_subscribers: AddSubscribers):
+def test_a_notice_cancelled_before_fan_out_has_no_deliveries(notice: Notice, add_subscribers: AddSubscribers):
     add_subscribers(3)
     outbox.cancel(notice)
 

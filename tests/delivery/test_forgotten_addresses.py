@@ -27,7 +27,7 @@ def test_a_forgotten_address_leaves_the_ledger_and_the_counts_stay(page, make_no
     assert_ledger_balances(second)
 
 
-def test_who_left_long_ago_leaves_the_ledger_too(page, make_notice) -> None:
+def test_the_ledger_erases_addresses_of_those_who_left_long_ago(page, make_notice) -> None:
     ann = page.subscribers.create(address="ann@example.com", state="active")
     notice = make_notice()
     outbox.expand(notice.pk)

@@ -65,7 +65,7 @@ def test_an_update_goes_to_everybody_but_the_canary(
     assert outbox.count_audience(notice.page, [], notice.thread) == {"email": 2, "x": 1}
 
 
-def test_staff_see_no_heartbeat_among_what_was_told(make_notice: MakeNotice, admin_client):
+def test_the_overview_lists_no_heartbeats(make_notice: MakeNotice, admin_client):
     make_notice(audience="canary", title="A heartbeat")
     shown = make_notice()
 

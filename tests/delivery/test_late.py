@@ -30,7 +30,7 @@ def backlog(notice: Notice, add_subscribers: AddSubscribers) -> Notice:
     return notice
 
 
-def test_what_nobody_takes_up_is_late(backlog: Notice):
+def test_deliveries_that_no_worker_takes_are_late(backlog: Notice):
     assert late_warnings() == [LATE_WARNING]
 
 

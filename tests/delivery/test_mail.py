@@ -135,7 +135,7 @@ def test_a_repeat_replaces_the_file_and_keeps_the_message_id(
     assert not [path for path in mail_dir.iterdir() if path.suffix != ".eml"]
 
 
-def test_the_receipt_is_told_where_mail_went(settings: Settings, mail_dir: Path):
+def test_the_receipt_says_where_mail_went(settings: Settings, mail_dir: Path):
     assert Email.where() == "Written to files, which reach nobody: no mail server is set up (EMAIL_URL)."
     assert str(mail_dir) not in Email.where(), "no path of the server on a screen"
 

@@ -140,9 +140,7 @@ def test_an_update_posted_meanwhile_is_sent_after_what_is_under_way(
         assert_ledger_balances(each)
 
 
-def test_out_of_time_what_was_not_asked_is_given_back(
-    notice: Notice, webhook_account: Account, monkeypatch: pytest.MonkeyPatch
-):
+def test_rows_not_sent_in_time_are_released(notice: Notice, webhook_account: Account, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Webhook, "batch_size", 5)
     monkeypatch.setattr(Webhook, "concurrency", 2)
     clock = iter(range(10_000))

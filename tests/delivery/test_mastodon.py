@@ -147,7 +147,7 @@ def test_a_servers_limits_are_asked_for_once(make_notice: MakeNotice, account: A
     assert [sent.path for sent in server.requests].count("/api/v2/instance") == 1
 
 
-def test_names_in_staffs_words_call_nobody(make_notice: MakeNotice, account: Account, server: FakeMastodon):
+def test_names_in_a_text_by_staff_notify_nobody(make_notice: MakeNotice, account: Account, server: FakeMastodon):
     deliver(make_notice(title="Thanks to @ann", body_html="<p>and @bob@example.social</p>"))
 
     (post,) = server.posts.values()

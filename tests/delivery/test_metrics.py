@@ -271,7 +271,7 @@ def test_a_short_token_is_refused_in_production(settings: Settings):
 # One reading at a time
 
 
-def test_a_database_that_does_not_answer_is_said_in_a_sentence(client: Client, monkeypatch: pytest.MonkeyPatch):
+def test_a_database_that_does_not_answer_gives_a_sentence(client: Client, monkeypatch: pytest.MonkeyPatch):
     asked = []
 
     def fail() -> list[Metric]:

@@ -74,7 +74,7 @@ def test_a_channel_that_has_had_its_share_stops_when_its_time_is_up(
     assert set(notice.deliveries.values_list("state", "attempts")) == {("sent", 1), ("pending", 0)}
 
 
-def test_a_slow_domain_waits_alone_each_in_a_second_of_its_own(
+def test_a_slow_domain_delays_no_other_and_its_rows_are_spread_over_seconds(
     notice: Notice, add_subscribers: AddSubscribers, settings: Settings, mail_dir: object
 ):
     settings.EMAIL_DOMAIN_RATES = {SLOW: 10}

@@ -118,7 +118,7 @@ def test_staff_see_why_a_channel_or_an_account_is_paused(
     }
 
 
-def test_a_notice_that_nobody_has_taken_up_says_so(notice: Notice):
+def test_a_notice_that_no_worker_expands_says_so(notice: Notice):
     assert build_receipt(notice).notes == []
 
     notice.created_at = timezone.now() - timedelta(seconds=6)
@@ -135,7 +135,7 @@ def test_it_says_when_mail_goes_to_files(notice: Notice, add_subscribers: AddSub
     assert email_row(notice).where == "Written to files, which reach nobody: no mail server is set up (EMAIL_URL)."
 
 
-def test_nobody_to_tell_is_finished(notice: Notice):
+def test_a_notice_without_recipients_is_finished(notice: Notice):
     outbox.expand(notice.pk)
     notice.refresh_from_db()
 

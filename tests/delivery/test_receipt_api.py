@@ -103,7 +103,7 @@ def test_a_receipt_has_every_number_also_after_pruning(client: Client, told: Not
     }
 
 
-def test_a_code_of_nobody_is_not_found(client: Client, db: None):
+def test_an_unknown_code_is_not_found(client: Client, db: None):
     assert ask(client, "/api/notices/abcdefghijkl/receipt.json") == {"error": "No notice has this code."}
 
 

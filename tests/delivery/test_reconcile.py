@@ -67,7 +67,7 @@ def test_a_receipt_that_is_right_is_noted_as_such(told: Notice):
     ],
     ids=["sent missing", "waiting missing", "moved", "reason", "marks", "bounced", "tried", "a tally", "all tallies"],
 )
-def test_what_differs_is_found_told_and_repaired(told: Notice, falsify, size: int, caplog: pytest.LogCaptureFixture):
+def test_a_difference_is_found_shown_and_repaired(told: Notice, falsify, size: int, caplog: pytest.LogCaptureFixture):
     falsify(told.deliveries)
 
     assert not check(told.pk)
@@ -103,7 +103,7 @@ def test_each_is_compared_once_a_day_and_pruned_ones_never(told: Notice, make_no
     assert reconcile(60) == (1, False)
 
 
-def test_who_runs_out_of_time_says_so_and_another_goes_on(told: Notice, monkeypatch: pytest.MonkeyPatch):
+def test_a_run_that_is_out_of_time_says_so_and_the_next_goes_on(told: Notice, monkeypatch: pytest.MonkeyPatch):
     woken: list[str] = []
     monkeypatch.setattr("delivery.tasks.wake_worker", woken.append)
     monkeypatch.setattr("delivery.tasks.TIDY_SECONDS", 0.0)

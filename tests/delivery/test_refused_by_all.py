@@ -54,7 +54,9 @@ def test_a_relay_that_refuses_everybody_pauses_mail(
     assert_ledger_balances(notice)
 
 
-def test_a_few_who_are_refused_stop_nobody(notice: Notice, add_subscribers: AddSubscribers, settings: Settings):
+def test_a_few_refused_recipients_do_not_pause_the_channel(
+    notice: Notice, add_subscribers: AddSubscribers, settings: Settings
+):
     add_subscribers(200)
     outbox.expand(notice.pk)
 
@@ -71,7 +73,9 @@ def test_a_few_who_are_refused_stop_nobody(notice: Notice, add_subscribers: AddS
 
 
 @pytest.mark.parametrize("share", [1, 5])
-def test_greylisting_stops_nobody(share: int, notice: Notice, add_subscribers: AddSubscribers, settings: Settings):
+def test_greylisting_does_not_pause_the_channel(
+    share: int, notice: Notice, add_subscribers: AddSubscribers, settings: Settings
+):
     """A host that puts off whom it has not met: all of them, or all but each fifth."""
     add_subscribers(200)
     outbox.expand(notice.pk)

@@ -153,7 +153,7 @@ def test_an_old_notice_becomes_its_counts(notice: Notice, add_subscribers: AddSu
     assert Notice.objects.get().emptied_at
 
 
-def test_a_pruned_notice_tells_nobody_again(notice: Notice, add_subscribers: AddSubscribers):
+def test_deliveries_of_a_pruned_notice_cannot_be_retried(notice: Notice, add_subscribers: AddSubscribers):
     add_subscribers(5)
     finish(notice, age=LONG_AGO)
     retention.mark_pruned(notice.pk)  # and no row is deleted yet

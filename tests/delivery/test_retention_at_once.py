@@ -87,7 +87,7 @@ def assert_whole(notice: Notice, expected: int) -> None:
     assert (told.expected, told.sent + told.suppressed + told.failed + told.pending) == (expected, expected)
 
 
-def test_pruning_is_in_nobodys_way(
+def test_pruning_does_not_block_other_work(
     make_notice: MakeNotice, add_subscribers: AddSubscribers, monkeypatch: pytest.MonkeyPatch
 ):
     """Two pruners and two senders, people who are forgotten, and a reader that must never miss anybody."""

@@ -49,7 +49,7 @@ def test_what_may_have_arrived_never_ends_as_failed_for_lack_of_attempts() -> No
     assert verdict.state == State.UNKNOWN
 
 
-def test_when_nobody_can_be_reached_the_attempt_does_not_count() -> None:
+def test_an_attempt_of_a_paused_channel_does_not_count() -> None:
     verdict = judge(Channel, DeliveryError("535", pause=True), Channel.max_attempts, was_ambiguous=False)
 
     assert (verdict.state, verdict.counts, verdict.wait_seconds) == (State.PENDING, False, 0.0)

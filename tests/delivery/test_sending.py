@@ -96,7 +96,7 @@ def test_a_mistake_in_one_of_several_at_once_leaves_the_others_outcomes(
     assert len(scripted.sent) == 8
 
 
-def test_out_of_time_a_sender_gives_back_what_it_has_not_tried(
+def test_a_sender_out_of_time_releases_untried_rows(
     scripted: type[Scripted], ten: Notice, monkeypatch: pytest.MonkeyPatch
 ):
     clock = iter(range(1000))

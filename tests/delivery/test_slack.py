@@ -38,7 +38,7 @@ def test_how_bad_it_is_can_be_seen_at_once(make_notice: MakeNotice, fields: dict
     assert compose(make_notice(**fields)).startswith(f"{sign} *")
 
 
-def test_a_long_message_is_cut_and_nobody_is_called(make_notice: MakeNotice) -> None:
+def test_a_long_message_is_cut_and_mentions_nobody(make_notice: MakeNotice) -> None:
     text = compose(make_notice(title="<!channel>", body_html=render_markdown("<!here> " + "word " * 4_000)))
 
     assert len(text) < BODY_LIMIT + 500

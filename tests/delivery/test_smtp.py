@@ -118,7 +118,7 @@ def test_an_answer_about_one_recipient_decides_about_that_one(
 
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "dot"])
-def test_421_costs_nobody_anything(step: str, four: Notice, settings: Settings, servers: ExitStack):
+def test_a_421_does_not_lose_a_message(step: str, four: Notice, settings: Settings, servers: ExitStack):
     server = servers.enter_context(bad_server({step: ["421 too many messages on this connection"]}))
     use(settings, server)
 
@@ -139,7 +139,7 @@ def test_a_connection_lost_before_the_message_is_replaced(
     assert sorted(server.recipients) == [f"person000{n}@example.com" for n in (1, 2, 3, 4)]
 
 
-def test_a_server_that_only_ever_says_421_pauses_the_channel_and_burns_no_attempt(
+def test_a_server_that_always_answers_421_pauses_the_channel_and_counts_no_attempt(
     four: Notice, settings: Settings, servers: ExitStack
 ):
     server = servers.enter_context(bad_server({"MAIL": ["421 closing"]}, forever=True))
@@ -205,7 +205,7 @@ def test_a_server_that_never_answers_the_message_is_ambiguous_after_the_time_out
     ],
     ids=str,
 )
-def test_when_nobody_can_be_reached_the_channel_pauses_and_no_attempt_is_burned(
+def test_an_unreachable_server_pauses_the_channel_and_counts_no_attempt(
     script: dict[str, list[str]], reason: str, four: Notice, settings: Settings, servers: ExitStack
 ):
     server: BadServer = servers.enter_context(bad_server(script, forever=True))

@@ -121,7 +121,7 @@ def test_a_body_whose_end_never_left_was_not_taken():
     assert kinds(conversation.end("gone", body - 1)) == [(1, ResultKind.NOT_SENT), (2, ResultKind.NOT_SENT)]
 
 
-def test_an_answer_that_nobody_asked_for_ends_the_conversation():
+def test_a_reply_to_no_command_ends_the_conversation():
     conversation = Conversation()
     conversation.write(message(1))
     feed(conversation, OK, OK, GO, OK)

@@ -284,7 +284,7 @@ def test_a_caller_that_leaves_in_the_middle_sends_no_half_message():
     assert server.times(first.address) == 1
 
 
-def test_a_mistake_while_a_mail_is_made_ends_what_was_under_way():
+def test_an_error_while_a_mail_is_built_closes_the_busy_connections():
     def broken() -> Iterator[OutgoingMail]:
         yield message(PEOPLE[0])
         yield message(PEOPLE[1])

@@ -115,7 +115,7 @@ def test_claiming_and_giving_back_tally_nothing(six: Notice):
     assert_ledger_balances(six)
 
 
-def test_rows_of_a_lost_worker_are_tallied_as_what_becomes_of_them(six: Notice):
+def test_rows_of_a_lost_worker_are_tallied_under_their_new_state(six: Notice):
     Delivery.objects.filter(address__startswith="person0001").update(attempts=Email.max_attempts - 1)
     # Of rows that are due alike any five might be claimed; the one meant here must be among them.
     Delivery.objects.filter(address__startswith="person0005").update(
@@ -145,7 +145,7 @@ def test_what_is_rolled_back_is_not_tallied(six: Notice):
     assert_ledger_balances(six)
 
 
-def test_cancelling_takes_back_what_was_told_of_those_who_waited(six: Notice):
+def test_cancelling_removes_the_tallies_of_waiting_rows(six: Notice):
     turn(None, LATER, SILENCE)
 
     assert outbox.cancel(six) == 5

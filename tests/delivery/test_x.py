@@ -53,7 +53,7 @@ def test_a_signed_post_arrives_and_its_id_is_kept(x: FakeX, notice: Notice):
     assert notice.link in x.posts[0]["text"]
 
 
-def test_a_wrong_secret_pauses_the_account_and_burns_no_attempt(x: FakeX, x_account: Account, notice: Notice):
+def test_a_wrong_secret_pauses_the_account_and_counts_no_attempt(x: FakeX, x_account: Account, notice: Notice):
     x_account.credentials = x_account.credentials | {"access_token_secret": "wrong"}
     x_account.save()
 

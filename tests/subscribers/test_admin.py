@@ -47,7 +47,7 @@ def act(staff: Client, action: str, subscriber: Subscriber) -> int:
     return staff.post(LIST, {"action": action, "_selected_action": [subscriber.pk]}).status_code
 
 
-def test_staff_let_somebody_go_and_it_is_written_down_without_the_address(
+def test_staff_unsubscribe_and_delete_somebody_and_the_audit_log_has_no_address(
     staff: Client, subscriber: Subscriber
 ) -> None:
     assert act(staff, "unsubscribe", subscriber) == 302

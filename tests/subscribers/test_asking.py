@@ -35,7 +35,7 @@ def test_a_new_address_becomes_a_pending_subscriber_and_a_queued_mail(page: Page
     assert waiting() == ["ann@example.com"]
 
 
-def test_the_bell_rings_after_commit(
+def test_the_worker_is_woken_after_commit(
     page: Page, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     rung: list[str] = []

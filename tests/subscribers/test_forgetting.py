@@ -42,7 +42,7 @@ def test_pruning_runs_as_a_task_and_by_hand(page: Page, capsys: pytest.CaptureFi
     assert "pending: 1, left: 0, confirmations: 0" in capsys.readouterr().out
 
 
-def test_whoever_else_keeps_the_address_is_told_in_the_same_transaction(subscriber: Subscriber) -> None:
+def test_other_apps_erase_the_address_in_the_same_transaction(subscriber: Subscriber) -> None:
     told: list[tuple[object, ...]] = []
 
     def take_out(sender: object, page: Page, channel: str, address: str, **extra: object) -> None:

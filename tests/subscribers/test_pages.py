@@ -173,7 +173,7 @@ def test_a_post_without_an_action_changes_nothing(visitor: Client, subscriber: S
     assert state_of(subscriber) == before
 
 
-def test_who_chose_a_component_that_is_gone_does_not_hear_of_everything(
+def test_a_subscriber_to_a_deleted_component_gets_no_other_updates(
     visitor: Client, subscriber: Subscriber, website: Component, chat_api: Component
 ) -> None:
     subscriber.choose([website])
