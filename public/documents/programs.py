@@ -15,6 +15,7 @@ from incidents.phases import Kind
 from public.documents import api_v2 as api
 from public.documents import archive, badge, banner, calendar, feeds
 from public.documents.api_v2 import Json, to_json
+from public.documents.readable_feeds import VIEW, XML_TYPE, make_readable
 from public.documents.topics import Topic, component_topic, group_topic
 from public.serving.edition import POLLED, Param, Rendered, View, published
 from public.shapes import Snapshot
@@ -71,26 +72,30 @@ def _dates(asked: str | None) -> feeds.Dates:
     return feeds.Dates(asked or feeds.Dates.UPDATES)
 
 
-@published(cors=True, params={"dates": Param("statuspage")})
-def rss(snapshot: Snapshot, dates: str | None) -> Rendered:
-    return Rendered(feeds.rss(snapshot, _dates(dates)), content_type=feeds.RSS_TYPE)
+def _publish_feed(feed: bytes, content_type: str, view: str | None) -> Rendered:
+    return Rendered(make_readable(feed), content_type=XML_TYPE) if view else Rendered(feed, content_type=content_type)
 
 
-@published(cors=True, params={"dates": Param("statuspage")})
-def atom(snapshot: Snapshot, dates: str | None) -> Rendered:
-    return Rendered(feeds.atom(snapshot, _dates(dates)), content_type=feeds.ATOM_TYPE)
+@published(cors=True, params={"dates": Param("statuspage")} | VIEW)
+def rss(snapshot: Snapshot, dates: str | None, view: str | None) -> Rendered:
+    return _publish_feed(feeds.rss(snapshot, _dates(dates)), feeds.RSS_TYPE, view)
+
+
+@published(cors=True, params={"dates": Param("statuspage")} | VIEW)
+def atom(snapshot: Snapshot, dates: str | None, view: str | None) -> Rendered:
+    return _publish_feed(feeds.atom(snapshot, _dates(dates)), feeds.ATOM_TYPE, view)
 
 
 def topic_feeds(find_topic: Callable[[Snapshot, str], Topic]) -> tuple[View, View]:
     """The views of the RSS and the Atom feed about one thing on the page."""
 
-    @published(cors=True)
-    def topic_rss(snapshot: Snapshot, code: str) -> Rendered:
-        return Rendered(feeds.rss(snapshot, topic=find_topic(snapshot, code)), content_type=feeds.RSS_TYPE)
+    @published(cors=True, params=VIEW)
+    def topic_rss(snapshot: Snapshot, code: str, view: str | None) -> Rendered:
+        return _publish_feed(feeds.rss(snapshot, topic=find_topic(snapshot, code)), feeds.RSS_TYPE, view)
 
-    @published(cors=True)
-    def topic_atom(snapshot: Snapshot, code: str) -> Rendered:
-        return Rendered(feeds.atom(snapshot, topic=find_topic(snapshot, code)), content_type=feeds.ATOM_TYPE)
+    @published(cors=True, params=VIEW)
+    def topic_atom(snapshot: Snapshot, code: str, view: str | None) -> Rendered:
+        return _publish_feed(feeds.atom(snapshot, topic=find_topic(snapshot, code)), feeds.ATOM_TYPE, view)
 
     return topic_rss, topic_atom
 

@@ -42,9 +42,10 @@ function addButtons() {
     const which = Object.assign(document.createElement("span"), { className: "unseen" });
     which.textContent = ` (${link.closest("li").querySelector(".phase").textContent}, ${link.querySelector("time").firstChild.data})`;
     button.append(words.copy, which);
-    button.style.marginInlineStart = "1em";
+    link.style.marginInlineEnd = "1em";
+    button.style.textDecoration = "underline";
     button.addEventListener("click", () => copy(button, link.href));
-    link.after(button);
+    link.after(" ", button);
   }
 }
 

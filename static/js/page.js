@@ -161,6 +161,12 @@ for (const type of TURNS) document.addEventListener(type, turnToBars);
 const { later } = document.querySelector("[data-later]")?.dataset ?? {};
 if (later) for (const type of TURNS) document.addEventListener(type, () => import(later), { once: true });
 
+// The style for paper: not in the way of the first view. Without script the page loads it by itself.
+
+const paper = document.querySelector("head > noscript");
+const loadPaper = () => document.querySelector("link[media=print]") ?? document.head.insertAdjacentHTML("beforeend", paper.textContent);
+for (const type of [...TURNS, "keydown"]) document.addEventListener(type, loadPaper, { once: true });
+
 // Refreshing in place
 
 const stale = document.getElementById("stale");

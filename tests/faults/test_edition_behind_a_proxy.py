@@ -69,6 +69,14 @@ def test_behind_nginx_the_page_outlives_the_application(
         assert {status for status, _, _ in before.values()} == {200}
         assert get("/?utm_source=x")[1]["x-cache"] == "HIT"
         assert "x-cache" not in get("/admin/login/")[1]
+        for path in (
+            "/history/search?q=nothing-like-it",
+            "/history.atom?view=browser",
+            "/history.atom?dates=statuspage",
+        ):
+            plain = get(path.partition("?")[0])
+            assert get(path)[1:] != plain[1:], path
+            assert get(f"{path}&utm_source=x")[1]["x-cache"] == "HIT"
     for path, (_, _, body) in before.items():
         status, _, now = get(path)
         assert (path, status, now) == (path, 200, body)
