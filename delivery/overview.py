@@ -86,7 +86,11 @@ class NoticeCounts:
 
 def recent_notices(limit: int) -> list[NoticeCounts]:
     """The newest notices of all pages, newest first; three queries, or two when nobody waits."""
-    notices = list(Notice.objects.for_people().select_related("page")[:limit])
+    return count_notices(list(Notice.objects.for_people().select_related("page")[:limit]))
+
+
+def count_notices(notices: list[Notice]) -> list[NoticeCounts]:
+    """What became of each, in numbers."""
     lines = count_channels(notices)
     return [_count_notice(notice, lines[notice.pk]) for notice in notices]
 

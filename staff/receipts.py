@@ -14,14 +14,37 @@ from django_htmx.http import HttpResponseStopPolling
 
 from delivery import registry
 from delivery.models import Notice
+from delivery.overview import count_notices
 from delivery.receipt import PRUNED, Receipt, build_receipt, retry_failed
-from pages.models import record_audit
+from pages.models import Page, record_audit
 from pages.rights import require_right
+from staff.lists import paginate, read_search
 
 # How long to wait before the next look, in seconds, by the age of the notice: what has not gone out within
 # minutes will not go out the quicker for being watched.
 PACE = ((timedelta(seconds=30), 1), (timedelta(minutes=5), 3), (timedelta(hours=1), 10))
 SLOWEST = 60
+
+
+@require_right("publish")
+@require_GET
+def show_receipts(request: HttpRequest) -> HttpResponse:
+    """All that was ever sent, the newest first."""
+    search = read_search(request)
+    rows = paginate(request, Notice.objects.for_people().matching(search).select_related("page"))
+    context = {
+        "title": _("Sent"),
+        "search": search,
+        "rows": rows,
+        "sent": count_notices(list(rows)),
+        "pages": list(Page.objects.all()),
+        "empty": _("Nothing is like that.")
+        if search
+        else _(
+            "Nothing has been sent yet. What you post is sent to whoever subscribed; what became of it stands here."
+        ),
+    }
+    return render(request, "staff/receipts.html", context)
 
 
 @require_right("publish")

@@ -26,6 +26,7 @@ screens = [
     path("post/audience/", posting.audience, name="post-audience"),
     path("post/drafts/<int:pk>/delete/", posting.delete_draft, name="delete-draft"),
     path("post/<slug:code>/", posting.post, name="post-update"),
+    path("notices/", receipts.show_receipts, name="receipts"),
     path("notices/<slug:code>/receipt/", receipts.receipt, name="receipt"),
     path("notices/<slug:code>/receipt/counts/", receipts.receipt_counts, name="receipt-counts"),
     path("notices/<slug:code>/receipt/retry/", receipts.receipt_retry, name="receipt-retry"),

@@ -17,6 +17,10 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
         """The notices to the page's people: no heartbeats, letters or test messages."""
         return self.filter(audience=Notice.Audience.PAGE)
 
+    def matching(self, words: str) -> "NoticeQuerySet":
+        """Those with these words in their title, and those of the update or incident with this code; all for ""."""
+        return self.filter(Q(title__icontains=words) | Q(code=words) | Q(thread=words)) if words else self
+
     def to_prune(self, before: datetime) -> "NoticeQuerySet":
         """Notices created before that moment that may be pruned, the oldest of each thread first.
 

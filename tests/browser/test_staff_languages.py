@@ -35,6 +35,7 @@ SCREENS = (
     "/staff/people/invite/",
     "/staff/set-up/",
     "/staff/parts/",
+    "/staff/notices/",
 )
 NAMES = {"Messaging", "Voice and video", "Platform"}
 """Of groups: labels of regions."""

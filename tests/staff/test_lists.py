@@ -84,6 +84,29 @@ def test_a_long_list_has_pages_and_keeps_the_search(staff, acme, django_assert_m
     assert len(titles(staff, f"/staff/incidents/{older}")) == 10
 
 
+def test_all_that_was_sent_can_be_found_again(staff, acme, incident, django_assert_max_num_queries):
+    for number in range(55):
+        incident.post(Post(f"Still looking, {number}."))
+    Incident.open(acme, "Search is slow", Post("x"))
+
+    def shown(query=""):
+        return BeautifulSoup(staff.get(f"/staff/notices/{query}").content, "html.parser")
+
+    with django_assert_max_num_queries(14):
+        first = shown()
+    assert first.select(".told-title")[0].text == "Search is slow"
+    assert len(first.select(".told-title")) == 50
+    assert len(shown(first.select_one("a[rel=next]")["href"]).select(".told-title")) == 7
+    assert len(shown("?q=SLOW").select(".told-title")) == 1
+    assert shown(f"?q={incident.code}").select("a[href*=receipt]")
+    assert "Nothing is like that." in shown("?q=zebra").text
+    assert "/staff/notices/" in staff.get("/staff/").text
+
+
+def test_before_anything_was_sent_the_list_says_what_will_stand_there(staff, acme):
+    assert "Nothing has been sent yet." in staff.get("/staff/notices/").text
+
+
 # Subscribers
 
 

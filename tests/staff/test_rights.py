@@ -31,6 +31,7 @@ SCREENS = {
     "post-grid": ("/staff/post/grid/", {"post": 200}),
     "post-audience": ("/staff/post/audience/", {"post": 200}),
     "delete-draft": ("/staff/post/drafts/{draft}/delete/", {"post": 302}),
+    "receipts": ("/staff/notices/", {"get": 200}),
     "receipt": ("/staff/notices/{notice}/receipt/", {"get": 200}),
     "receipt-counts": ("/staff/notices/{notice}/receipt/counts/", {"get": 200}),
     "receipt-retry": ("/staff/notices/{notice}/receipt/retry/", {"post": 302}),
