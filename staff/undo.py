@@ -50,10 +50,11 @@ def take_offer(request: HttpRequest) -> str:
 @require_POST
 def undo(request: HttpRequest) -> HttpResponse:
     offer = request.session.pop(KEY, None)
-    if not offer or offer["until"] < time.time():
+    known = _restores.get(offer["kind"]) if offer and offer["until"] >= time.time() else None
+    if known is None:  # too late, or offered by another version
         messages.error(request, _("There is nothing left to undo."))
         return redirect("overview")
-    right, restore = _restores[offer["kind"]]
+    right, restore = known
     if not request.user.has_perm(f"pages.{right}"):
         return refuse(request, right)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -25,7 +24,7 @@ from staff.chosen_page import get_page
 from staff.lists import read_search
 from staff.saving import doing, saving
 from staff.settings.component_forms import ComponentForm, GroupForm, OutlineForm, SetStatusForm
-from staff.settings.many_components import DEEDS, matching_components
+from staff.settings.many_components import DEEDS, bring_back_components, matching_components
 from staff.undo import offer_undo, undoes
 
 STEPS = {"-1": -1, "1": 1}
@@ -107,10 +106,7 @@ def change(request: HttpRequest, code: str) -> HttpResponse:
     """All that is set of one component."""
     component = get_object_or_404(Component.objects.select_related("page", "group"), code=code)
     form = ComponentForm(request.POST or None, instance=component)
-    if request.method == "POST" and form.is_valid():
-        with saving(request, form, component, lambda it: it.page):
-            form.save()
-        messages.success(request, _("%(name)s was saved.") % {"name": component.name})
+    if _is_saved(request, form):
         return redirect("components")
     held = held_by_others([component]).get(component.pk)
     context = {
@@ -145,13 +141,20 @@ def set_status(request: HttpRequest, code: str) -> HttpResponse:
 def change_group(request: HttpRequest, code: str) -> HttpResponse:
     group = get_object_or_404(Group.objects.select_related("page"), code=code)
     form = GroupForm(request.POST or None, instance=group)
-    if request.method == "POST" and form.is_valid():
-        with saving(request, form, group, lambda it: it.page):
-            form.save()
-        messages.success(request, _("%(name)s was saved.") % {"name": group.name})
+    if _is_saved(request, form):
         return redirect("components")
     context = {"title": group.name, "group": group, "form": form}
     return render(request, "staff/settings/group.html", context, status=422 if form.errors else 200)
+
+
+def _is_saved(request: HttpRequest, form: GroupForm | ComponentForm) -> bool:
+    """Save what was posted, and say so; False where nothing was, or it is not valid."""
+    if request.method != "POST" or not form.is_valid():
+        return False
+    with saving(request, form, form.instance, lambda it: it.page):
+        form.save()
+    messages.success(request, _("%(name)s was saved.") % {"name": form.instance.name})
+    return True
 
 
 # Moves
@@ -213,26 +216,18 @@ def archive(request: HttpRequest, code: str) -> HttpResponse:
     except ValidationError as error:
         messages.error(request, error.messages[0])
         return redirect("component", code=code)
-    offer_undo(request, _("%(name)s was archived.") % {"name": component.name}, "component", code=code)
+    words = _("%(name)s was archived.") % {"name": component.name}
+    offer_undo(request, words, "components", page=component.page.code, codes=[code])
     return redirect("components")
 
 
 @require_right("administer")
 @require_POST
 def restore(request: HttpRequest, code: str) -> HttpResponse:
-    component = get_object_or_404(Component.objects.archived(), code=code)
-    bring_back_component(request, {"code": component.code})
+    component = get_object_or_404(Component.objects.archived().select_related("page"), code=code)
+    bring_back_components(request, {"page": component.page.code, "codes": [code]})
     messages.success(request, _("%(name)s is back.") % {"name": component.name})
     return redirect("components")
-
-
-@undoes("component")
-def bring_back_component(request: HttpRequest, data: dict[str, Any]) -> str:
-    component = _find(Component.objects.archived().select_related("page", "group").get, code=data["code"])
-    with doing(request, component.page, "component.restore", component.full_name) as detail:
-        detail["code"] = component.code
-        component.restore()
-    return "components"
 
 
 @require_right("administer")
@@ -253,16 +248,10 @@ def remove_group(request: HttpRequest, code: str) -> HttpResponse:
 @undoes("group")
 def bring_back_group(request: HttpRequest, data: dict[str, Any]) -> str:
     """With those of its components that are in no other group by now."""
-    page = _find(Page.objects.get, code=data["page"])
+    page = Page.objects.filter(code=data["page"]).first()
+    if page is None:
+        raise LookupError(data["page"])
     with doing(request, page, "group.restore", data["group"]["name"]):
         group = Group.objects.create(page=page, **data["group"])
         page.components.filter(code__in=data["members"], group=None).update(group=group)
     return "components"
-
-
-def _find(get: Callable[..., Any], **by: str) -> Any:
-    """Raises LookupError for a row that is gone."""
-    try:
-        return get(**by)
-    except (Component.DoesNotExist, Page.DoesNotExist) as error:
-        raise LookupError(by) from error

@@ -269,3 +269,10 @@ def test_undo_needs_the_right_of_the_removal(staff, grace, acme):
     grace.groups.set(type(grace.groups.first()).objects.filter(name="Publishers"))
     assert staff.post("/staff/undo/").status_code == 403
     assert not Template.objects.exists()
+
+
+def test_an_offer_of_another_version_is_no_error(staff, acme):
+    session = staff.session
+    session["staff-undo"] = {"kind": "gone", "data": {}, "words": "x", "until": 99_999_999_999}
+    session.save()
+    assert "There is nothing left to undo." in staff.post("/staff/undo/", follow=True).text
