@@ -135,6 +135,12 @@ class Page(models.Model):
             kept[name] = {"digest": raster.digest, "width": raster.width, "height": raster.height}
         self.pictures = kept
 
+    def load_picture(self, name: str) -> Raster | None:
+        """What is shown as “logo”, “logo_dark” or “icon”."""
+        described = self.pictures.get(name)
+        stored = Picture.objects.filter(page=self, digest=described["digest"]).first() if described else None
+        return Raster(bytes(stored.content), described["width"], described["height"]) if stored else None
+
     def absolute_url(self, path: str) -> str:
         """The public address of `path` ("/history"). Never built from a request's Host header."""
         return f"{self.url}{path}"

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from core.pictures import Raster
 from core.style_sheet import write_style_sheet
 from pages.look import Look, ShownPicture
-from pages.models import Page, Picture
+from pages.models import Page
 from pages.rights import require_right
 from public.snapshot import build
 from public.views import render_preview
@@ -54,7 +54,7 @@ def preview_look(request: HttpRequest) -> HttpResponse:
 def _contain(page: Page, fresh: dict[str, Raster | None], scheme: str) -> Look:
     """The look of `page` with all it consists of inside. `scheme`: only as a light or a dark page shows it."""
     look = page.look
-    stored = {name: _load(page, name) for name in page.pictures}
+    stored = {name: page.load_picture(name) for name in page.pictures}
     shown = {name: _inside(raster) for name, raster in (stored | fresh).items()}
     light, dark = shown.get("logo"), shown.get("logo_dark")
     if scheme == "dark" and dark:
@@ -67,12 +67,6 @@ def _contain(page: Page, fresh: dict[str, Raster | None], scheme: str) -> Look:
         icon=shown.get("icon"),
         style=f"data:text/css;base64,{base64.b64encode(sheet.encode()).decode()}",
     )
-
-
-def _load(page: Page, name: str) -> Raster | None:
-    described = page.pictures[name]
-    stored = Picture.objects.filter(page=page, digest=described["digest"]).first()
-    return Raster(bytes(stored.content), described["width"], described["height"]) if stored else None
 
 
 def _inside(raster: Raster | None) -> ShownPicture | None:

@@ -43,6 +43,9 @@ class PictureField(forms.Field):
             return None
         return redraw(value.read(LARGEST_BYTES + 1), box=self.box, square=self.square)
 
+    stored: Raster | None = None
+    """What is shown now, for the screen."""
+
     def has_changed(self, initial: Any, data: Any) -> bool:
         return data is not None
 
@@ -132,7 +135,10 @@ class LookForm(ChangesForm):
         """By field: the colour that cannot be read, and the nearest that can."""
         for name in self.pictures:
             self.fields[name].show_hidden_initial = self.fields[f"remove_{name}"].show_hidden_initial = False
-            if name not in self.instance.pictures:
+            stored = self.instance.load_picture(name)
+            field: Any = self.fields[name]
+            field.stored = stored
+            if stored is None:
                 del self.fields[f"remove_{name}"]
 
     def clean(self) -> dict[str, Any]:
@@ -175,6 +181,12 @@ class LookForm(ChangesForm):
             for name, (asked, offered) in self.suggestions.items()
         ]
 
+    def name_lost_files(self) -> None:
+        """Say of each file that was fine, but is lost because something else was not: browsers do not send it again."""
+        for name in self.pictures:
+            if self.cleaned_data.get(name):
+                self.add_error(name, _("Choose this file once more: it is fine, but was not saved with the rest."))
+
     def new_pictures(self) -> dict[str, Raster | None]:
         """Those that were uploaded, and None for those to remove."""
         cleaned = getattr(self, "cleaned_data", {})
@@ -203,6 +215,8 @@ def change_look(request: HttpRequest) -> HttpResponse:
             form.save()
         messages.success(request, _("%(name)s was saved.") % {"name": page.name})
         return redirect("look")
+    if form.errors:
+        form.name_lost_files()
     shown = Page.objects.get(pk=page.pk)
     context = {"title": _("Look"), "page": shown, "form": form, "suggestions": form.list_suggestions()}
     return render(request, "staff/settings/look.html", context, status=422 if form.errors else 200)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from csp.constants import SELF
-from csp.decorators import csp_replace, csp_update
+from csp.decorators import csp_replace
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -120,11 +121,17 @@ def list_feeds(page: Page) -> list[CopiedLine]:
     ]
 
 
-@csp_update({"frame-src": [SELF]})
+def find_origin(request: HttpRequest, page: Page) -> str:
+    """Where this browser reads the documents of `page`: "" for at the screen's own host, else the page's public address,
+    because another page answers here."""
+    return "" if Page.objects.for_host(request.get_host()) == page else page.url
+
+
 @require_right("administer")
 @require_GET
 def show_lines(request: HttpRequest) -> HttpResponse:
     page = get_page(request)
+    origin = find_origin(request, page)
     options = BannerOptions(request.GET, page=page, initial={"position": "corner"})
     line = write_line(page, options.chosen())
     context = {
@@ -133,11 +140,13 @@ def show_lines(request: HttpRequest) -> HttpResponse:
         "form": options,
         "banner": CopiedLine("banner-line", _("The banner's line"), line),
         "preview": request.GET.urlencode(),
+        "origin": origin,
         "badges": list_badges(page),
         "feeds": list_feeds(page),
         "is_asked": any(step.name == SetupStep.Name.BANNER for step in load_setup(page).left),
     }
-    return render(request, "staff/settings/share.html", context)
+    answer = render(request, "staff/settings/share.html", context)
+    return _with_policy(answer, {"frame-src": [SELF], "img-src": [SELF, "data:", *_name_host(origin)]})
 
 
 @xframe_options_sameorigin
@@ -146,5 +155,19 @@ def show_lines(request: HttpRequest) -> HttpResponse:
 @require_GET
 def show_preview(request: HttpRequest) -> HttpResponse:
     """An empty page of somebody else's, with the banner in it, for the frame on the screen above."""
-    chosen = BannerOptions(request.GET, page=get_page(request)).chosen()
-    return render(request, "staff/settings/share_preview.html", chosen)
+    page = get_page(request)
+    origin = find_origin(request, page)
+    context = BannerOptions(request.GET, page=page).chosen() | {"origin": origin}
+    answer = render(request, "staff/settings/share_preview.html", context)
+    return _with_policy(answer, {"connect-src": [SELF, *_name_host(origin)]})
+
+
+def _with_policy(answer: HttpResponse, policy: dict[str, list[str]]) -> HttpResponse:
+    """What csp_update does, for a policy that depends on the page."""
+    answer._csp_update = policy  # type: ignore[attr-defined]
+    return answer
+
+
+def _name_host(url: str) -> list[str]:
+    parts = urlsplit(url)
+    return [f"{parts.scheme}://{parts.netloc}"] if url else []

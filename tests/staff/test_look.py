@@ -203,3 +203,35 @@ def test_two_people_changing_different_things_keep_both(staff, acme):
     acme.refresh_from_db()
     assert acme.header_links == [{"label": "Home", "url": "https://acme.example"}]
     assert acme.accent_light == "#1a7f4b"
+
+
+def test_the_pictures_that_are_stored_are_shown_with_a_way_to_remove_each(staff, acme):
+    screen = BeautifulSoup(staff.get(LOOK).content, "html.parser")
+    assert not screen.select(".stored-picture")
+    assert not screen.select("[name^=remove_]")
+    save(staff, logo=upload(png()), icon=upload(png(40, 20)))
+    screen = BeautifulSoup(staff.get(LOOK).content, "html.parser")
+    for name in ("logo", "icon"):
+        shown = screen.select_one(f".stored-picture.{name}")
+        acme.refresh_from_db()
+        assert shown["src"] == acme.load_picture(name).address
+        assert shown["alt"]
+        assert screen.select_one(f"[name=remove_{name}]")
+    assert len(screen.select(".stored-picture")) == 2
+    save(staff, remove_icon="on")
+    assert not BeautifulSoup(staff.get(LOOK).content, "html.parser").select(".stored-picture.icon")
+
+
+def test_a_file_that_was_fine_is_asked_for_again_when_something_else_was_not(staff, acme):
+    answer = save(staff, logo=upload(png()), icon=upload(b""), accent_light="#ffffff")
+    assert answer.status_code == 422
+    said = {
+        each["id"].removeprefix("id_").removesuffix("_error"): each.text
+        for each in BeautifulSoup(answer.content, "html.parser").select(".problem")
+    }
+    assert set(said) == {"logo", "icon", "accent_light"}
+    assert said["logo"].strip() == "Choose this file once more: it is fine, but was not saved with the rest."
+    assert "empty" in said["icon"]
+    assert not Picture.objects.exists()
+    answer = save(staff, accent_light="#ffffff")
+    assert len(problems(answer)) == 1
