@@ -34,6 +34,7 @@ UPTIME_DAYS = 90
 RECENT_DAYS = 7
 BEGAN = Coalesce("scheduled_for", "started_at")  # maintenance begins at its planned start
 MOST_WORDS = 5
+FIRST_SLICE = 500
 TROUBLE_REFRESH = timedelta(minutes=1)
 
 
@@ -316,15 +317,26 @@ def build_past(page: Page, component_code: str, most: int) -> list[PublicInciden
 def find_incidents(page: Page, text: str, component_code: str, *, most: int) -> list[PublicIncident]:
     """Incidents and maintenance in whose name and updates every word of `text` stands, the latest begun first.
 
-    `component_code`: of a public component that they touched; empty for any. Words after the fifth are passed over.
+    `component_code`: of a public component that they touched; empty for any. Words after the fifth are passed over. The
+    latest are asked first, in slices that grow: only a word that is rare is looked for in all of them.
     """
-    rows = page.incidents.annotate(began=BEGAN)
+    rows = page.incidents.annotate(began=BEGAN).order_by("-began", "-pk")
     if component_code:
         rows = rows.filter(components__code=component_code, components__page=page)
-    for word in text.split()[:MOST_WORDS]:
+    keys, found, end = list(rows.values_list("pk", "began")), list[int](), FIRST_SLICE
+    while keys and len(found) < most:
+        part, keys, end = keys[:end], keys[end:], end * 4
+        matching = _say(rows.filter(began__range=(part[-1][1], part[0][1])), text.split()[:MOST_WORDS])
+        known = set(matching.values_list("pk", flat=True))
+        found += [pk for pk, _ in part if pk in known]
+    return build_incidents(rows.filter(pk__in=found[:most]), _component_map(page))
+
+
+def _say(rows: QuerySet[Incident], words: list[str]) -> QuerySet[Incident]:
+    for word in words:
         said = Update.objects.filter(incident=OuterRef("pk"), body__icontains=word)
         rows = rows.filter(Q(name__icontains=word) | Exists(said))
-    return build_incidents(rows.order_by("-began", "-pk")[:most], _component_map(page))
+    return rows
 
 
 def _component_map(page: Page) -> dict[str, PublicComponent]:

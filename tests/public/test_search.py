@@ -12,6 +12,7 @@ from components.status import Status
 from incidents.models import Incident, Post
 from incidents.phases import Phase
 from pages.models import Page
+from public import snapshot
 from public.search import MOST_KEPT
 from public.serving.document_addresses import find_document
 from public.serving.edition import editions
@@ -85,3 +86,23 @@ def test_the_fast_path_asks_for_the_words_as_they_were_typed(words: str) -> None
 @pytest.mark.parametrize("words", ["x", "y" * 61, "a%00b", "a%0ab"])
 def test_words_that_cannot_be_looked_for_are_passed_over(read: "Read", acme: Page, words: str) -> None:
     assert "Write at least two letters" in read(f"/history/search?q={words}").get_text()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 500])
+def test_slices_leave_out_nothing_repeat_nothing_and_keep_the_order(
+    acme: Page, chat: Component, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(snapshot, "FIRST_SLICE", size)
+    names = [f"Outage {n}" for n in range(7)]
+    for name in names:
+        happened(acme, name, "A cable." if name.endswith(("1", "6")) else "A disk.", chat)
+    Incident.objects.filter(name__in=names[:3]).update(started_at=timezone.now() - timedelta(days=500))  # at one moment
+
+    def find(text: str, code: str = "", most: int = 50) -> list[str]:
+        return [each.name for each in snapshot.find_incidents(acme, text, code, most=most)]
+
+    ordered = [*names[:2:-1], *names[2::-1]]
+    assert find("outage") == find("outage", chat.code) == ordered
+    assert find("cable") == ["Outage 6", "Outage 1"]
+    assert find("disk", most=3) == ["Outage 5", "Outage 4", "Outage 3"]
+    assert find("outage nothing") == []
