@@ -19,9 +19,12 @@ FIRST_LOAD_BYTES = 15_000
 def paths(product: Product) -> list[str]:
     """Each kind of public page once."""
     incident = re.findall(r'href="(/incidents/[a-z0-9]+)"', product.get("/"))
+    component = re.findall(r'href="(/components/[a-z0-9]+)"', product.get("/"))[:1]
     assert incident
+    assert component
     return ["/", "/history", incident[0], "/api", "/subscribe", f"/subscribe?incident={incident[0][-12:]}",
-            "/subscribe/sent", "/nothing-here", "/unsubscribe/broken"]  # fmt: skip
+            "/subscribe/sent", *component, "/history/search", "/history/search?q=push",
+            "/nothing-here", "/unsubscribe/broken"]  # fmt: skip
 
 
 def test_the_answer_stands_in_the_first_screen_without_script(new_context: NewContext) -> None:
