@@ -28,6 +28,11 @@ class Target(NamedTuple):
         page_id: int = self.key[0]
         return page_id
 
+    @property
+    def varies(self) -> bool:
+        """Whether the address has a part or a parameter that a visitor can choose."""
+        return any(value is not None for _name, value in self.key[2:])
+
 
 class Published(NamedTuple):
     """A document's address without the query."""

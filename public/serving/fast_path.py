@@ -24,12 +24,12 @@ from public.serving.document_addresses import Target, find_document, find_publis
 from public.serving.document_bytes import Edition, Key
 from public.serving.edition import DocumentResponse
 from public.serving.http_replies import Answers, HttpReply, RequestCache, encode_headers, may_be_shared
+from public.serving.lanes import Lane, Lanes
 from public.serving.refresher import Refresher
 from public.serving.render_cache import Editions, editions
 from public.serving.stale_line import STALE_LINE_AFTER_SECONDS
 
 LOAD_SECONDS = 10.0
-LOADS_AT_ONCE = 8
 CLOSE_SECONDS = 5.0
 HOSTS_KNOWN = 256
 
@@ -49,7 +49,7 @@ class FastPath:
         self._hosts: dict[str, int] = {}
         self._loading: dict[Target, asyncio.Task[Answers | HttpReply]] = {}
         self._asking: set[asyncio.Future[HttpResponse]] = set()
-        self._load_slots = asyncio.Semaphore(LOADS_AT_ONCE)
+        self._lanes = Lanes()
         proxy_header: tuple[str, str] | None = settings.SECURE_PROXY_SSL_HEADER
         self._proto_header = proxy_header[0].removeprefix("HTTP_").replace("_", "-").lower() if proxy_header else None
 
@@ -136,7 +136,11 @@ class FastPath:
         not be kept, returns Django's own answer."""
         task = self._loading.get(target)
         if task is None:
-            task = self._loading[target] = asyncio.create_task(self._load(target, host))
+            lane = self._lanes.lane_for(target, is_kept=self.editions.cache.get(target.key) is not None)
+            if not lane.enter():
+                return BUSY
+            task = self._loading[target] = asyncio.create_task(self._load(target, host, lane))
+            task.add_done_callback(lambda _: lane.leave())
             task.add_done_callback(lambda _: self._loading.pop(target, None))
         try:
             return await asyncio.wait_for(asyncio.shield(task), LOAD_SECONDS)
@@ -154,14 +158,14 @@ class FastPath:
 
         It is rendered if necessary. No answers are composed, since visitors may never ask for it.
         """
-        async with self._load_slots:
+        async with self._lanes.fixed.slots:
             response = await self._ask(path, "", host, secure=settings.SECURE_SSL_REDIRECT)
         if not isinstance(response, DocumentResponse) or response.edition.age is not None:
             return None
         return response.key, response.edition
 
-    async def _load(self, target: Target, host: str) -> Answers | HttpReply:
-        async with self._load_slots:
+    async def _load(self, target: Target, host: str, lane: Lane) -> Answers | HttpReply:
+        async with lane.slots:
             response = await self._ask(target.path, target.query, host, secure=target.secure)
         answers = self._compose(target, host, response)
         if answers is not None:
@@ -255,18 +259,19 @@ class FastPath:
                 return
 
 
-def plain(status: int, body: bytes) -> HttpReply:
+def plain(status: int, body: bytes, *more: tuple[bytes, bytes]) -> HttpReply:
     """A short answer that no cache may keep."""
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
+        *more,
     ]
     return HttpReply(status, headers, body)
 
 
-BUSY = plain(503, b"busy\n")
+BUSY = plain(503, b"busy\n", (b"retry-after", b"5"))
 
 
 async def _send_answer(answer: HttpReply, send: Send, *, head: bool) -> None:

@@ -163,7 +163,8 @@ class Refresher:
     async def _renew(self, answers: "Answers", started: float) -> bool:
         """False when no newer answer could be made, so that the old one stays."""
         now = monotonic()
-        if now > started + OLD_SERVED_SECONDS or now > answers.used_at + IDLE_SECONDS:
+        is_searched = answers.edition.most_kept is not None  # each with other words: nobody will ask for it again
+        if is_searched or now > started + OLD_SERVED_SECONDS or now > answers.used_at + IDLE_SECONDS:
             self.fast_path.drop(answers)
             return True
         used_at = answers.used_at

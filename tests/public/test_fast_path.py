@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,14 +14,16 @@ from pytest_django import Settings
 
 from components.models import Component
 from pages.models import Page
+from public import search
 from public.serving import fast_path as fast_path_module
 from public.serving import head, http_replies, render_cache
-from public.serving.document_addresses import Target, find_published
+from public.serving.document_addresses import Target, find_document, find_published
 from public.serving.document_bytes import Edition
 from public.serving.edition_cache import CACHE_DOCUMENTS
 from public.serving.fast_path import FastPath
 from public.serving.head import DecidingLines, find_deciding_lines, read_head
-from public.serving.http_replies import RequestCache, may_be_shared
+from public.serving.http_replies import Answers, RequestCache, may_be_shared
+from public.serving.lanes import MOST_PARTS_WAITING, MOST_QUERIES_WAITING, PARTS_AT_ONCE, QUERIES_AT_ONCE, Lanes
 from tests.public.conftest import ACME
 
 
@@ -90,6 +93,16 @@ def run(visit: Callable[[FastPath], Awaitable[Any]], *, warm: bool = True) -> An
     return asyncio.run(live())
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 (what it looks at knows no event)
+            await asyncio.sleep(0.02)
+
+
+def body_of(answers: Answers | None) -> bytes:
+    return answers.edition.bodies["identity"] if answers else b""
+
+
 @contextmanager
 def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> Iterator[list[int]]:
     calls: list[int] = []
@@ -136,6 +149,75 @@ def test_a_thousand_at_once_for_what_does_not_exist_ask_django_once(
             assert {answer.status for answer in answers} == {404}
             assert len(searched) == 1
             assert {answers.target.path for answers in fast_path.editions.cache.list_answers()} <= {"/"}
+
+    run(visit)
+
+
+def test_a_flood_of_searches_delays_no_other_document(transactional_db: None, chat: Component) -> None:
+    """All are asked before the first is rendered."""
+    room = QUERIES_AT_ONCE + MOST_QUERIES_WAITING
+
+    async def visit(fast_path: FastPath) -> None:
+        flood = [asyncio.create_task(ask(fast_path, "/history/search", f"q=slow+{each}")) for each in range(200)]
+        await asyncio.sleep(0)  # each has been asked
+        others = ("/history", "/history.rss", "/api/v2/summary.json")
+        answers = await asyncio.gather(*(ask(fast_path, path) for path in others))
+        assert [answer.status for answer in answers] == [200] * 3
+
+        statuses = Counter(answer.status for answer in await asyncio.gather(*flood))
+        assert statuses == {200: room, 503: 200 - room}
+        refused = next(task.result() for task in flood if task.result().status == 503)
+        assert refused.headers["retry-after"] == "5"
+        assert (await ask(fast_path, "/history/search", "q=slow+199")).status == 200
+
+    run(visit, warm=False)
+
+
+def test_made_up_codes_have_a_lane_of_their_own(transactional_db: None, chat: Component) -> None:
+    room = PARTS_AT_ONCE + MOST_PARTS_WAITING
+
+    async def visit(fast_path: FastPath) -> None:
+        made_up = [asyncio.create_task(ask(fast_path, f"/incidents/{each:012}")) for each in range(room + 50)]
+        assert (await ask(fast_path, "/history")).status == 200
+        statuses = Counter(answer.status for answer in await asyncio.gather(*made_up))
+        assert statuses == {404: room, 503: 50}
+
+    run(visit, warm=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "is_kept", "lane"),
+    [
+        ("/", "", False, "fixed"),
+        ("/history.json", "", False, "fixed"),
+        ("/history.json", "page=2", False, "query"),
+        ("/history.json", "page=2", True, "fixed"),
+        ("/history/search", "q=slow", False, "query"),
+        ("/incidents/abcdefghijk0", "", False, "part"),
+        ("/incidents/abcdefghijk0", "", True, "fixed"),
+        ("/badge/abcdefghijk0.svg", "", False, "part"),
+        ("/history/2026-10", "", False, "part"),
+    ],
+)
+def test_what_everybody_reads_waits_for_nobody(path: str, query: str, is_kept: bool, lane: str) -> None:
+    found = find_document(path, query)
+    assert found
+    lanes = Lanes()
+    expected = {"fixed": lanes.fixed, "part": lanes.part, "query": lanes.query}[lane]
+    assert lanes.lane_for(Target((1, *found[0]), False, path, found[1]), is_kept=is_kept) is expected
+
+
+def test_after_a_change_searches_are_not_rendered_again(
+    transactional_db: None, acme: Page, chat: Component, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def visit(fast_path: FastPath) -> None:
+        for path, query in (("/history/search", "q=slow"), ("/", "")):
+            assert (await ask(fast_path, path, query)).status == 200
+        with counted(monkeypatch, search, "find_incidents") as searched:
+            await asyncio.to_thread(acme.raise_generation)
+            kept = fast_path.editions.cache.list_answers
+            await until(lambda: not any(each.target.query for each in kept()))
+            assert not searched
 
     run(visit)
 
@@ -238,13 +320,7 @@ def test_a_change_is_seen_and_read_documents_are_ready_before_anybody_asks(
         first = await ask(fast_path, "/")
         Component.objects.filter(pk=chat.pk).update(name="Another name")
         await asyncio.to_thread(acme.raise_generation)
-        for _ in range(50):
-            ready = fast_path.find(ACME, "/", "", secure=False)
-            if ready is not None and b"Another name" in ready.edition.bodies["identity"]:
-                break
-            await asyncio.sleep(0.02)
-        else:
-            raise AssertionError("not seen within a second")
+        await until(lambda: b"Another name" in body_of(fast_path.find(ACME, "/", "", secure=False)))
         assert (await ask(fast_path, "/")).body != first.body
 
     with pytest.MonkeyPatch.context() as patch:
