@@ -18,6 +18,8 @@ SCHEMES = {"https", "http", "mailto"}
 LINK_REL = "noopener nofollow"
 ALIGNED = re.compile(r' style="text-align:(left|center|right)"')
 TYPED_BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
+# In a text with more, bare addresses stay as typed.
+MOST_ADDRESSES = 200
 # Deep nesting costs the parser time and is never needed.
 OPTIONS = {"html": False, "breaks": True, "maxNesting": 20}
 
@@ -35,12 +37,17 @@ _markdown = _build_parser(links_addresses=True)
 _as_typed = _build_parser(links_addresses=False)
 
 
+def _parser_for(source: str) -> MarkdownIt:
+    """Looking for addresses takes time that grows with the square of their number."""
+    return _markdown if source.count("://") <= MOST_ADDRESSES else _as_typed
+
+
 def render_markdown(source: str) -> str:
     """Safe HTML of `source`. Headings become h3 and h4, below those of the page.
 
     A typed <br> counts as a line end, as in Statuspage.
     """
-    html = _markdown.render(TYPED_BREAK.sub("\n", source))
+    html = _parser_for(source).render(TYPED_BREAK.sub("\n", source))
     for level, shown in (("1", "3"), ("2", "3"), ("5", "4"), ("6", "4")):
         html = html.replace(f"<h{level}>", f"<h{shown}>").replace(f"</h{level}>", f"</h{shown}>")
     # The pages' content security policy forbids a style attribute, and many mail programs drop it.
@@ -68,7 +75,7 @@ def render_line(source: str, *, links_addresses: bool = True) -> str:
     Blocks (lists, headings) stay as typed. Without `links_addresses`, bare addresses do not become links, as in
     Statuspage.
     """
-    html = (_markdown if links_addresses else _as_typed).renderInline(TYPED_BREAK.sub("\n", source))
+    html = (_parser_for(source) if links_addresses else _as_typed).renderInline(TYPED_BREAK.sub("\n", source))
     html = nh3.clean(
         html,
         tags=LINE_TAGS,

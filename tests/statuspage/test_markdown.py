@@ -3,7 +3,7 @@ import time
 import pytest
 from bs4 import BeautifulSoup
 
-from core.markdown import absolute_links, render_line, render_markdown
+from core.markdown import MOST_ADDRESSES, absolute_links, render_line, render_markdown
 
 
 def test_what_staff_write_comes_out_as_they_meant_it() -> None:
@@ -60,8 +60,10 @@ def test_template_syntax_is_only_text(literal: str) -> None:
         "[a](" * 6_000,
         "- " * 12_000,
         "_" * 25_000,
+        "://a" * 6_250,
+        "http://a.b/(" * 2_100,
     ],
-    ids=["brackets", "quotes", "stars", "ticks", "images", "links", "lists", "underscores"],
+    ids=["brackets", "quotes", "stars", "ticks", "images", "links", "lists", "underscores", "schemes", "addresses"],
 )
 def test_a_body_of_the_largest_size_cannot_stall_the_server(bomb: str) -> None:
     started = time.process_time()
@@ -134,3 +136,12 @@ def test_making_links_absolute_changes_nothing_else() -> None:
         "# A\n\n- b\n\n3. c\n\n| d | e |\n|--:|---|\n| f | g |\n\n> h\n\n```\ni\n```\n\n---\n\n~~j~~ https://k.example"
     )
     assert absolute_links(render_markdown(source), "https://status.acme.example") == render_markdown(source)
+
+
+def test_a_text_of_nothing_but_addresses_keeps_them_as_typed() -> None:
+    """Looking for 6,000 of them took seconds, on the page's own lock."""
+    few, many = ("https://a.example " * count for count in (MOST_ADDRESSES, MOST_ADDRESSES + 1))
+    for render in (render_markdown, render_line):
+        assert render(few).count("<a ") == MOST_ADDRESSES
+        assert "<a " not in render(many)
+    assert "[" not in render_markdown(f"{many}[still a link](https://a.example)")
