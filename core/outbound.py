@@ -2,7 +2,8 @@
 
 An operator's word may name a private host. A stranger's may not: the name is resolved once, every address it has must
 be public, and the connection goes to an address that was checked, while TLS still asks for the name. Redirects are
-followed only where that is asked for, each under the same rules. No proxy and no environment is asked.
+followed only where that is asked for, each under the same rules; one of a public host may not lead to a private one,
+whoever named the first. No proxy and no environment is asked.
 """
 
 import contextlib
@@ -31,6 +32,7 @@ from core.outbound_errors import (
     TooLargeError,
     UntrustedCertificateError,
 )
+from core.public_addresses import is_public
 from core.resolver import Trust, resolve
 from core.web_requests import REDIRECTS, Place, Request, take_apart
 
@@ -79,16 +81,20 @@ def request(
         with host_turns.turn(f"{place.host}:{place.port}", limits.left) as is_mine:
             if not is_mine:
                 raise NotReachedInTimeError(f"{place.host} cannot be reached: too many requests are waiting for it")
-            answer = _ask(asked, place, trust, limits)
+            answer, address = _ask(asked, place, trust, limits)
         if answer.status not in REDIRECTS or not left or "location" not in answer.headers:
             return answer
         asked = asked.redirected(answer.status, answer.headers["location"])
+        if is_public(address):  # where it leads us is not the operator's word
+            trust = Trust.STRANGER
     raise AssertionError("the last round returns")
 
 
-def _ask(asked: Request, place: Place, trust: Trust, limits: Limits) -> Answer:
+def _ask(asked: Request, place: Place, trust: Trust, limits: Limits) -> tuple[Answer, str]:
+    """The answer, and the network address that gave it."""
     headers = asked.all_headers(place)
     with _connected(place, trust, limits) as sock:
+        address: str = sock.getpeername()[0]
         connection = HTTPConnection(place.host, place.port, timeout=limits.left or 0.001)
         connection.sock = sock
         try:
@@ -98,7 +104,8 @@ def _ask(asked: Request, place: Place, trust: Trust, limits: Limits) -> Answer:
             with contextlib.closing(connection.getresponse()) as response:
                 if not limits.left:  # a head that was cut short looks whole
                     raise TimeoutError
-                return _read_whole(response, limits) if limits.whole_body else _read_some(response, limits)
+                read = _read_whole if limits.whole_body else _read_some
+                return read(response, limits), address
         except FAILURES as error:
             raise did_not_answer(place, error, is_late=not limits.left) from error
         finally:

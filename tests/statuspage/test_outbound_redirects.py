@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from core import outbound
 from core.outbound import request
-from core.outbound_errors import InvalidAddressError, RedirectRefusedError
+from core.outbound_errors import InvalidAddressError, RedirectRefusedError, RefusedAddressError
 from core.resolver import Trust
 from core.web_requests import Request, take_apart
 from tests.http_servers import Reply, Sent, listening
@@ -60,6 +61,21 @@ def test_a_get_is_followed_anywhere_without_its_secrets():
 
     assert "hunter2" not in str(other.requests[0].headers)
     assert other.requests[0].headers["accept"] == "text/html"
+
+
+def test_a_public_host_leads_nobody_to_a_private_one(monkeypatch: pytest.MonkeyPatch):
+    """Even where an operator named the first: a page to import could scan the network that we stand in."""
+    monkeypatch.setattr(
+        outbound, "is_public", lambda address: True
+    )  # of the first host; the resolver asks the real one
+    with (
+        listening() as other,
+        listening(moved(302, lambda: f"{other.url}/there")) as server,
+        pytest.raises(RefusedAddressError),
+    ):
+        request("GET", server.url, trust=Trust.OPERATOR, seconds=5, redirects=1)
+
+    assert other.requests == []
 
 
 @pytest.mark.parametrize(
