@@ -40,6 +40,8 @@ def validate_public_url(url: str) -> None:
         or not parts.hostname
         or parts.path.rstrip("/") != sub_path()
         or parts.query
+        or parts.fragment
+        or parts.username is not None
     ):
         raise ValidationError(
             _("“%(url)s” is not a page address; write one such as %(example)s.")

@@ -52,6 +52,8 @@ def test_a_changed_page_is_public_at_once_and_keeps_what_a_colleague_changed(sta
         ("name", "", "Write a name."),
         ("url", "ftp://x", "is not a page address"),
         ("url", "https://status.example.com/a?b", "is not a page address"),
+        ("url", "https://status.example.com#a", "is not a page address"),
+        ("url", "https://ann:hunter2@status.example.com", "is not a page address"),
         ("time_zone", "Mars/Olympus", "Select a valid choice"),
         ("maintenance_notice_hours", "-1", "greater than or equal to 0"),
         ("support_url", "javascript:alert(1)", "begins with https://"),
