@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from components.models import Component
-from core.text import CODE_LENGTH, clean_text
+from core.text import CODE_LENGTH
 from pages.models import Page
 from subscribers.addresses import mailbox, normalise_address
 from subscribers.models import (
@@ -65,17 +65,18 @@ def request_subscription(
     if not _is_below_hourly_limit(now) or not _is_below_visitors_limit(visitor, now):
         return
     with transaction.atomic():
-        subscriber, _ = Subscriber.objects.select_for_update().get_or_create(
+        subscriber, is_new = Subscriber.objects.select_for_update().get_or_create(
             page=page, channel="email", address=address, incident_code=incident_code
         )
         subscriber.ask(components, language)
-        queue_mail(subscriber, now, visitor)
+        if not queue_mail(subscriber, now, visitor) and is_new:
+            subscriber.delete()  # who gets no mail cannot confirm: else anybody could fill the table
 
 
 def find_components(page: Page, codes: Iterable[str]) -> list[Component]:
     """The public components with these codes. Raises ValidationError when codes were given but none was found."""
-    wanted = {clean_text(code, multiline=False) for code in codes}
-    found = list(page.components.public().filter(code__in=wanted)) if wanted else []
+    wanted = set(codes)  # as many as a stranger likes: compared here, not by the database
+    found = [each for each in page.components.public() if each.code in wanted] if wanted else []
     if wanted and not found:
         raise ValidationError(gettext("Choose at least one component."), code="components")
     return found
