@@ -19,6 +19,7 @@ in_every_language: list[URLPattern] = [
         for kind in Kind
     ),
     path("embed/frame", documents.embed_frame, name="embed-frame"),
+    path("embed/fragment", documents.embed_fragment, name="embed-fragment"),
     path("history.rss", documents.rss, name="rss"),
     path("history.atom", documents.atom, name="atom"),
     path("components/<slug:code>/history.rss", documents.component_rss, name="component-rss"),

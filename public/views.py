@@ -52,6 +52,7 @@ DESCRIPTIONS = (
     ("/badge.svg", _("A badge with the overall status.")),
     ("/badge.json", _("The badge's text and colour, for shields.")),
     ("/api/banner.json", _("What a banner in your app should say now.")),
+    ("/embed/fragment", _("The banner as a piece of HTML, for a server-side include.")),
     ("/embed.json", _("The banner's script at an address that never changes, with its SRI value.")),
 )
 TRANSLATED = frozenset(f"/{each.pattern}" for each in in_every_language)

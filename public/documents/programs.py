@@ -163,6 +163,12 @@ def embed_frame(snapshot: Snapshot, mobile: str | None) -> Rendered:
     return Rendered(render_to_string("public/embed_frame.html", banner.banner(snapshot) | context))
 
 
+@published
+def embed_fragment(snapshot: Snapshot) -> Rendered:
+    """The banner as a piece of HTML for a server-side include; empty while there is nothing to tell."""
+    return Rendered(render_to_string("public/embed_fragment.html", banner.banner(snapshot)).strip())
+
+
 def _script(file_name: str) -> bytes:
     return Path(settings.BASE_DIR, "static", "js", file_name).read_bytes()
 
