@@ -21,7 +21,7 @@ def read_colours(css: str) -> dict[str, Colour]:
 
 
 def _six_digits(value: str) -> str:
-    """“#abc” becomes “#aabbcc”, because some mail programs do not know the short form."""
+    """With six digits instead of three, because some mail programs do not know the short form."""
     return value if len(value) == 7 else "#" + "".join(digit * 2 for digit in value[1:])
 
 

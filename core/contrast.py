@@ -9,7 +9,7 @@ STEPS = 400
 
 
 def luminance(value: str) -> float:
-    """The relative luminance of a colour such as “#aabbcc”, from 0.0 to 1.0:
+    """The relative luminance of a colour (# and six digits), from 0.0 to 1.0:
     https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
     linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in _channels(value)]
     return sum(part * weight for part, weight in zip(linear, (0.2126, 0.7152, 0.0722), strict=True))

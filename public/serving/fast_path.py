@@ -24,7 +24,7 @@ from public.serving.document_addresses import Target, find_document, find_publis
 from public.serving.document_bytes import Edition, Key
 from public.serving.edition import DocumentResponse
 from public.serving.http_replies import Answers, HttpReply, RequestCache, encode_headers, may_be_shared
-from public.serving.lanes import Lane, Lanes
+from public.serving.load_queues import LoadQueue, LoadQueues
 from public.serving.refresher import Refresher
 from public.serving.render_cache import Editions, editions
 from public.serving.stale_line import STALE_LINE_AFTER_SECONDS
@@ -49,7 +49,7 @@ class FastPath:
         self._hosts: dict[str, int] = {}
         self._loading: dict[Target, asyncio.Task[Answers | HttpReply]] = {}
         self._asking: set[asyncio.Future[HttpResponse]] = set()
-        self._lanes = Lanes()
+        self._load_queues = LoadQueues()
         proxy_header: tuple[str, str] | None = settings.SECURE_PROXY_SSL_HEADER
         self._proto_header = proxy_header[0].removeprefix("HTTP_").replace("_", "-").lower() if proxy_header else None
 
@@ -136,11 +136,11 @@ class FastPath:
         not be kept, returns Django's own answer."""
         task = self._loading.get(target)
         if task is None:
-            lane = self._lanes.lane_for(target, is_kept=self.editions.cache.get(target.key) is not None)
-            if not lane.enter():
+            queue = self._load_queues.queue_for(target, is_kept=self.editions.cache.get(target.key) is not None)
+            if not queue.enter():
                 return BUSY
-            task = self._loading[target] = asyncio.create_task(self._load(target, host, lane))
-            task.add_done_callback(lambda _: lane.leave())
+            task = self._loading[target] = asyncio.create_task(self._load(target, host, queue))
+            task.add_done_callback(lambda _: queue.leave())
             task.add_done_callback(lambda _: self._loading.pop(target, None))
         try:
             return await asyncio.wait_for(asyncio.shield(task), LOAD_SECONDS)
@@ -158,14 +158,14 @@ class FastPath:
 
         It is rendered if necessary. No answers are composed, since visitors may never ask for it.
         """
-        async with self._lanes.fixed.slots:
+        async with self._load_queues.fixed.slots:
             response = await self._ask(path, "", host, secure=settings.SECURE_SSL_REDIRECT)
         if not isinstance(response, DocumentResponse) or response.edition.age is not None:
             return None
         return response.key, response.edition
 
-    async def _load(self, target: Target, host: str, lane: Lane) -> Answers | HttpReply:
-        async with lane.slots:
+    async def _load(self, target: Target, host: str, queue: LoadQueue) -> Answers | HttpReply:
+        async with queue.slots:
             response = await self._ask(target.path, target.query, host, secure=target.secure)
         answers = self._compose(target, host, response)
         if answers is not None:

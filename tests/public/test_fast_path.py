@@ -23,7 +23,13 @@ from public.serving.edition_cache import CACHE_DOCUMENTS
 from public.serving.fast_path import FastPath
 from public.serving.head import DecidingLines, find_deciding_lines, read_head
 from public.serving.http_replies import Answers, RequestCache, may_be_shared
-from public.serving.lanes import MOST_PARTS_WAITING, MOST_QUERIES_WAITING, PARTS_AT_ONCE, QUERIES_AT_ONCE, Lanes
+from public.serving.load_queues import (
+    MOST_PARTS_WAITING,
+    MOST_QUERIES_WAITING,
+    PARTS_AT_ONCE,
+    QUERIES_AT_ONCE,
+    LoadQueues,
+)
 from tests.public.conftest import ACME
 
 
@@ -186,7 +192,7 @@ def test_made_up_codes_have_a_lane_of_their_own(transactional_db: None, chat: Co
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "is_kept", "lane"),
+    ("path", "query", "is_kept", "queue"),
     [
         ("/", "", False, "fixed"),
         ("/history.json", "", False, "fixed"),
@@ -199,12 +205,12 @@ def test_made_up_codes_have_a_lane_of_their_own(transactional_db: None, chat: Co
         ("/history/2026-10", "", False, "part"),
     ],
 )
-def test_what_everybody_reads_waits_for_nobody(path: str, query: str, is_kept: bool, lane: str) -> None:
+def test_what_everybody_reads_waits_for_nobody(path: str, query: str, is_kept: bool, queue: str) -> None:
     found = find_document(path, query)
     assert found
-    lanes = Lanes()
-    expected = {"fixed": lanes.fixed, "part": lanes.part, "query": lanes.query}[lane]
-    assert lanes.lane_for(Target((1, *found[0]), False, path, found[1]), is_kept=is_kept) is expected
+    load_queues = LoadQueues()
+    expected = {"fixed": load_queues.fixed, "part": load_queues.part, "query": load_queues.query}[queue]
+    assert load_queues.queue_for(Target((1, *found[0]), False, path, found[1]), is_kept=is_kept) is expected
 
 
 def test_after_a_change_searches_are_not_rendered_again(

@@ -15,7 +15,7 @@ SIZED = re.compile(r"(?:font|font-size|border-radius): [^;]*?[\d.]+px")
 # How a browser draws the icon in its tab nobody can say with a style sheet.
 ICONS = tuple(f"static/{product_icon(status)}" for status in (None, *SHAPES))
 HEX = r"(?<![&\w])#(?:[0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3,4})\b"
-FUNCTION = r"\b(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch|light-dark)\((?!0 0 0 /)"  # a shadow is black
+FUNCTION = r"\b(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch|light-dark)\((?!0 0 0 /|\$\{)"  # a shadow is black; ${…} comes from a document
 WORD = r"(?:color|background|fill|stroke|border[a-z-]*|outline|shadow)(?:: |=\")[^;\"]*\b(?:white|black|red|green|blue|gr[ae]y|orange|yellow)\b"
 COLOUR = re.compile(f"{HEX}|{FUNCTION}|{WORD}")
 TONES = ("op", "maint", "deg", "part", "maj")

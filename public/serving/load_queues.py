@@ -15,7 +15,7 @@ PARTS_AT_ONCE, MOST_PARTS_WAITING = 4, 500
 QUERIES_AT_ONCE, MOST_QUERIES_WAITING = 1, 10
 
 
-class Lane:
+class LoadQueue:
     """Renders so many documents at once. The others wait, and when too many wait, the next is refused."""
 
     def __init__(self, at_once: int, most_waiting: int | None = None) -> None:
@@ -34,13 +34,13 @@ class Lane:
         self._inside -= 1
 
 
-class Lanes:
+class LoadQueues:
     def __init__(self) -> None:
-        self.fixed = Lane(FIXED_AT_ONCE)
-        self.part = Lane(PARTS_AT_ONCE, MOST_PARTS_WAITING)
-        self.query = Lane(QUERIES_AT_ONCE, MOST_QUERIES_WAITING)
+        self.fixed = LoadQueue(FIXED_AT_ONCE)
+        self.part = LoadQueue(PARTS_AT_ONCE, MOST_PARTS_WAITING)
+        self.query = LoadQueue(QUERIES_AT_ONCE, MOST_QUERIES_WAITING)
 
-    def lane_for(self, target: Target, *, is_kept: bool) -> Lane:
+    def queue_for(self, target: Target, *, is_kept: bool) -> LoadQueue:
         """`is_kept`: an edition of the document is in memory."""
         if is_kept or not target.varies:
             return self.fixed
