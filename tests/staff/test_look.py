@@ -103,7 +103,7 @@ def test_an_accent_is_in_the_style_sheet_and_the_dark_one_is_found_by_itself(sta
     assert acme.accent_light == "#1a7f4b"
     assert acme.accent_dark
     front = BeautifulSoup(client.get("/").content, "html.parser")
-    (sheet,) = front.select('link[rel="stylesheet"]')
+    (sheet,) = front.select('head > link[rel="stylesheet"]')
     css = client.get(sheet["href"]).content.decode()
     assert f"--accent:light-dark(#1a7f4b,{acme.accent_dark})" in css
 
