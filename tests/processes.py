@@ -5,8 +5,10 @@ A child dies with the test process even when that is killed: the kernel sends it
 
 import contextlib
 import ctypes
+import itertools
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -21,6 +23,7 @@ from typing import Any, TypeVar
 ROOT = Path(__file__).resolve().parent.parent
 PR_SET_PDEATHSIG = 1
 T = TypeVar("T")
+_ports = itertools.count(random.randrange(5_000))
 
 
 def _die_with_parent(signal_number: int) -> Callable[[], None]:
@@ -44,10 +47,15 @@ def wait_until(condition: Callable[[], T], *, within: float = 10, what: str = "t
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One below those that the system gives away by itself: such a one another server may get before it is used. Each
+    worker of pytest-xdist has ports of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+    while True:
+        port = 10_000 + worker * 5_000 + next(_ports) % 5_000
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def answers(port: int, host: str = "127.0.0.1") -> bool:
