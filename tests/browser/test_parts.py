@@ -65,7 +65,8 @@ def test_every_part_is_reached_by_keyboard_and_shows_it(staff: Page) -> None:
     staff.goto(PARTS)
     reached: list[str] = staff.evaluate("""() => {
       const all = [...document.querySelectorAll("#content :is(a[href], button, input, select, textarea, summary)")];
-      return all.filter((each) => !each.disabled && each.type !== "hidden").map((each) => each.outerHTML.slice(0, 80));
+      const shown = all.filter((each) => !each.disabled && each.checkVisibility());
+      return shown.map((each) => each.outerHTML.slice(0, 80));
     }""")
     staff.locator("#content").focus()
     seen = set()

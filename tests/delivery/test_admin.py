@@ -263,7 +263,7 @@ def test_a_mail_is_sent_again_to_one_person(
     assert one
 
     answer = send_again(staff, notice.deliveries.filter(pk=one.pk))
-    assert "1 deliveries wait to be sent again" in answer
+    assert "1 delivery waits to be sent again" in answer
     assert notice.deliveries.filter(state="sent").count() == 2
     assert_ledger_balances(notice)
 
