@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -98,12 +98,16 @@ def test_a_second_export_writes_only_what_changed_and_removes_what_is_gone(
 
 
 class Recording(Folder):
-    """Notes what is done, and fails at a given step."""
+    """Notes what is done, fails at a given step, and calls `before_step` with the site as it is then."""
 
-    def __init__(self, root: Path, fail_at: int = -1) -> None:
+    def __init__(
+        self, root: Path, fail_at: int = -1, before_step: Callable[[Path], object] = lambda root: None
+    ) -> None:
         super().__init__(root)
         self.steps: list[str] = []
+        self.tried = 0
         self.fail_at = fail_at
+        self.before_step = before_step
 
     def write(self, name: str, bodies: dict[str, bytes], headers: dict[str, str]) -> None:
         self._step(f"write {name}")
@@ -118,6 +122,8 @@ class Recording(Folder):
         super().remove(name)
 
     def _step(self, what: str) -> None:
+        self.before_step(self.root)
+        self.tried += 1
         if len(self.steps) == self.fail_at:
             raise ExportError("the disk is full")
         self.steps.append(what)
@@ -155,15 +161,21 @@ def test_interrupted_anywhere_it_leaves_a_complete_site(outage: Incident, acme: 
     Incident.open(
         acme, "Another one", Post("Body", components={acme.components.get(): Status.MAJOR_OUTAGE}, notify=False)
     )
-    whole = Recording(shutil.copytree(complete, tmp_path / "whole"))
+
+    def check(root: Path) -> None:
+        assert broken_links(root) == []
+        assert not [name for name in files(root) if Path(name).name.startswith(".") and Path(name).name != MANIFEST]
+
+    whole = Recording(shutil.copytree(complete, tmp_path / "whole"), before_step=check)
     export_page(acme, whole)
-    assert len(whole.steps) > 20
-    for step in range(len(whole.steps)):
-        broken = shutil.copytree(complete, tmp_path / f"broken{step}")
+    count = len(whole.steps)
+    assert count > 20
+    for step in (0, count // 2, count - 1):  # a step that fails is the last one that is tried
+        site = Recording(shutil.copytree(complete, tmp_path / f"broken{step}"), fail_at=step)
         with pytest.raises(ExportError):
-            export_page(acme, Recording(broken, fail_at=step))
-        assert broken_links(broken) == []
-        assert not [name for name in files(broken) if Path(name).name.startswith(".") and Path(name).name != MANIFEST]
+            export_page(acme, site)
+        assert site.tried == step + 1
+        check(site.root)
 
 
 def test_every_published_address_is_in_the_list(outage: Incident, acme: Page, chat: Component) -> None:

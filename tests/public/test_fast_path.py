@@ -16,20 +16,14 @@ from components.models import Component
 from pages.models import Page
 from public import search
 from public.serving import fast_path as fast_path_module
-from public.serving import head, http_replies, render_cache
+from public.serving import head, http_replies, load_queues, render_cache
 from public.serving.document_addresses import Target, find_document, find_published
 from public.serving.document_bytes import Edition
 from public.serving.edition_cache import CACHE_DOCUMENTS
 from public.serving.fast_path import FastPath
 from public.serving.head import DecidingLines, find_deciding_lines, read_head
 from public.serving.http_replies import Answers, RequestCache, may_be_shared
-from public.serving.load_queues import (
-    MOST_PARTS_WAITING,
-    MOST_QUERIES_WAITING,
-    PARTS_AT_ONCE,
-    QUERIES_AT_ONCE,
-    LoadQueues,
-)
+from public.serving.load_queues import MOST_QUERIES_WAITING, PARTS_AT_ONCE, QUERIES_AT_ONCE, LoadQueues
 from tests.public.conftest import ACME
 
 
@@ -179,8 +173,11 @@ def test_a_flood_of_searches_delays_no_other_document(transactional_db: None, ch
     run(visit, warm=False)
 
 
-def test_made_up_codes_have_a_lane_of_their_own(transactional_db: None, chat: Component) -> None:
-    room = PARTS_AT_ONCE + MOST_PARTS_WAITING
+def test_made_up_codes_have_a_queue_of_their_own(
+    transactional_db: None, chat: Component, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_queues, "MOST_PARTS_WAITING", 20)
+    room = PARTS_AT_ONCE + 20
 
     async def visit(fast_path: FastPath) -> None:
         made_up = [asyncio.create_task(ask(fast_path, f"/incidents/{each:012}")) for each in range(room + 50)]
@@ -208,9 +205,9 @@ def test_made_up_codes_have_a_lane_of_their_own(transactional_db: None, chat: Co
 def test_what_everybody_reads_waits_for_nobody(path: str, query: str, is_kept: bool, queue: str) -> None:
     found = find_document(path, query)
     assert found
-    load_queues = LoadQueues()
-    expected = {"fixed": load_queues.fixed, "part": load_queues.part, "query": load_queues.query}[queue]
-    assert load_queues.queue_for(Target((1, *found[0]), False, path, found[1]), is_kept=is_kept) is expected
+    queues = LoadQueues()
+    expected = {"fixed": queues.fixed, "part": queues.part, "query": queues.query}[queue]
+    assert queues.queue_for(Target((1, *found[0]), False, path, found[1]), is_kept=is_kept) is expected
 
 
 def test_after_a_change_searches_are_not_rendered_again(
