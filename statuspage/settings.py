@@ -302,9 +302,8 @@ USE_X_FORWARDED_HOST = False
 if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = PRODUCTION and env.switch("SSL_REDIRECT", default=True)
-SECURE_REDIRECT_EXEMPT = [
-    rf"^{SUB_PATH[1:]}/?(livez|readyz|healthz|metrics)$"
-]  # asked from inside, where there is no TLS
+# Asked from inside, where there is no TLS.
+SECURE_REDIRECT_EXEMPT = [rf"^{SUB_PATH[1:]}/?(livez|readyz|healthz|metrics)$"]
 # Under a sub-path the host, and what stands below it, is somebody else's to promise for.
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 0 if SUB_PATH else 31_536_000) if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION and env.switch("HSTS_INCLUDE_SUBDOMAINS", default=not SUB_PATH)
@@ -320,9 +319,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = f"{SUB_PATH}/"
 if SUB_PATH:  # what else stands on the host may have cookies of Django's own names
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "statuspage_session", "statuspage_csrf"
-MESSAGE_STORAGE = (
-    "django.contrib.messages.storage.session.SessionStorage"  # the other kind is a cookie for the whole host
-)
+# The other kind is a cookie for the whole host.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SESSION_COOKIE_AGE = 7 * 24 * 3600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
@@ -343,10 +341,7 @@ CONTENT_SECURITY_POLICY = {
 # Logs
 
 LOG_FORMAT = env.one_of("LOG_FORMAT", ("console", "json"), "json" if PRODUCTION else "console")
-LOGGING = logging_config(
-    LOG_FORMAT,
-    env.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
-)
+LOGGING = logging_config(LOG_FORMAT, env.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"))
 
 # The web server that `manage.py up` and the container image start
 
