@@ -92,9 +92,8 @@ class LookUps:
         return future
 
     def _start_thread(self) -> None:
-        with contextlib.suppress(
-            RuntimeError
-        ):  # the machine allows no more threads; an existing one will take the name
+        # Raised where the machine allows no more threads: an existing one will take the name.
+        with contextlib.suppress(RuntimeError):
             threading.Thread(target=self._work, name="resolver", daemon=True).start()
             self._threads += 1
 

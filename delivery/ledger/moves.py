@@ -196,9 +196,8 @@ def _update(ids: set[int], rows: DeliveryQuerySet, columns: Mapping[str, Any]) -
     query.add_update_values(columns)
     statement, params = query.get_compiler(rows.db).as_sql()
     with connection.cursor() as cursor:
-        if (
-            connection.vendor == "postgresql"
-        ):  # usually all changed, and then their number is cheaper to read than their ids
+        # Usually all changed, and then their number is cheaper to read than their ids.
+        if connection.vendor == "postgresql":
             cursor.execute(f"WITH moved AS ({statement} RETURNING id) {_UNLESS_ALL}", (*params, len(ids)))
             moved = cursor.fetchone()[0]
             return ids if moved is None else set(moved)

@@ -172,9 +172,8 @@ class FastPath:
             self.editions.cache.keep_answers(answers)
             self.forget_removed()
             return answers
-        if (
-            response.status_code < 500
-        ):  # the document no longer exists; after an error an older answer is better than none
+        # The document no longer exists. After an error, an older answer is better than none.
+        if response.status_code < 500:
             former = self.editions.cache.find_answers(target.key, secure=target.secure)
             if former is not None:
                 self.drop(former)
